@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every NAME_test.c is a program of its own over the static library; a test that prints SKIP and
+# exits 77 is reported as skipped.
+file(GLOB_RECURSE ADAM_TEST_SOURCES CONFIGURE_DEPENDS
+  ${CMAKE_CURRENT_SOURCE_DIR}/src/*_test.c ${CMAKE_CURRENT_SOURCE_DIR}/tests/*_test.c)
+if(ADAM_ROOMS)
+  list(FILTER ADAM_TEST_SOURCES INCLUDE REGEX "/src/(${rooms})/")
+endif()
+foreach(source IN LISTS ADAM_TEST_SOURCES)
+  file(RELATIVE_PATH relative ${CMAKE_CURRENT_SOURCE_DIR} ${source})
+  string(REGEX REPLACE "\\.c$" "" name ${relative})
+  string(REPLACE "/" "-" name ${name})
+  add_executable(${name} ${source})
+  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE adam_flags adam_static PkgConfig::CMOCKA PkgConfig::JANSSON Threads::Threads m)
+  target_compile_definitions(${name} PRIVATE ADAM_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+endforeach()
+
+# Corpora of the fuzz targets are replayed in every test run, with any compiler.
+file(GLOB ADAM_FUZZ_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
+if(ADAM_ROOMS)
+  set(ADAM_FUZZ_SOURCES "")
+endif()
+foreach(source IN LISTS ADAM_FUZZ_SOURCES)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(replay_${name} ${source} ${CMAKE_CURRENT_SOURCE_DIR}/tests/fuzz/replay.c)
+  target_include_directories(replay_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
+  target_link_libraries(replay_${name} PRIVATE adam_flags adam_static Threads::Threads m)
+  set_target_properties(replay_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND replay_${name} ${CMAKE_CURRENT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+endforeach()
+
+# Scripts: tests/*/NAME_test.sh and NAME_test.py get the build folder as their argument.
+file(GLOB_RECURSE ADAM_SCRIPT_TESTS CONFIGURE_DEPENDS
+  ${CMAKE_CURRENT_SOURCE_DIR}/tests/*_test.sh ${CMAKE_CURRENT_SOURCE_DIR}/tests/*_test.py)
+if(ADAM_ROOMS)
+  set(ADAM_SCRIPT_TESTS "")
+endif()
+find_package(Python3 COMPONENTS Interpreter REQUIRED)
+foreach(script IN LISTS ADAM_SCRIPT_TESTS)
+  file(RELATIVE_PATH relative ${CMAKE_CURRENT_SOURCE_DIR} ${script})
+  string(REPLACE "/" "-" name ${relative})
+  if(script MATCHES "\\.py$")
+    add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${script} ${CMAKE_BINARY_DIR})
+  else()
+    add_test(NAME ${name} COMMAND bash ${script} ${CMAKE_BINARY_DIR})
+  endif()
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+endforeach()

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operations table that makes a backend. adam's own backends are this same table; a caller can
+ * register one of their own with adam_backend_register (registry.h).
+ *
+ * Versioning: the table begins with `version` and `struct_size`. Members are only ever appended; a
+ * member past struct_size, or NULL where the text below allows it, means "cannot do this", and the
+ * manager then answers ADAM_UNSUPPORTED with the backend's name. */
+#ifndef ADAM_BACKEND_H
+#define ADAM_BACKEND_H
+
+#include <adam/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ADAM_BACKEND_VERSION 1u
+
+/* Facts about an open model. Strings are borrowed from the model until it is closed; NULL or 0
+ * where unknown. */
+typedef struct adam_model_info {
+  size_t struct_size;
+  const char *name;           /* as given or resolved */
+  const char *path;           /* file or directory; NULL for remote models */
+  const char *backend;
+  const char *device;         /* "cpu", "cuda:0" */
+  const char *architecture;   /* "qwen3", "llama" */
+  const char *dtype;          /* most common weight type: "bf16", "q4_1" */
+  const char *tokenizer;      /* "bpe", ... */
+  uint64_t n_parameters;
+  uint64_t weights_bytes;
+  uint64_t kv_bytes_per_token;
+  int64_t n_layers;
+  int64_t n_embd;
+  int64_t n_vocab;            /* rows of the logits */
+  int64_t n_ctx_train;        /* the model's own context */
+  int64_t n_ctx;              /* the context of this instance */
+  double load_ms;
+  bool has_chat_template;
+  adam_sampling defaults;     /* from generation_config.json; `set` says which keys it has */
+  const int32_t *end_ids;     /* tokens that end an answer */
+  size_t n_end_ids;
+} adam_model_info;
+
+/* What a backend tells about a finished generation; text and ids went through the sink. Zeroed by
+ * the caller. Strings are borrowed from the model until it is closed. */
+typedef struct adam_outcome {
+  size_t struct_size;
+  adam_finish_reason finish_reason;
+  size_t prompt_tokens;
+  size_t completion_tokens;
+  uint64_t seed;
+  adam_sampling sampling;     /* the values used, all bits set */
+  adam_timings timings;       /* load_ms is filled in by the manager */
+} adam_outcome;
+
+/* Where a backend sends pieces and notices while it works. Both are called on the thread that
+ * called the operation; what they get is copied before they return. */
+typedef struct adam_sink {
+  void *user;
+  adam_on_chunk on_chunk;     /* true = cancel: stop soon and report ADAM_FINISH_CANCELLED */
+  void (*on_notice)(void *user, const adam_notice *notice);
+} adam_sink;
+
+/* A model that a backend has opened; each backend defines its own. */
+typedef struct adam_backend_model adam_backend_model;
+
+/* Answer to "which models are here"; strings are borrowed until the callback returns. */
+typedef struct adam_model_entry {
+  const char *name;           /* a REF that opens it */
+  const char *path;
+  uint64_t bytes;
+  const char *quantization;   /* "q4_1", "bf16"; NULL = unknown */
+  const char *store;          /* "huggingface", "shipped", "mock" */
+  int64_t last_used_unix_s;   /* 0 = unknown */
+} adam_model_entry;
+typedef void (*adam_on_model)(void *user, const adam_model_entry *entry);
+
+/* Chat rendering: the prompt text, byte for byte. Pointers borrowed for the call. */
+typedef struct adam_render_request {
+  size_t struct_size;
+  const char *messages_json;
+  const char *tools_json;             /* NULL = none */
+  const char *kwargs_json;            /* NULL = none; merged last */
+  const char *template_text;          /* NULL = the model's own; else UTF-8, NUL-terminated */
+  const char *template_name;          /* for error messages; NULL = "chat template" */
+  bool no_generation_prompt;
+  adam_think think;
+} adam_render_request;
+
+/* Appends bytes to what the caller collects; returns false when memory ran out. */
+typedef bool (*adam_write)(void *user, const void *bytes, size_t n_bytes);
+
+enum { ADAM_TOKENIZE_NO_SPECIAL = 1u << 0 }; /* no BOS, EOS or template of the post-processor */
+
+typedef struct adam_backend_ops {
+  uint32_t version;           /* ADAM_BACKEND_VERSION */
+  size_t struct_size;         /* sizeof(adam_backend_ops) of the header compiled against */
+  const char *name;           /* "huggingface"; lower case, no ':' */
+  const char *description;    /* one line */
+  void *context;              /* given back as the first argument below; borrowed for ever */
+
+  /* Can the backend be used here and now? ADAM_OK, or ADAM_UNAVAILABLE with the reason. Any
+   * thread. NULL = always. */
+  adam_status (*available)(void *context, adam_error *error);
+  /* Opens `model`: for huggingface a file or directory path, for others the part of the REF after
+   * "NAME:". *out is untouched on failure. The model may be used by one thread at a time, except
+   * where the backend says otherwise. Required. */
+  adam_status (*open)(void *context, const char *model, const adam_model_options *options,
+                      adam_backend_model **out, adam_error *error);
+  /* Required. NULL is allowed. */
+  void (*close)(void *context, adam_backend_model *model);
+  /* Generates. Sampling fields whose bit is clear: the model's own, else built-in. Required. */
+  adam_status (*generate)(void *context, adam_backend_model *model, const adam_request *request,
+                          const adam_sink *sink, adam_outcome *outcome, adam_error *error);
+  /* Fills *info (zeroed, struct_size set by the caller). Required. */
+  adam_status (*info)(void *context, adam_backend_model *model, adam_model_info *info,
+                      adam_error *error);
+  /* Text to ids: writes at most capacity ids and always sets *n_ids to how many there are. NULL =
+   * cannot. flags: ADAM_TOKENIZE_*. */
+  adam_status (*tokenize)(void *context, adam_backend_model *model, const char *text,
+                          size_t text_bytes, uint32_t flags, int32_t *ids, size_t capacity,
+                          size_t *n_ids, adam_error *error);
+  /* Ids to text, special tokens included. NULL = cannot. */
+  adam_status (*detokenize)(void *context, adam_backend_model *model, const int32_t *ids,
+                            size_t n_ids, adam_write write, void *user, adam_error *error);
+  /* The stored spelling of one token (as in the vocabulary). NULL = cannot. */
+  adam_status (*token_text)(void *context, adam_backend_model *model, int32_t id, adam_write write,
+                            void *user, adam_error *error);
+  /* Messages to prompt text. NULL = cannot. */
+  adam_status (*render)(void *context, adam_backend_model *model,
+                        const adam_render_request *request, adam_write write, void *user,
+                        adam_error *error);
+  /* Teacher-forced scoring of n_ids >= 1 tokens: on_logits gets, for each position in order, the
+   * n_vocab float32 logits that predict the next token (borrowed until it returns); true =
+   * cancel. NULL = cannot. */
+  adam_status (*score)(void *context, adam_backend_model *model, const int32_t *ids, size_t n_ids,
+                       bool (*on_logits)(void *user, size_t position, const float *logits,
+                                         size_t n_vocab),
+                       void *user, adam_error *error);
+  /* Lists the models that this backend could open here. NULL = none. */
+  adam_status (*list)(void *context, const adam_model_options *options, adam_on_model on_model,
+                      void *user, adam_error *error);
+} adam_backend_ops;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The manager: the front desk. Names a model in any form that the command takes (a path, a
+ * repository, a preset, "mock:SCRIPT"), opens it on a backend, then generates, streams, batches,
+ * counts, renders, tokenizes, scores. A manager is used by one thread at a time; different managers
+ * by different threads. */
+#ifndef ADAM_MANAGER_H
+#define ADAM_MANAGER_H
+
+#include <adam/backend.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct adam_manager adam_manager;
+
+/* Zero-initialise, set struct_size; NULL and 0 mean the default. Strings are copied. */
+typedef struct adam_manager_options {
+  size_t struct_size;
+  const char *backend;  /* "auto", "huggingface", "mock", or a registered name */
+  const char *model;    /* REF; NULL: size, else the default model */
+  const char *size;     /* preset name: "qwen3_small" ... */
+  adam_model_options model_options;
+} adam_manager_options;
+
+/* Resolves the model, opens the backend, loads. *out is untouched on failure: ADAM_NOT_FOUND (no
+ * such model here; the hint says how to get it), ADAM_UNAVAILABLE, ADAM_NO_MEMORY, ADAM_DAMAGED. */
+ADAM_API adam_status adam_manager_open(const adam_manager_options *options, adam_manager **out,
+                                       adam_error *error);
+/* Closes and sets *manager to NULL; NULL is fine. */
+ADAM_API void adam_manager_close(adam_manager **manager);
+
+/* Generates the whole answer. on_chunk (NULL = none) gets the pieces as they come and can cancel.
+ * *result is filled, also when cancelled (finish_reason says so, the status is ADAM_OK); on failure
+ * it holds what had come, with finish_reason ADAM_FINISH_ERROR. Close it in every case. */
+ADAM_API adam_status adam_manager_generate(adam_manager *manager, const adam_request *request,
+                                           adam_on_chunk on_chunk, void *user, adam_result *result,
+                                           adam_error *error);
+/* n requests; results[i] and errors[i] (each may be asked for by a non-NULL array) belong to
+ * requests[i]. Returns the status of the first that failed, after trying all. */
+ADAM_API adam_status adam_manager_batch(adam_manager *manager, const adam_request *requests, size_t n,
+                                        adam_result *results, adam_error *errors);
+/* Number of tokens of text, special tokens of the post-processor counted. */
+ADAM_API adam_status adam_manager_count_tokens(adam_manager *manager, const char *text,
+                                               size_t text_bytes, size_t *n_tokens,
+                                               adam_error *error);
+/* Ids of text, owned: adam_free. flags: ADAM_TOKENIZE_*. */
+ADAM_API adam_status adam_manager_tokenize(adam_manager *manager, const char *text,
+                                           size_t text_bytes, uint32_t flags, int32_t **ids,
+                                           size_t *n_ids, adam_error *error);
+/* Text of ids, owned and NUL-terminated: adam_free. */
+ADAM_API adam_status adam_manager_detokenize(adam_manager *manager, const int32_t *ids, size_t n_ids,
+                                             char **text, size_t *text_bytes, adam_error *error);
+/* Spelling of one token in the vocabulary, owned: adam_free. */
+ADAM_API adam_status adam_manager_token_text(adam_manager *manager, int32_t id, char **text,
+                                             size_t *text_bytes, adam_error *error);
+/* The prompt text of a conversation, owned: adam_free. */
+ADAM_API adam_status adam_manager_render(adam_manager *manager, const adam_render_request *request,
+                                         char **text, size_t *text_bytes, adam_error *error);
+/* Teacher-forced scoring: logprobs (n_ids - 1, natural logs, of tokens 2..n; NULL = not wanted) and,
+ * through on_logits (NULL = none), the float32 logits of each position in order (true = cancel). */
+ADAM_API adam_status adam_manager_score(adam_manager *manager, const int32_t *ids, size_t n_ids,
+                                        double *logprobs,
+                                        bool (*on_logits)(void *user, size_t position,
+                                                          const float *logits, size_t n_vocab),
+                                        void *user, adam_error *error);
+/* Facts about the open model; strings are borrowed until the manager is closed. */
+ADAM_API adam_status adam_manager_info(adam_manager *manager, adam_model_info *info,
+                                       adam_error *error);
+/* Notices of opening (a renamed id, a default that was chosen); borrowed. NULL past the end. */
+ADAM_API const adam_notice *adam_manager_notice_at(const adam_manager *manager, size_t index);
+
+/* Every model on this machine that a backend could open, over all stores. options may be NULL. */
+ADAM_API adam_status adam_models_list(const adam_model_options *options, adam_on_model on_model,
+                                      void *user, adam_error *error);
+
+/* Presets: the index-th row, false past the end. Strings are constant. Any thread. */
+typedef struct adam_preset {
+  size_t struct_size;
+  const char *name, *huggingface, *ollama, *note;
+  int64_t n_ctx;
+} adam_preset;
+ADAM_API bool adam_preset_at(size_t index, adam_preset *preset);
+
+/* Frees memory that this library handed out. NULL is fine. */
+ADAM_API void adam_free(void *memory);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plain request and answer types, shared by the manager and by every backend. */
+#ifndef ADAM_TYPES_H
+#define ADAM_TYPES_H
+
+#include <adam/status.h>
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Which fields of adam_sampling the caller set; a field whose bit is clear is taken from the next
+ * weaker source (preset, then the model's generation_config, then built-in). */
+enum {
+  ADAM_SET_TEMPERATURE = 1u << 0,
+  ADAM_SET_TOP_P = 1u << 1,
+  ADAM_SET_TOP_K = 1u << 2,
+  ADAM_SET_MIN_P = 1u << 3,
+  ADAM_SET_REPETITION_PENALTY = 1u << 4,
+  ADAM_SET_PRESENCE_PENALTY = 1u << 5,
+  ADAM_SET_FREQUENCY_PENALTY = 1u << 6,
+  ADAM_SET_SEED = 1u << 7,
+  ADAM_SET_MAX_TOKENS = 1u << 8
+};
+
+/* Sampling parameters, with the semantics of transformers' logits processors (presence and
+ * frequency: vLLM's, over generated tokens only). Built-in values in brackets. */
+typedef struct adam_sampling {
+  uint32_t set;               /* ADAM_SET_* bits */
+  int32_t top_k;              /* keep the k best; 0 = off [0] */
+  double temperature;         /* 0 = greedy [0.7] */
+  double top_p;               /* nucleus mass, (0, 1] [0.9] */
+  double min_p;               /* share of the best probability, [0, 1) [0 = off] */
+  double repetition_penalty;  /* > 0; prompt and output [1 = off] */
+  double presence_penalty;    /* [0] */
+  double frequency_penalty;   /* [0] */
+  uint64_t seed;              /* unset: drawn from the system, reported in the result */
+  int64_t max_tokens;         /* most tokens to generate, >= 0 [1000] */
+} adam_sampling;
+
+typedef enum adam_think { ADAM_THINK_DEFAULT = 0, ADAM_THINK_ON = 1, ADAM_THINK_OFF = 2 } adam_think;
+
+typedef enum adam_finish_reason {
+  ADAM_FINISH_STOP = 0,      /* end token or stop string */
+  ADAM_FINISH_LENGTH = 1,    /* max_tokens, or the context is full */
+  ADAM_FINISH_CANCELLED = 2, /* the callback said so */
+  ADAM_FINISH_TOOL_CALLS = 3,
+  ADAM_FINISH_ERROR = 4
+} adam_finish_reason;
+
+/* One generation. Every pointer is borrowed for the duration of the call. Zero-initialise, then
+ * set struct_size = sizeof(adam_request). Exactly one of prompt and messages_json is given. */
+typedef struct adam_request {
+  size_t struct_size;
+  const char *prompt;         /* UTF-8, prompt_bytes long (may hold NUL) */
+  size_t prompt_bytes;
+  const char *messages_json;  /* JSON array of {"role","content",...}; NUL-terminated */
+  const char *system;         /* system text put before prompt or messages; NULL = none */
+  const char *tools_json;     /* JSON array of tool schemas for the template; NULL = none */
+  const char *kwargs_json;    /* JSON object merged last into the template's variables; NULL = none */
+  adam_sampling sampling;
+  const char *const *stop;    /* n_stop strings that end the answer and are not part of it */
+  size_t n_stop;
+  bool raw;                   /* prompt as it is: special tokens parsed, no template */
+  bool ignore_eos;            /* end tokens do not end the answer */
+  adam_think think;           /* enable_thinking for templates that know it */
+} adam_request;
+
+/* A piece of the answer; pointers are borrowed until the callback returns. A piece always ends at
+ * a character border. `ids` are the tokens decoded since the last piece; a piece can have text
+ * without ids and ids without text. */
+typedef struct adam_chunk {
+  const char *text;
+  size_t text_bytes;
+  const int32_t *ids;
+  size_t n_ids;
+  bool thinking;              /* text belongs to the thinking part, not to the answer */
+} adam_chunk;
+
+/* Called for each piece on the thread of the caller of generate; return true to cancel. */
+typedef bool (*adam_on_chunk)(void *user, const adam_chunk *chunk);
+
+typedef enum adam_notice_level { ADAM_NOTICE_INFO = 0, ADAM_NOTICE_DEGRADED = 1 } adam_notice_level;
+
+/* Something that was not done as asked (degraded) or that is worth knowing (info). */
+typedef struct adam_notice {
+  const char *code;           /* short identifier: "renamed", "context_clipped" */
+  adam_notice_level level;
+  const char *text;           /* one line for a person */
+} adam_notice;
+
+typedef struct adam_timings {
+  double load_ms;             /* opening the model, once */
+  double prompt_ms;           /* prefill */
+  double first_token_ms;      /* from the call to the first token */
+  double decode_ms;           /* first token to the last one */
+  double prompt_tokens_per_s;
+  double decode_tokens_per_s;
+} adam_timings;
+
+/* An answer. All memory is owned by the result: adam_result_close. */
+typedef struct adam_result {
+  char *text;                 /* NUL-terminated, text_bytes without it; no thinking, no markup */
+  size_t text_bytes;
+  char *thinking;             /* NULL = none */
+  char *tool_calls_json;      /* JSON array; NULL = none */
+  int32_t *ids;               /* every generated id, a final end token included */
+  size_t n_ids;
+  adam_finish_reason finish_reason;
+  size_t prompt_tokens;
+  size_t completion_tokens;
+  char *model;
+  char *backend;
+  char *device;
+  uint64_t seed;              /* the seed used, drawn or given */
+  adam_sampling sampling;     /* the values used, all bits set */
+  adam_timings timings;
+  adam_notice *notices;
+  size_t n_notices;
+} adam_result;
+
+/* Frees what the result holds and zeroes it; NULL and zeroed results are fine. One thread. */
+ADAM_API void adam_result_close(adam_result *result);
+/* "stop", "length", "cancelled", "tool_calls" or "error". Any thread. */
+ADAM_API const char *adam_finish_reason_name(adam_finish_reason reason);
+
+/* How a model is opened. Zero-initialise, set struct_size. NULL and 0 mean "the default". */
+typedef struct adam_model_options {
+  size_t struct_size;
+  const char *device;         /* "auto", "cpu", "cuda" */
+  const char *kv_type;        /* "f32" (default), "f16" */
+  int64_t n_ctx;              /* context in tokens; 0: the model's own, clipped to what is sensible */
+  int32_t n_threads;          /* 0: ADAM_THREADS, else the processors that this process may use */
+  const char *cache_dir;      /* the Hugging Face hub cache; NULL: HF_HUB_CACHE, HF_HOME, default */
+  bool vocab_only;            /* tokenizer and template only; no weights are needed */
+} adam_model_options;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arch: a model family as data.
+ * Purpose: one row per family: how its config.json (both dialects) and its GGUF metadata become
+ *   am_config, which tensors it has under which names, and what they weigh. Computes nothing else.
+ * In: JSON objects. Out: am_config by value; names as text. Threads: pure functions, any.
+ * Adding a family: src/arch/NAME.c and one row in table.c (and src/model/NAME.c). */
+#ifndef AM_ARCH_ARCH_H
+#define AM_ARCH_ARCH_H
+
+#include "base/json.h"
+#include "tensor/tensor.h"
+#include <adam/status.h>
+
+typedef enum am_rope_scaling {
+  AM_ROPE_NONE,   /* "default" */
+  AM_ROPE_LINEAR,
+  AM_ROPE_LLAMA3,
+  AM_ROPE_FACTORS /* per-frequency divisors come from a tensor (GGUF rope_freqs) */
+} am_rope_scaling;
+
+typedef enum am_rope_style {
+  AM_ROPE_HALF,  /* pairs (i, i + head_dim/2): Hugging Face, most GGUF */
+  AM_ROPE_PAIRS  /* pairs (2i, 2i + 1): GGUF "llama", whose q and k rows are permuted */
+} am_rope_style;
+
+typedef enum am_source { AM_SOURCE_HF, AM_SOURCE_GGUF } am_source;
+
+/* Hyperparameters, one struct for all decoder families; a family ignores what it does not have. */
+typedef struct am_config {
+  const struct am_arch *arch;
+  am_source source;          /* whose tensor names and conventions the weights follow */
+  uint32_t n_layers;
+  uint32_t n_embd;           /* hidden size D */
+  uint32_t n_ff;             /* intermediate size */
+  uint32_t n_heads;          /* query heads */
+  uint32_t n_kv_heads;
+  uint32_t head_dim;
+  uint32_t n_vocab;          /* rows of the embedding and of the logits */
+  uint32_t n_ctx_train;      /* max_position_embeddings; 0 = unknown */
+  float norm_eps;
+  bool tied_embeddings;
+  bool attention_bias;       /* bias on q, k, v and (Llama) o */
+  bool mlp_bias;
+  struct {
+    double theta;
+    am_rope_scaling scaling;
+    am_rope_style style;
+    double factor, low_freq_factor, high_freq_factor;
+    uint32_t original_ctx;
+  } rope;
+  int32_t bos_id;            /* -1 = none */
+  int32_t end_ids[16];
+  uint32_t n_end_ids;
+} am_config;
+
+/* One kind of tensor of a family. Names hold "%u" for the layer where per_layer is set. */
+typedef struct am_tensor_role {
+  const char *field;         /* how src/model asks for it: "attn_q" */
+  const char *hf;            /* "model.layers.%u.self_attn.q_proj.weight" */
+  const char *gguf;          /* "blk.%u.attn_q.weight" */
+  bool per_layer;
+  /* Expected shape, slowest first; 0 dims = not present under this config (e.g. no bias). */
+  uint32_t (*shape)(const am_config *config, uint64_t shape[2]);
+} am_tensor_role;
+
+typedef struct am_arch {
+  const char *name;                 /* "qwen3": also GGUF's general.architecture */
+  const char *const *hf_model_types;  /* NULL-terminated: config.json model_type */
+  const char *const *gguf_names;      /* NULL-terminated: general.architecture */
+  /* Fill *config (zeroed, arch and source set). Missing or absurd values: ADAM_DAMAGED naming key
+   * and value; a known but unsupported feature: ADAM_UNSUPPORTED. */
+  adam_status (*from_hf)(const am_json *config_json, const char *path, am_config *config,
+                         adam_error *error);
+  adam_status (*from_gguf)(const am_json *metadata, const char *path, am_config *config,
+                           adam_error *error);
+  const am_tensor_role *roles;
+  size_t n_roles;
+} am_arch;
+
+/* The families, NULL-terminated. */
+const am_arch *const *am_arch_table(void);
+/* Recognises config.json or GGUF metadata and fills *config; an unknown family is ADAM_UNSUPPORTED
+ * with its name and the ones that are known. */
+adam_status am_arch_config_hf(const am_json *config_json, const char *path, am_config *config,
+                              adam_error *error);
+adam_status am_arch_config_gguf(const am_json *metadata, const char *path, am_config *config,
+                                adam_error *error);
+/* KV bytes per token over all layers for one element size. */
+uint64_t am_arch_kv_bytes_per_token(const am_config *config, uint32_t element_bytes);
+
+#endif

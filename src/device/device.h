@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* device: the verbs of a forward pass on a CPU or a GPU.
+ * Purpose: the one seam between model maths and hardware. A model records verbs into a queue, in
+ *   order, and am_queue_run executes them: the CPU splits each verb over its threads with a barrier
+ *   between dependent ones, a GPU can capture the same list as a graph. In: views of device memory.
+ *   Out: filled views, complete when am_queue_run returns. Owns buffers, threads and streams.
+ * Threads: a device is shared by all; a queue belongs to one thread at a time; runs of several
+ *   queues of one device are serialised inside. Invariant: recording and running allocate nothing,
+ *   and each output element is computed in an order that does not depend on the number of threads
+ *   or of tokens in the call (byte-exact for any batch, chunk size and thread count). */
+#ifndef AM_DEVICE_DEVICE_H
+#define AM_DEVICE_DEVICE_H
+
+#include "base/error.h"
+#include "tensor/tensor.h"
+
+typedef struct am_device am_device;
+typedef struct am_queue am_queue;
+
+typedef struct am_device_options {
+  const char *name;  /* "cpu" or "auto"; "cuda": ADAM_UNAVAILABLE where there is none */
+  int32_t n_threads; /* 0 = as many as am_cpu_count */
+} am_device_options;
+
+adam_status am_device_open(const am_device_options *options, am_device **out, adam_error *error);
+void am_device_close(am_device **device);
+const char *am_device_name(const am_device *device); /* "cpu" */
+const char *am_device_tier(const am_device *device); /* "avx2", ... */
+int32_t am_device_threads(const am_device *device);
+
+/* Memory of the device, zeroed, 64-byte aligned; owned by the caller. */
+void *am_device_alloc(am_device *device, size_t n_bytes);
+void am_device_free(am_device *device, void *memory);
+adam_status am_device_read(am_device *device, const void *device_memory, void *out, size_t n_bytes,
+                           adam_error *error);
+adam_status am_device_write(am_device *device, void *device_memory, const void *in, size_t n_bytes,
+                            adam_error *error);
+
+/* A weight matrix (n_out, n_in) or vector made ready for the device. CPU: borrows the tensor's
+ * mapped bytes. ADAM_UNSUPPORTED for a dtype that no kernel multiplies. */
+typedef struct am_weight am_weight;
+adam_status am_weight_open(am_device *device, const am_tensor *tensor, am_weight **out,
+                           adam_error *error);
+void am_weight_close(am_weight **weight);
+uint64_t am_weight_rows(const am_weight *weight);    /* n_out; 1 for a vector */
+uint64_t am_weight_columns(const am_weight *weight); /* n_in */
+
+/* Key and value cache of one timeline: per layer k and v of (n_ctx, n_kv_heads, head_dim). */
+typedef struct am_kv am_kv;
+typedef struct am_kv_options {
+  uint32_t n_layers, n_kv_heads, head_dim;
+  uint64_t n_ctx;
+  am_dtype dtype; /* F32 or F16 */
+} am_kv_options;
+adam_status am_kv_open(am_device *device, const am_kv_options *options, am_kv **out,
+                       adam_error *error);
+void am_kv_close(am_kv **kv);
+uint64_t am_kv_bytes(const am_kv_options *options); /* what open will allocate; 0 on overflow */
+
+/* A run of tokens of one timeline inside a batch: rows [first, first + n) of every activation have
+ * positions [position, position + n) of kv. */
+typedef struct am_segment {
+  am_kv *kv;
+  uint32_t first;
+  uint32_t n;
+  uint64_t position;
+} am_segment;
+
+/* Queue with room for `capacity` verbs. */
+adam_status am_queue_open(am_device *device, uint32_t capacity, am_queue **out, adam_error *error);
+void am_queue_close(am_queue **queue);
+/* Runs everything recorded, then empties the queue. The first error of recording is reported here. */
+adam_status am_queue_run(am_queue *queue, adam_error *error);
+
+/* Verbs. Activations are float32, row-major (n_rows, columns), in device memory; ids live in host
+ * memory and must stay valid until the run. Nothing may alias unless it says "in place". */
+
+/* out (n, columns of table) = rows `ids` of table, dequantised. */
+void am_queue_embed(am_queue *q, float *out, const am_weight *table, const int32_t *ids, uint32_t n);
+/* out (n, n_out) = x (n, n_in) * weight^T (+ bias (n_out), NULL = none). */
+void am_queue_matmul(am_queue *q, float *out, const am_weight *weight, const am_weight *bias,
+                     const float *x, uint32_t n);
+/* out (n, columns) = x / sqrt(mean(x^2) + eps) * weight; `groups` vectors of weight's length side by
+ * side in each row (1 for a layer norm, n_heads for a head norm). In place allowed. */
+void am_queue_rms_norm(am_queue *q, float *out, const float *x, const am_weight *weight, float eps,
+                       uint32_t n, uint32_t groups);
+/* Rotates x (n, n_heads, head_dim) in place by angle position * inv_freq[i], i < head_dim / 2, for
+ * pairs (i, i + head_dim/2), or (2i, 2i+1) with interleaved. cos and sin are scaled by `scale`.
+ * inv_freq: host memory of head_dim/2 floats, valid until the run. */
+void am_queue_rope(am_queue *q, float *x, const float *inv_freq, float scale, bool interleaved,
+                   uint32_t n_heads, uint32_t head_dim, const am_segment *segments,
+                   uint32_t n_segments);
+/* Writes k and v (n, n_kv_heads, head_dim) into layer `layer` of each segment's cache. */
+void am_queue_store_kv(am_queue *q, uint32_t layer, const float *k, const float *v,
+                       const am_segment *segments, uint32_t n_segments);
+/* out (n, n_heads, head_dim) = causal attention of query x over each segment's cache with grouped
+ * heads: softmax(scale * q k^T) v, online over key tiles, no n x n buffer. */
+typedef struct am_attend {
+  uint32_t layer, n_heads, n_kv_heads, head_dim;
+  float scale;
+} am_attend;
+void am_queue_attend(am_queue *q, float *out, const float *x, const am_attend *how,
+                     const am_segment *segments, uint32_t n_segments);
+/* out (n, columns) = silu(gate) * up. In place on gate allowed. */
+void am_queue_silu_mul(am_queue *q, float *out, const float *gate, const float *up, uint32_t n,
+                       uint32_t columns);
+/* x += y, (n, columns), in place. */
+void am_queue_add(am_queue *q, float *x, const float *y, uint32_t n, uint32_t columns);
+/* out row i = x row rows[i] (host memory, valid until the run). */
+void am_queue_take_rows(am_queue *q, float *out, const float *x, const uint32_t *rows, uint32_t n,
+                        uint32_t columns);
+
+#endif

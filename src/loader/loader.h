@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loader: one open model whatever the file format.
+ * Purpose: config + named tensors + vocabulary + template + generation defaults, from a Hugging Face
+ *   directory (one file or sharded by index), a .safetensors file beside its config.json, or a GGUF.
+ * Out: an open model that owns the maps; tensors, config and texts are borrowed until close.
+ * Threads: immutable after open. Invariant: every tensor's bytes lie inside a mapped file. */
+#ifndef AM_LOADER_LOADER_H
+#define AM_LOADER_LOADER_H
+
+#include "arch/arch.h"
+#include "tokenizer/tokenizer.h"
+#include <adam/types.h>
+
+typedef struct am_loader am_loader;
+
+enum { AM_LOADER_VOCAB_ONLY = 1u << 0 }; /* tokenizer and template; config and weights may be absent */
+
+/* path: directory, .gguf or .safetensors. cache_dir: for cached tokenizers; NULL = none. */
+adam_status am_loader_open(const char *path, uint32_t flags, const char *cache_dir, am_loader **out,
+                           adam_error *error);
+void am_loader_close(am_loader **loader);
+
+const char *am_loader_path(const am_loader *loader);
+const char *am_loader_name(const am_loader *loader);         /* general.name or the directory's */
+const am_config *am_loader_config(const am_loader *loader);  /* NULL under VOCAB_ONLY without config */
+const am_tokenizer *am_loader_tokenizer(const am_loader *loader);
+/* Text of the chat template: name NULL = default ("tool_use" if has_tools and it exists, as
+ * transformers picks). NULL = the model has none. */
+const char *am_loader_template(const am_loader *loader, const char *name, bool has_tools);
+/* JSON object of special token texts for templates (bos_token, eos_token, ...). */
+const am_json *am_loader_special_tokens(const am_loader *loader);
+/* From generation_config.json; `set` has the keys that are present. */
+const adam_sampling *am_loader_sampling(const am_loader *loader);
+/* Tokens that end an answer: generation_config over config, GGUF's end-of-generation set. */
+const int32_t *am_loader_end_ids(const am_loader *loader, size_t *n);
+
+size_t am_loader_n_tensors(const am_loader *loader);
+const am_tensor *am_loader_tensor_at(const am_loader *loader, size_t index);
+/* By the name in the file; NULL = absent. */
+const am_tensor *am_loader_find(const am_loader *loader, const char *name);
+/* By role (arch.h) and layer; checks the shape. A role that this config does not have gives
+ * *out = NULL and ADAM_OK; a tensor that should be there and is not gives ADAM_DAMAGED. */
+adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t layer,
+                           const am_tensor **out, adam_error *error);
+uint64_t am_loader_weights_bytes(const am_loader *loader);
+uint64_t am_loader_n_parameters(const am_loader *loader);
+/* Type that most weight bytes have. */
+am_dtype am_loader_dtype(const am_loader *loader);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model: the forward passes: token ids -> logits.
+ * Purpose: bind a family's weights to named fields and run its layers on a device.
+ * In: an open loader and a device. Out: an immutable model, shared by any number of workspaces; a
+ *   workspace holds the activations of one thread's batches. Invariant: rows of a batch do not
+ *   influence each other except through their timeline's cache.
+ * Adding a family: NAME.c with bind and forward, one row in table.c. */
+#ifndef AM_MODEL_MODEL_H
+#define AM_MODEL_MODEL_H
+
+#include "device/device.h"
+#include "loader/loader.h"
+
+typedef struct am_model am_model;
+typedef struct am_workspace am_workspace;
+
+/* Tokens of one or more timelines, computed together. */
+typedef struct am_batch {
+  const int32_t *ids;           /* n_tokens, each 0 <= id < n_vocab */
+  uint32_t n_tokens;            /* <= the workspace's max_tokens */
+  const am_segment *segments;   /* cover the rows in order */
+  uint32_t n_segments;
+  const uint32_t *output_rows;  /* rows whose logits are wanted, ascending */
+  uint32_t n_outputs;           /* <= the workspace's max_outputs */
+} am_batch;
+
+adam_status am_model_open(const am_loader *loader, am_device *device, am_model **out,
+                          adam_error *error);
+void am_model_close(am_model **model);
+const am_config *am_model_config(const am_model *model);
+/* Cache options for a timeline of n_ctx tokens. */
+am_kv_options am_model_kv_options(const am_model *model, uint64_t n_ctx, am_dtype dtype);
+
+/* Activations for up to max_tokens a batch and max_outputs rows of logits; all memory is planned here. */
+adam_status am_workspace_open(const am_model *model, uint32_t max_tokens, uint32_t max_outputs,
+                              am_workspace **out, adam_error *error);
+void am_workspace_close(am_workspace **workspace);
+uint64_t am_workspace_bytes(const am_model *model, uint32_t max_tokens, uint32_t max_outputs);
+/* Runs the batch. *logits: (n_outputs, n_vocab) in host memory, owned by the workspace, valid and
+ * writable until the next call. */
+adam_status am_model_forward(const am_model *model, am_workspace *workspace, const am_batch *batch,
+                             float **logits, adam_error *error);
+
+#endif

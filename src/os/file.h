@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* os/file: files as bytes.
+ * Purpose: mapping, whole reads with a limit, atomic replacement, folders. Out: owned by the
+ *   caller. Errors: ADAM_NOT_FOUND for a missing path, ADAM_IO otherwise, with the path as `what`
+ *   and the system's words in `why`. Threads: any. Every read and write passes the fault hook. */
+#ifndef AM_OS_FILE_H
+#define AM_OS_FILE_H
+
+#include "base/buf.h"
+#include <adam/status.h>
+
+/* A file mapped read-only. A zero-length file maps to a valid empty range. */
+typedef struct am_file_map {
+  const uint8_t *bytes;
+  size_t size; /* bytes */
+} am_file_map;
+
+adam_status am_file_map_open(const char *path, am_file_map *out, adam_error *error);
+void am_file_map_close(am_file_map *map);
+/* Reads the whole file into buf (replacing it); more than limit_bytes is ADAM_LIMIT. */
+adam_status am_file_read(const char *path, size_t limit_bytes, am_buf *buf, adam_error *error);
+/* Writes a temporary file beside path, flushes it to disk, renames it over path. */
+adam_status am_file_write_atomic(const char *path, const void *bytes, size_t n_bytes,
+                                 uint32_t mode, adam_error *error);
+bool am_file_is_regular(const char *path); /* follows links */
+bool am_file_is_dir(const char *path);
+bool am_file_size(const char *path, uint64_t *size_bytes);
+/* mtime in ns since 1970 and inode, to notice that a file changed. */
+typedef struct am_file_stamp {
+  uint64_t size_bytes, mtime_ns, inode, device;
+} am_file_stamp;
+bool am_file_stamp_get(const char *path, am_file_stamp *out);
+adam_status am_dir_make(const char *path, adam_error *error); /* with parents; existing is fine */
+/* Calls on_name for each entry except . and .., sorted by bytes; true = stop. */
+adam_status am_dir_list(const char *path, bool (*on_name)(void *user, const char *name), void *user,
+                        adam_error *error);
+/* a + "/" + b, owned; NULL when memory is out. */
+char *am_path_join(const char *a, const char *b);
+char *am_path_dirname(const char *path); /* owned; "." when there is none */
+const char *am_path_basename(const char *path);
+
+/* Fault injection for tests: the n-th read or write from now fails; 0 = off. */
+void am_file_fault_set(uint64_t n);
+int am_file_fault_fired(void);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tokenizer: text <-> token ids.
+ * Purpose: every id equal to the `tokenizers` library. In: tokenizer.json, or a neutral vocabulary
+ *   description that the loader fills from GGUF metadata. Out: an immutable tokenizer, shared by any
+ *   number of threads; a decoder per stream. Invariant: decoding never emits half a character.
+ * Pipeline: added tokens -> normalizer -> pre-tokenizer -> model -> post-processor; a new kind of
+ * any stage is a new file and a row in that stage's table. */
+#ifndef AM_TOKENIZER_TOKENIZER_H
+#define AM_TOKENIZER_TOKENIZER_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include <adam/status.h>
+
+typedef struct am_tokenizer am_tokenizer;
+
+/* From a tokenizer.json (name for errors). tokenizer_config may be NULL: text of
+ * tokenizer_config.json, whose added_tokens_decoder adds tokens that the first lacks and whose
+ * add_bos_token etc. are honoured as transformers does. `path` forms use a cached binary form under
+ * cache_dir (NULL = no cache), keyed by the file's stamp and digest; a damaged cache is rebuilt. */
+adam_status am_tokenizer_open_file(const char *tokenizer_json_path, const char *tokenizer_config_path,
+                                   const char *cache_dir, am_tokenizer **out, adam_error *error);
+adam_status am_tokenizer_open_json(const char *name, const char *json, size_t n_bytes,
+                                   const char *config_json, size_t config_bytes,
+                                   am_tokenizer **out, adam_error *error);
+
+/* A vocabulary as GGUF has it. Byte-level BPE pieces are spelled in the byte alphabet. All borrowed
+ * for the call. */
+typedef struct am_vocab_string { const char *bytes; size_t n_bytes; } am_vocab_string;
+typedef struct am_vocab {
+  const char *model;                 /* "gpt2", later "llama", "bert", "t5" */
+  const char *pre;                   /* "qwen2", "llama-bpe", "smollm", "gpt-2", ...; NULL = default */
+  const am_vocab_string *tokens;
+  const float *scores;               /* n_tokens or NULL */
+  const int32_t *types;              /* n_tokens of 1 normal 2 unknown 3 control 4 user 5 unused 6 byte, or NULL */
+  size_t n_tokens;
+  const am_vocab_string *merges;     /* "left right" */
+  size_t n_merges;
+  int64_t bos_id, eos_id, unknown_id, separator_id, pad_id, cls_id; /* -1 = none */
+  int add_bos, add_eos, add_space_prefix; /* -1 = the kind's default */
+} am_vocab;
+adam_status am_tokenizer_open_vocab(const char *name, const am_vocab *vocab, const char *cache_key,
+                                    const char *cache_dir, am_tokenizer **out, adam_error *error);
+
+void am_tokenizer_close(am_tokenizer **tokenizer);
+
+typedef struct am_ids { int32_t *data; size_t n, capacity; } am_ids; /* owned; zero-initialise */
+void am_ids_close(am_ids *ids);
+
+enum {
+  AM_ENCODE_SPECIAL = 1u << 0,   /* run the post-processor (BOS, EOS, templates) */
+  AM_ENCODE_PLAIN_TEXT = 1u << 1 /* do not recognise special tokens written in the text */
+};
+/* Appends the ids of text (n_bytes of UTF-8; invalid bytes count as U+FFFD) to ids. Any thread. */
+adam_status am_tokenizer_encode(const am_tokenizer *tokenizer, const char *text, size_t n_bytes,
+                                uint32_t flags, am_ids *ids, adam_error *error);
+/* Appends the text of ids to out, as tokenizers' decode. Unknown ids are skipped. Any thread. */
+adam_status am_tokenizer_decode(const am_tokenizer *tokenizer, const int32_t *ids, size_t n,
+                                bool skip_special, am_buf *out, adam_error *error);
+
+size_t am_tokenizer_size(const am_tokenizer *tokenizer); /* highest id + 1 */
+/* Spelling in the vocabulary; NULL when there is no such id. Borrowed from the tokenizer. */
+const char *am_tokenizer_piece(const am_tokenizer *tokenizer, int32_t id, size_t *n_bytes);
+/* Id of an added or vocabulary token by spelling, -1 = none. */
+int32_t am_tokenizer_find(const am_tokenizer *tokenizer, const char *piece, size_t n_bytes);
+bool am_tokenizer_is_special(const am_tokenizer *tokenizer, int32_t id);
+const char *am_tokenizer_kind(const am_tokenizer *tokenizer); /* "bpe", ... */
+/* 64 hex digits over everything that decides ids; the same for equal tokenizers. */
+const char *am_tokenizer_digest(const am_tokenizer *tokenizer);
+/* Equal to the `tokenizers` library as far as the file's parts are known; a part that is not
+ * supported makes open fail with ADAM_UNSUPPORTED and its type. */
+
+/* Incremental decoding of one stream: any split of the same ids gives the same concatenation. */
+typedef struct am_decoder am_decoder;
+adam_status am_decoder_open(const am_tokenizer *tokenizer, bool skip_special, am_decoder **out,
+                            adam_error *error);
+/* `context`: ids that came before (a prompt), which decide on leading spaces; emits nothing. */
+adam_status am_decoder_context(am_decoder *decoder, const int32_t *ids, size_t n, adam_error *error);
+/* Appends to out what is certain after one more id: whole characters only. */
+adam_status am_decoder_push(am_decoder *decoder, int32_t id, am_buf *out, adam_error *error);
+/* Appends what is still held back, incomplete bytes as U+FFFD. */
+adam_status am_decoder_finish(am_decoder *decoder, am_buf *out, adam_error *error);
+void am_decoder_close(am_decoder **decoder);
+
+#endif
