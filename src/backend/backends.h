@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend: the operations table of adam/backend.h made real, one sub-folder each.
- * Purpose: names the tables that are built in; src/registry holds them. Nothing else may know this
- *   list. A new backend is a new sub-folder, a line here and a row in registry.c.
- * Threads: the tables are immutable; an open model by one thread at a time. */
+/* backends: the operations tables that are built in; the registry lists them, nobody else does.
+ * Each function returns a constant table that lives as long as the process. Any thread. A new backend
+ * is a sub-folder here, a line below and a line in the registry. */
 #ifndef AM_BACKEND_BACKENDS_H
 #define AM_BACKEND_BACKENDS_H
 
 #include <adam/backend.h>
 
-extern const adam_backend_ops am_backend_huggingface;
-extern const adam_backend_ops am_backend_mock;
+const adam_backend_ops *am_backend_huggingface(void); /* our own engine over model files */
+const adam_backend_ops *am_backend_mock(void);        /* scripted answers, for tests */
 
 #endif
