@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backend/mock: a model that follows a script; for tests and for trying adam without weights.
+ * In: `mock:SCRIPT`, the language below. Out: the same operations table as every other backend.
+ * Threads: an open model by one thread at a time. Invariant: its tokens are the Unicode code
+ *   points of the text plus AM_MOCK_END_ID; ids and text map one to one.
+ *
+ * SCRIPT is one of
+ *   echo                     repeats the last user text (also the empty script)
+ *   PATH.json                a script file, see below
+ *   KEY=VALUE;KEY=VALUE...   when it begins with a KEY of the list below (or with `echo;`)
+ *   anything else            says exactly that text
+ * A VALUE ends at `;`. In it `\n` `\t` `\\` `\;` are escapes. Keys:
+ *   say=TEXT           the answer                    random=N        N letters, drawn by the seed
+ *   think=TEXT         a thinking part before it     finish=REASON   stop (default) or length
+ *   delay_ms=X         pause before each token       first_delay_ms=X  pause before the first one
+ *   fail_at=N          token N (from 1) is an error  error=STATUS    its status: unavailable, ...
+ *   error_text=TEXT    its words                     open_error=STATUS  opening fails with it
+ *   tokens_per_chunk=N tokens in a piece (1)         chunk_bytes=N   cut pieces every N bytes; a
+ *   notice=TEXT        a degraded notice               character that is cut in two waits for its end
+ * A script file holds {"answers":[...]} or just the array. An answer is a string (what to say) or
+ * an object with the keys above and "match": the first answer whose match occurs in the last user
+ * text is given; when none does, the answers without "match" take turns. Keys beside "answers" are
+ * defaults for all. While it waits, the mock sends a piece with neither text nor ids every 20 ms,
+ * so that the receiver can cancel. ignore_eos makes it say its text again and again. */
+#ifndef AM_BACKEND_MOCK_MOCK_H
+#define AM_BACKEND_MOCK_MOCK_H
+
+#include "backend/mock/script.h"
+#include "base/buf.h"
+#include <adam/backend.h>
+
+enum {
+  AM_MOCK_END_ID = 0x110000, /* one above the last code point */
+  AM_MOCK_N_VOCAB = 0x110001,
+  AM_MOCK_N_CTX = 32768      /* default context, tokens */
+};
+
+struct adam_backend_model {
+  am_mock_script script;
+  char *name;     /* the script as given; owned */
+  int64_t n_ctx;  /* tokens */
+  size_t turn;    /* how many answers without a match were given */
+};
+
+/* What a request says: its last user text and the whole conversation as text, one line a turn. */
+typedef struct am_mock_prompt {
+  am_buf last_user;
+  am_buf whole;
+} am_mock_prompt;
+adam_status am_mock_prompt_open(const adam_request *request, am_mock_prompt *prompt,
+                                adam_error *error);
+void am_mock_prompt_close(am_mock_prompt *prompt);
+/* The conversation as `role: content` lines, or through request->template_text. */
+adam_status am_mock_render(const adam_render_request *request, am_buf *out, adam_error *error);
+
+/* The generate operation. */
+adam_status am_mock_speak(adam_backend_model *model, const adam_request *request,
+                          const adam_sink *sink, adam_outcome *outcome, adam_error *error);
+
+#endif
