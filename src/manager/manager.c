@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/manager.h"
+
+#include "base/mem.h"
+#include "manager/ref.h"
+#include "os/clock.h"
+#include "presets/presets.h"
+#include <string.h>
+
+adam_status am_manager_copy(const void *from, void *to, size_t to_bytes, const char *what, adam_error *error) {
+  size_t size = 0;
+  memset(to, 0, to_bytes);
+  if (from) memcpy(&size, from, sizeof size);
+  if (size < sizeof size)
+    return am_fail(error, ADAM_INVALID, what, "set struct_size to the size of the struct",
+                   from ? "struct_size is not set" : "the pointer is NULL");
+  memcpy(to, from, size < to_bytes ? size : to_bytes);
+  memcpy(to, &to_bytes, sizeof to_bytes);
+  return ADAM_OK;
+}
+
+adam_status am_manager_unsupported(const adam_manager *manager, const char *verb, adam_error *error) {
+  return am_fail(error, ADAM_UNSUPPORTED, manager->ops->name, NULL, "the backend cannot %s", verb);
+}
+
+static adam_status open_model(adam_manager *m, const am_ref *ref, const adam_model_options *options,
+                              adam_error *error) {
+  m->ops = ref->ops;
+  double begin_ms = am_clock_ms();
+  adam_status status = m->ops->available ? m->ops->available(m->ops->context, error) : ADAM_OK;
+  if (!status) status = m->ops->open(m->ops->context, ref->model, options, &m->model, error);
+  if (status) return status;
+  m->info.struct_size = sizeof m->info;
+  status = m->ops->info(m->ops->context, m->model, &m->info, error);
+  if (status) return status;
+  m->info.struct_size = sizeof m->info;
+  if (m->info.load_ms <= 0) m->info.load_ms = am_clock_ms() - begin_ms;
+  if (!m->info.backend) m->info.backend = m->ops->name;
+  return ADAM_OK;
+}
+
+static void close_model(adam_manager *m) {
+  if (m->model) m->ops->close(m->ops->context, m->model);
+  m->model = NULL;
+}
+
+/* Opens the best model that is here when none was named; what does not open is passed over. */
+static adam_status open_default(adam_manager *m, const adam_model_options *options, am_ref *ref, adam_error *error) {
+  size_t candidate = 0;
+  for (;;) {
+    bool last = false;
+    am_notices_close(&m->notices);
+    adam_status status = am_ref_default(options->cache_dir, &candidate, &last, ref, &m->notices, error);
+    if (!status) status = open_model(m, ref, options, error);
+    if (!status || last) return status;
+    close_model(m);
+    am_ref_close(ref);
+  }
+}
+
+static adam_status open_named(adam_manager *m, const adam_manager_options *o, am_ref *ref, adam_error *error) {
+  const char *text = o->model;
+  if (!text && o->size) {
+    text = o->size;
+    if (!am_presets_find(text) && strcmp(text, "demo")) {
+      const char *near = NULL;
+      bool has_near = am_presets_nearest(text, &near, 1) > 0;
+      return am_fail(error, ADAM_NOT_FOUND, text, NULL, "no such size%s%s%s", has_near ? "; did you mean " : "",
+                     has_near ? near : "", has_near ? "?" : "");
+    }
+  }
+  bool is_native = !o->backend || !*o->backend || !strcmp(o->backend, "auto") || !strcmp(o->backend, "huggingface");
+  if (!text && is_native) return open_default(m, &o->model_options, ref, error);
+  adam_status status =
+      am_ref_resolve(o->backend, text ? text : "", o->model_options.cache_dir, ref, &m->notices, error);
+  return status ? status : open_model(m, ref, &o->model_options, error);
+}
+
+adam_status adam_manager_open(const adam_manager_options *options, adam_manager **out, adam_error *error) {
+  adam_manager_options o;
+  adam_model_options model_options = {0};
+  am_ref ref = {0};
+  adam_status status = am_manager_copy(options, &o, sizeof o, "adam_manager_options", error);
+  if (status) return status;
+  /* An unset inner struct_size means the outer one's header. */
+  if (!o.model_options.struct_size) o.model_options.struct_size = sizeof o.model_options;
+  status = am_manager_copy(&o.model_options, &model_options, sizeof model_options, "adam_model_options", error);
+  if (status) return status;
+  o.model_options = model_options;
+  adam_manager *m = am_mem_zalloc(1, sizeof *m);
+  if (!m) return am_fail_memory(error, "manager");
+  status = open_named(m, &o, &ref, error);
+  m->name = ref.name;
+  ref.name = NULL;
+  am_ref_close(&ref);
+  if (status) {
+    adam_manager_close(&m);
+    return status;
+  }
+  *out = m;
+  return ADAM_OK;
+}
+
+void adam_manager_close(adam_manager **manager) {
+  adam_manager *m = manager ? *manager : NULL;
+  if (!m) return;
+  close_model(m);
+  am_notices_close(&m->notices);
+  am_mem_free(m->name);
+  am_mem_free(m);
+  *manager = NULL;
+}
+
+const adam_notice *adam_manager_notice_at(const adam_manager *manager, size_t index) {
+  return index < manager->notices.n ? &manager->notices.items[index] : NULL;
+}
+
+adam_status adam_manager_info(adam_manager *manager, adam_model_info *info, adam_error *error) {
+  size_t size = info ? info->struct_size : 0;
+  if (size < sizeof size) return am_fail(error, ADAM_INVALID, "adam_model_info", NULL, "struct_size is not set");
+  adam_model_info full = manager->info;
+  full.name = manager->name;
+  memcpy(info, &full, size < sizeof full ? size : sizeof full);
+  info->struct_size = size;
+  return ADAM_OK;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* manager: the front desk.
+ * Purpose: turns what a caller asks (a REF, a request) into calls of one backend's table, and what
+ *   comes back into plain results. In: adam/manager.h. Out: results that own their memory.
+ * Threads: a manager by one thread at a time. Invariant: knows no backend by name except the native
+ *   one, which serves files; holds no model knowledge of its own. */
+#ifndef AM_MANAGER_MANAGER_H
+#define AM_MANAGER_MANAGER_H
+
+#include "manager/notices.h"
+#include <adam/manager.h>
+
+struct adam_manager {
+  const adam_backend_ops *ops; /* borrowed for ever */
+  adam_backend_model *model;   /* owned through ops */
+  char *name;                  /* owned */
+  adam_model_info info;        /* strings borrowed from model */
+  am_notices notices;          /* of opening */
+};
+
+/* Copies a caller's struct whose first member is its struct_size into `to` (to_bytes, zeroed here):
+ * what an older, smaller struct lacks is 0. ADAM_INVALID when struct_size is 0. */
+adam_status am_manager_copy(const void *from, void *to, size_t to_bytes, const char *what, adam_error *error);
+/* ADAM_UNSUPPORTED naming the backend and what it cannot do. */
+adam_status am_manager_unsupported(const adam_manager *manager, const char *verb, adam_error *error);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/ref.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "hub/cache.h"
+#include "hub/folder.h"
+#include "os/dirs.h"
+#include "os/file.h"
+#include "os/memory.h"
+#include "presets/presets.h"
+#include <adam/registry.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char native_name[] = "huggingface";
+/* Backends that the command's language knows and that this version does not have. */
+static const char *const planned[] = {"ollama", "openai", "anthropic"};
+
+static char *dup_text(const char *text) { return am_mem_dup(text, strlen(text)); }
+
+void am_ref_close(am_ref *ref) {
+  am_mem_free(ref->model);
+  am_mem_free(ref->name);
+  *ref = (am_ref){0};
+}
+
+/* Takes model, also on failure. */
+static adam_status set_ref(const adam_backend_ops *ops, char *model, const char *name, am_ref *out,
+                           adam_error *error) {
+  am_ref ref = {ops, model, dup_text(name)};
+  if (!ref.model || !ref.name) {
+    am_ref_close(&ref);
+    return am_fail_memory(error, name);
+  }
+  *out = ref;
+  return ADAM_OK;
+}
+
+size_t am_ref_cache_dirs(const char *cache_dir, char *dirs[2]) {
+  size_t n = 0;
+  if (cache_dir && *cache_dir) {
+    if ((dirs[n] = dup_text(cache_dir))) n++;
+    return n;
+  }
+  if ((dirs[n] = am_dirs_hub())) n++;
+  /* Where the Python program that adam replaces kept its downloads, in the same layout. */
+  if ((dirs[n] = am_dirs_expand("~/.cache/augment_adam_models"))) n++;
+  return n;
+}
+
+char *am_ref_models_dir(void) {
+  char *cache = am_dirs_cache();
+  char *models = cache ? am_path_join(cache, "models") : NULL;
+  am_mem_free(cache);
+  return models;
+}
+
+adam_status am_ref_demo(char **path, adam_error *error) {
+  static const char *const below_program[] = {"../models/demo", "../share/adam/models/demo"};
+  const char *chosen = getenv("ADAM_SHARE_DIR");
+  am_buf looked = {0};
+  char *program = am_dirs_program();
+  char *found = NULL;
+  for (int i = 0; i < 4 && !found; i++) {
+    char *candidate = NULL;
+    if (i == 0 && chosen && *chosen) candidate = am_path_join(chosen, "models/demo");
+    if ((i == 1 || i == 2) && program) candidate = am_path_join(program, below_program[i - 1]);
+    if (i == 3) candidate = dup_text(ADAM_SHARE_DIR "/models/demo");
+    if (candidate && am_file_is_dir(candidate)) {
+      found = candidate;
+    } else {
+      if (candidate) am_buf_printf(&looked, "%s%s", looked.len ? ", " : "", candidate);
+      am_mem_free(candidate);
+    }
+  }
+  if (found) *path = found;
+  if (!found)
+    am_fail(error, ADAM_NOT_FOUND, "demo", "set ADAM_SHARE_DIR to the folder that holds models/demo",
+            "the model that ships with adam was not found; looked for %s", looked.data ? looked.data : "nothing");
+  am_buf_close(&looked);
+  am_mem_free(program);
+  return found ? ADAM_OK : ADAM_NOT_FOUND;
+}
+
+/* The snapshot folder in the first cache that has it. */
+static adam_status find_snapshot(const char *cache_dir, const char *repository, const char *revision,
+                                 const char *what, char **folder, adam_error *error) {
+  char *dirs[2] = {0};
+  adam_error first_error = {0}, later = {0};
+  adam_status status = ADAM_NOT_FOUND;
+  size_t n = am_ref_cache_dirs(cache_dir, dirs);
+  for (size_t i = 0; i < n && status; i++) {
+    adam_status tried = am_hub_snapshot(dirs[i], repository, revision, folder, i ? &later : &first_error);
+    if (i == 0 || !tried) status = tried;
+  }
+  for (size_t i = 0; i < n; i++) am_mem_free(dirs[i]);
+  if (n == 0) return am_fail(error, ADAM_NOT_FOUND, what, "set HOME or HF_HOME", "there is no cache folder");
+  if (status == ADAM_NOT_FOUND) {
+    bool is_folder = am_file_is_dir(repository) && !revision;
+    char hint[256];
+    am_buf text = {0};
+    am_buf_printf(&text, is_folder ? "for the folder of that name write ./%s"
+                                   : "put it into the Hugging Face cache with: hf download %s", repository);
+    if (revision && !is_folder) am_buf_printf(&text, " --revision %s", revision);
+    strncpy(hint, text.data ? text.data : "", sizeof hint - 1)[sizeof hint - 1] = 0;
+    am_buf_close(&text);
+    return am_fail(error, status, what, hint, "%s", first_error.why);
+  }
+  if (status && error) *error = first_error, am_error_rename(error, what);
+  return status;
+}
+
+/* [hf:]ORG/NAME[@REVISION][:FILE-or-QUANT] to a path. */
+static adam_status resolve_hub(const char *text, const char *cache_dir, char **path, am_notices *notices,
+                               adam_error *error) {
+  char *repository = dup_text(text);
+  char *folder = NULL;
+  if (!repository) return am_fail_memory(error, text);
+  char *choice = strchr(repository, ':');
+  if (choice) *choice++ = 0;
+  char *revision = strchr(repository, '@');
+  if (revision) *revision++ = 0;
+  adam_status status = ADAM_OK;
+  const char *real = am_presets_renamed(repository);
+  if (!am_hub_name_valid(repository) || (choice && !*choice) || (revision && !*revision))
+    status = am_fail(error, ADAM_INVALID, text, NULL, "not of the form ORG/NAME[@REVISION][:FILE-or-QUANT]");
+  else if (real && !am_notices_printf(notices, "renamed", ADAM_NOTICE_INFO, "%s is %s on the Hub", repository, real))
+    status = am_fail_memory(error, text);
+  if (!status) status = find_snapshot(cache_dir, real ? real : repository, revision, text, &folder, error);
+  if (!status) status = am_hub_pick(folder, choice, text, path, error);
+  am_mem_free(folder);
+  am_mem_free(repository);
+  return status;
+}
+
+static adam_status resolve_path(const char *text, char **path, adam_error *error) {
+  char *expanded = *text == '~' ? am_dirs_expand(text) : dup_text(text);
+  if (!expanded) return am_fail_memory(error, text);
+  adam_status status = ADAM_OK;
+  if (am_file_is_dir(expanded))
+    status = am_hub_pick(expanded, NULL, text, path, error);
+  else if (am_file_is_regular(expanded))
+    *path = expanded, expanded = NULL;
+  else
+    status = am_fail(error, ADAM_NOT_FOUND, text, NULL, "no such file or folder");
+  am_mem_free(expanded);
+  return status;
+}
+
+/* A file of adam's own models folder that is called as the repository: NAME*.gguf. */
+typedef struct own_file {
+  const char *prefix;
+  char *name;
+} own_file;
+
+static bool see_own_file(void *user, const char *name) {
+  own_file *own = user;
+  size_t n = strlen(own->prefix);
+  bool fits = !strncmp(name, own->prefix, n) && (name[n] == '.' || name[n] == '-') && am_hub_ends_with(name, ".gguf");
+  if (fits) own->name = dup_text(name);
+  return fits;
+}
+
+static char *find_own_file(const char *repository) {
+  char *models = am_ref_models_dir();
+  own_file own = {.prefix = am_path_basename(repository)};
+  if (models && am_file_is_dir(models)) am_dir_list(models, see_own_file, &own, NULL);
+  char *path = own.name ? am_path_join(models, own.name) : NULL;
+  am_mem_free(own.name);
+  am_mem_free(models);
+  return path;
+}
+
+static adam_status resolve_preset(const am_preset *preset, const char *cache_dir, char **path, am_notices *notices,
+                                  adam_error *error) {
+  if (!preset->huggingface)
+    return am_fail(error, ADAM_NOT_FOUND, preset->name, NULL, "the preset has no model on the Hugging Face Hub");
+  *path = find_own_file(preset->huggingface);
+  return *path ? ADAM_OK : resolve_hub(preset->huggingface, cache_dir, path, notices, error);
+}
+
+static adam_status fail_unknown(const char *text, adam_error *error) {
+  const char *near[3];
+  size_t n = am_presets_nearest(text, near, 3);
+  am_buf hint = {0};
+  if (n) am_buf_append_str(&hint, "did you mean ");
+  for (size_t i = 0; i < n; i++) am_buf_printf(&hint, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", near[i]);
+  am_buf_append_str(&hint, n ? "?" : "a Hub model is ORG/NAME, a file begins with / or ./");
+  am_fail(error, ADAM_NOT_FOUND, text, hint.data, "no preset has this name");
+  am_buf_close(&hint);
+  return ADAM_NOT_FOUND;
+}
+
+/* A REF of the native backend to a path. */
+static adam_status resolve_native(const char *text, const char *cache_dir, char **path, am_notices *notices,
+                                  adam_error *error) {
+  bool is_file = am_hub_ends_with(text, ".gguf") || am_hub_ends_with(text, ".safetensors");
+  if (!*text) return am_fail(error, ADAM_INVALID, "model", NULL, "the name is empty");
+  if (!strncmp(text, "hf:", 3)) return resolve_hub(text + 3, cache_dir, path, notices, error);
+  if (strchr("/.~", *text) || (is_file && (!strchr(text, ':') || am_file_is_regular(text))))
+    return resolve_path(text, path, error);
+  if (strchr(text, '/')) return resolve_hub(text, cache_dir, path, notices, error);
+  if (!strcmp(text, "demo")) return am_ref_demo(path, error);
+  const am_preset *preset = am_presets_find(text);
+  return preset ? resolve_preset(preset, cache_dir, path, notices, error) : fail_unknown(text, error);
+}
+
+static adam_status fail_backend(const char *name, adam_error *error) {
+  for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
+    if (!strcmp(name, planned[i]))
+      return am_fail(error, ADAM_UNAVAILABLE, name, "adam backends lists what is", "the backend %s is not built into this version", name);
+  am_buf names = {0};
+  const adam_backend_ops *ops;
+  for (size_t i = 0; (ops = adam_backend_at(i)); i++) am_buf_printf(&names, ", %s", ops->name);
+  am_fail(error, ADAM_INVALID, name, NULL, "no such backend; there are auto%s", names.data ? names.data : "");
+  am_buf_close(&names);
+  return ADAM_INVALID;
+}
+
+/* Length of NAME in `NAME:rest` when NAME could be a backend's; 0 = none. */
+static size_t prefix_length(const char *text) {
+  size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+  return text[n] == ':' && n < 64 && !(n == 2 && !strncmp(text, "hf", 2)) ? n : 0;
+}
+
+adam_status am_ref_resolve(const char *backend, const char *text, const char *cache_dir, am_ref *out,
+                           am_notices *notices, adam_error *error) {
+  bool is_auto = !backend || !*backend || !strcmp(backend, "auto");
+  const adam_backend_ops *wanted = is_auto ? NULL : adam_backend_find(backend);
+  if (!is_auto && !wanted) return fail_backend(backend, error);
+  char name[64] = {0};
+  memcpy(name, text, prefix_length(text));
+  const adam_backend_ops *named = *name ? adam_backend_find(name) : NULL;
+  bool is_native_form = am_file_is_regular(text) || (wanted && strcmp(wanted->name, native_name));
+  if (is_auto && *name && !named && !is_native_form) {
+    adam_status status = fail_backend(name, error);
+    if (status == ADAM_UNAVAILABLE) return status;
+    return am_fail(error, ADAM_NOT_FOUND, text, "an Ollama model is ollama:NAME", "no backend is called %s", name);
+  }
+  if (wanted && named && named != wanted && !strcmp(wanted->name, native_name))
+    return am_fail(error, ADAM_INVALID, text, NULL, "the model belongs to the backend %s, not to %s", name, backend);
+  const adam_backend_ops *ops = wanted ? wanted : named ? named : adam_backend_find(native_name);
+  const char *rest = named == ops ? text + strlen(name) + 1 : text;
+  if (strcmp(ops->name, native_name)) return set_ref(ops, dup_text(rest), text, out, error);
+  char *path = NULL;
+  adam_status status = resolve_native(rest, cache_dir, &path, notices, error);
+  return status ? status : set_ref(ops, path, rest, out, error);
+}
+
+static int larger_first(const void *a, const void *b) {
+  double x = (*(const am_preset *const *)a)->parameters, y = (*(const am_preset *const *)b)->parameters;
+  return (x < y) - (x > y);
+}
+
+/* Weights plus an eighth and 256 MiB for the KV cache, scratch and the program itself. */
+static bool fits(uint64_t weights_bytes) {
+  return weights_bytes + weights_bytes / 8 + ((uint64_t)256 << 20) <= am_memory_available();
+}
+
+adam_status am_ref_default(const char *cache_dir, size_t *candidate, bool *last, am_ref *out, am_notices *notices,
+                           adam_error *error) {
+  size_t n = 0;
+  const am_preset *all = am_presets_all(&n);
+  const am_preset **rows = am_mem_alloc(n * sizeof *rows);
+  if (!rows) return am_fail_memory(error, "default model");
+  for (size_t i = 0; i < n; i++) rows[i] = &all[i];
+  qsort(rows, n, sizeof *rows, larger_first);
+  char *path = NULL;
+  const char *name = "demo";
+  while (*candidate < n && !path) {
+    const am_preset *preset = rows[(*candidate)++];
+    if (preset->parameters <= 0 || !strcmp(preset->name, "embedding")) continue;
+    if (resolve_preset(preset, cache_dir, &path, notices, NULL)) continue;
+    uint64_t weights_bytes = am_hub_weights_bytes(path);
+    name = preset->name;
+    if (weights_bytes && fits(weights_bytes)) break;
+    am_mem_free(path);
+    path = NULL;
+  }
+  am_mem_free(rows);
+  *last = !path;
+  adam_status status = path ? ADAM_OK : am_ref_demo(&path, error);
+  if (!status) status = set_ref(adam_backend_find(native_name), path, *last ? "demo" : name, out, error);
+  if (status) return status;
+  bool noted = am_notices_printf(notices, "default_model", ADAM_NOTICE_INFO, *last ? "no model was named: this is %s, which ships with adam"
+                                 : "no model was named: this is %s, the largest preset that is on this machine and fits",
+                                 out->name);
+  if (noted) return ADAM_OK;
+  am_ref_close(out);
+  return am_fail_memory(error, "default model");
+}
