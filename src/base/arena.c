@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/size.h"
 
-enum { ARENA_ALIGN = 16, ARENA_FIRST_BYTES = 4096, ARENA_MOST_BYTES = 1 << 20 };
+enum { ARENA_ALIGN = 16, ARENA_FIRST_BYTES = 4096, ARENA_MOST_BYTES = 4 << 20, ARENA_HUGE_BYTES = 2 << 20 };
 
 struct am_arena_block {
   am_arena_block *next;
@@ -20,7 +20,7 @@ struct am_arena_block {
 
 _Static_assert(sizeof(am_arena_block) % ARENA_ALIGN == 0, "bytes[] must start aligned");
 
-/* Blocks double from 4 KiB to 1 MiB. A large piece gets a block of its own behind the head, so that
+/* Blocks double from 4 KiB to 4 MiB. A large piece gets a block of its own behind the head, so that
  * the room left in the head is not lost. */
 static am_arena_block *add_block(am_arena *arena, size_t need) {
   size_t size = ARENA_FIRST_BYTES - sizeof(am_arena_block);
@@ -32,7 +32,7 @@ static am_arena_block *add_block(am_arena *arena, size_t need) {
   if (own || need > size) size = need;
   size_t total;
   if (!am_size_add(size, sizeof(am_arena_block), &total)) return NULL;
-  am_arena_block *block = am_mem_alloc(total);
+  am_arena_block *block = total >= ARENA_HUGE_BYTES ? am_mem_huge(total) : am_mem_alloc(total);
   if (!block) return NULL;
   block->size = size;
   block->used = 0;

@@ -31,11 +31,12 @@ typedef struct parser {
   /* Elements of open containers; moved to the arena, side by side, when the container closes. */
   char *stack;
   size_t stack_bytes, stack_capacity;
+  am_json root;
   int depth;
   frame frames[DEPTH_LIMIT];
 } parser;
 
-static adam_status expected(parser *p, const char *what) {
+__attribute__((cold, noinline)) static adam_status expected(parser *p, const char *what) {
   size_t offset = (size_t)(p->at - p->text);
   if (p->at >= p->end) {
     return am_fail(p->error, ADAM_DAMAGED, p->name, NULL, "JSON ends at byte %zu: expected %s", offset, what);
@@ -113,52 +114,66 @@ static adam_status parse_escape(parser *p, char **out) {
   return ADAM_OK;
 }
 
-/* Non-zero where a byte is '"', '\\', below 0x20 or above 0x7F; exact up to the lowest such byte. */
+/* Non-zero where a byte is '"', '\\' or below 0x20; exact up to the lowest such byte. */
 static inline uint64_t special_bytes(uint64_t w) {
   const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
   uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-  return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | (w - ones * 0x20) | w) & tops;
+  return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops;
+}
+
+/* The bytes up to the next quote, backslash or control character go to *out, eight at a time while
+ * the text has them (the pool has room for a word more than the text). *high collects the top bits. */
+static inline void copy_plain(parser *p, char **out, uint64_t *high) {
+  const char *at = p->at;
+  char *to = *out;
+  uint64_t word;
+  while (p->end - at >= (ptrdiff_t)sizeof word) {
+    memcpy(&word, at, sizeof word);
+    memcpy(to, &word, sizeof word);
+    uint64_t special = special_bytes(word);
+    if (special) {
+      int n = __builtin_ctzll(special) >> 3;
+      *high |= word & ((special & -special) - 1);
+      p->at = at + n;
+      *out = to + n;
+      return;
+    }
+    *high |= word;
+    at += sizeof word;
+    to += sizeof word;
+  }
+  for (; at < p->end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20; at++) {
+    *high |= (unsigned char)*at;
+    *to++ = *at;
+  }
+  p->at = at;
+  *out = to;
 }
 
 /* p->at is behind the opening quote. */
 static adam_status parse_string(parser *p, const char **string, uint32_t *n_bytes) {
-  char *out = p->pool, *begin = out;
+  const char *source = p->at;
+  char *out = p->pool;
+  uint64_t high = 0;
   for (;;) {
-    uint64_t word;
-    while (p->end - p->at >= (ptrdiff_t)sizeof word) {
-      memcpy(&word, p->at, sizeof word);
-      memcpy(out, &word, sizeof word); /* the pool has room for a word more than the text */
-      uint64_t special = special_bytes(word);
-      if (special) {
-        int skip = __builtin_ctzll(special) >> 3;
-        p->at += skip;
-        out += skip;
-        break;
-      }
-      p->at += sizeof word;
-      out += sizeof word;
-    }
+    copy_plain(p, &out, &high);
+    if (p->at < p->end && *p->at == '"') break;
     if (p->at >= p->end) return expected(p, "'\"' at the end of a string");
-    unsigned char c = (unsigned char)*p->at;
-    if (c == '"') break;
-    if (c == '\\') {
-      adam_status status = parse_escape(p, &out);
-      if (status) return status;
-    } else if (c < 0x20) {
-      return expected(p, "an escape instead of a control character");
-    } else if (c < 0x80) {
-      *out++ = *p->at++;
-    } else {
-      uint32_t codepoint;
-      int n = am_utf8_decode(p->at, (size_t)(p->end - p->at), &codepoint);
-      if (n < 0) return expected(p, "valid UTF-8");
-      for (int i = 0; i < n; i++) *out++ = *p->at++;
+    if (*p->at != '\\') return expected(p, "an escape instead of a control character");
+    adam_status status = parse_escape(p, &out);
+    if (status) return status;
+  }
+  if (high & 0x8080808080808080u) {
+    size_t n = (size_t)(p->at - source), n_valid = am_utf8_valid_prefix(source, n);
+    if (n_valid < n) {
+      p->at = source + n_valid;
+      return expected(p, "valid UTF-8");
     }
   }
   p->at++;
   *out = 0;
-  *string = begin;
-  *n_bytes = (uint32_t)(out - begin);
+  *string = p->pool;
+  *n_bytes = (uint32_t)(out - p->pool);
   p->pool = out + 1;
   return ADAM_OK;
 }
@@ -288,25 +303,40 @@ static adam_status check_unique(parser *p, const am_json_member *members, uint32
   return status;
 }
 
-static adam_status close_container(parser *p, am_json *out) {
+/* Where the next value goes: the last member of an open object, a new element of an open array, or
+ * the root. Valid until the next push; NULL when memory is out. */
+static inline am_json *next_slot(parser *p) {
+  if (p->depth == 0) return &p->root;
+  if (p->frames[p->depth - 1].type == AM_JSON_OBJECT) {
+    return &((am_json_member *)(void *)(p->stack + p->stack_bytes))[-1].value;
+  }
+  if (!stack_room(p, sizeof(am_json))) return NULL;
+  p->stack_bytes += sizeof(am_json);
+  return (am_json *)(void *)(p->stack + p->stack_bytes - sizeof(am_json));
+}
+
+/* The innermost open container becomes a value of the one around it. */
+static adam_status close_container(parser *p) {
   frame *top = &p->frames[--p->depth];
   bool object = top->type == AM_JSON_OBJECT;
   size_t n_bytes = p->stack_bytes - top->start;
   size_t n = n_bytes / (object ? sizeof(am_json_member) : sizeof(am_json));
-  am_json made = {.type = top->type, .n = (uint32_t)n};
+  void *items = NULL;
   if (n > 0) {
-    void *items = am_arena_alloc(p->arena, n_bytes);
+    items = am_arena_alloc(p->arena, n_bytes);
     if (!items) return out_of_memory(p);
     memcpy(items, p->stack + top->start, n_bytes);
-    if (object) made.as.members = items;
-    else made.as.items = items;
   }
   p->stack_bytes = top->start;
   if (object && n > 1 && (p->flags & AM_JSON_UNIQUE_KEYS)) {
-    adam_status status = check_unique(p, made.as.members, made.n);
+    adam_status status = check_unique(p, items, (uint32_t)n);
     if (status) return status;
   }
-  *out = made;
+  am_json *slot = next_slot(p);
+  if (!slot) return am_fail_memory(p->error, p->name);
+  *slot = (am_json){.type = top->type, .n = (uint32_t)n};
+  if (object) slot->as.members = items;
+  else slot->as.items = items;
   return ADAM_OK;
 }
 
@@ -324,28 +354,14 @@ static adam_status open_container(parser *p, am_json_type type) {
 static adam_status push_key(parser *p) {
   if (p->at >= p->end || *p->at != '"') return expected(p, "a key in double quotes");
   p->at++;
-  am_json_member member = {0};
-  adam_status status = parse_string(p, &member.key, &member.key_bytes);
+  if (!stack_room(p, sizeof(am_json_member))) return am_fail_memory(p->error, p->name);
+  am_json_member *member = (am_json_member *)(void *)(p->stack + p->stack_bytes);
+  p->stack_bytes += sizeof *member;
+  adam_status status = parse_string(p, &member->key, &member->key_bytes);
   if (status) return status;
   skip_space(p);
   if (p->at >= p->end || *p->at != ':') return expected(p, "':' after a key");
   p->at++;
-  if (!stack_room(p, sizeof member)) return am_fail_memory(p->error, p->name);
-  memcpy(p->stack + p->stack_bytes, &member, sizeof member);
-  p->stack_bytes += sizeof member;
-  return ADAM_OK;
-}
-
-/* Gives a finished value to the innermost open container. */
-static adam_status hand_over(parser *p, const am_json *value) {
-  if (p->frames[p->depth - 1].type == AM_JSON_OBJECT) {
-    am_json_member *member = (am_json_member *)(void *)(p->stack + p->stack_bytes - sizeof *member);
-    member->value = *value;
-    return ADAM_OK;
-  }
-  if (!stack_room(p, sizeof *value)) return am_fail_memory(p->error, p->name);
-  memcpy(p->stack + p->stack_bytes, value, sizeof *value);
-  p->stack_bytes += sizeof *value;
   return ADAM_OK;
 }
 
@@ -372,55 +388,55 @@ static adam_status parse_scalar(parser *p, am_json *out) {
   return ADAM_OK;
 }
 
-/* After a value inside a container: a comma (and for objects the next key) or the end. Sets *closed
- * when the container ended; its value is then in *value. */
-static adam_status after_value(parser *p, am_json *value, bool *closed) {
+/* After a value inside a container: a comma (and for objects the next key), or the end, which closes
+ * the container and sets *closed. */
+static adam_status after_value(parser *p, bool *closed) {
   bool object = p->frames[p->depth - 1].type == AM_JSON_OBJECT;
   skip_space(p);
   *closed = p->at < p->end && *p->at == (object ? '}' : ']');
   if (*closed) {
     p->at++;
-    return close_container(p, value);
+    return close_container(p);
   }
   if (p->at >= p->end || *p->at != ',') return expected(p, object ? "',' or '}'" : "',' or ']'");
   p->at++;
+  if (!object) return ADAM_OK;
   skip_space(p);
+  return push_key(p);
+}
+
+/* Opens a container at p->at; *empty when it closed at once. */
+static adam_status begin_container(parser *p, bool object, bool *empty) {
+  adam_status status = open_container(p, object ? AM_JSON_OBJECT : AM_JSON_ARRAY);
+  if (status) return status;
+  skip_space(p);
+  *empty = p->at < p->end && *p->at == (object ? '}' : ']');
+  if (*empty) {
+    p->at++;
+    return close_container(p);
+  }
   return object ? push_key(p) : ADAM_OK;
 }
 
-/* One value with everything in it, without recursion. */
-static adam_status parse_value(parser *p, am_json *out) {
-  am_json value;
-  adam_status status;
+/* One value with everything in it into p->root, without recursion. */
+static adam_status parse_value(parser *p) {
   for (;;) {
     skip_space(p);
-    char c = p->at < p->end ? *p->at : 0;
-    if (c == '{' || c == '[') {
-      bool object = c == '{';
-      status = open_container(p, object ? AM_JSON_OBJECT : AM_JSON_ARRAY);
+    adam_status status;
+    if (p->at < p->end && (*p->at == '{' || *p->at == '[')) {
+      bool empty = false;
+      status = begin_container(p, *p->at == '{', &empty);
       if (status) return status;
-      skip_space(p);
-      if (p->at < p->end && *p->at == (object ? '}' : ']')) {
-        p->at++;
-        status = close_container(p, &value);
-        if (status) return status;
-      } else {
-        status = object ? push_key(p) : ADAM_OK;
-        if (status) return status;
-        continue;
-      }
+      if (!empty) continue;
     } else {
-      status = parse_scalar(p, &value);
+      am_json *slot = next_slot(p);
+      status = slot ? parse_scalar(p, slot) : am_fail_memory(p->error, p->name);
       if (status) return status;
     }
     bool closed = true;
     while (closed) {
-      if (p->depth == 0) {
-        *out = value;
-        return ADAM_OK;
-      }
-      status = hand_over(p, &value);
-      if (!status) status = after_value(p, &value, &closed);
+      if (p->depth == 0) return ADAM_OK;
+      status = after_value(p, &closed);
       if (status) return status;
     }
   }
@@ -444,16 +460,15 @@ adam_status am_json_parse(const char *text, size_t n_bytes, const char *name, ui
   p->depth = 0;
   p->pool = am_arena_alloc(arena, n_bytes + sizeof(uint64_t));
   adam_status status = p->pool ? ADAM_OK : out_of_memory(p);
-  am_json value;
   if (!status) {
     if (n_bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) p->at += 3;
-    status = parse_value(p, &value);
+    status = parse_value(p);
   }
   if (!status) {
     skip_space(p);
     if (p->at < p->end) status = expected(p, "the end of the file");
   }
-  if (!status) *out = value;
+  if (!status) *out = p->root;
   am_mem_free(p->stack);
   am_mem_free(p);
   return status;

@@ -28,7 +28,7 @@ typedef struct am_json_member am_json_member;
 
 /* A value. Read-only for everyone but the parser. */
 struct am_json {
-  am_json_type type;
+  am_json_type type : 8; /* 16 bytes in all: a vocabulary has half a million of these */
   bool is_big; /* an integer that did not fit int64_t: type FLOAT, value in `real` */
   uint32_t n;  /* array: elements; object: members; string: bytes */
   union {

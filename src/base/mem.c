@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/size.h"
 
@@ -51,6 +52,14 @@ void *am_mem_aligned(size_t alignment, size_t n_bytes) {
   void *p = NULL;
   if (alignment < sizeof(void *)) alignment = sizeof(void *);
   return posix_memalign(&p, alignment, n_bytes > 0 ? n_bytes : 1) == 0 ? p : NULL;
+}
+
+void *am_mem_huge(size_t n_bytes) {
+  const size_t page = (size_t)2 << 20;
+  void *p = am_mem_aligned(page, n_bytes);
+  /* Whole pages only: what lies behind the block belongs to others. Advice, so failure is fine. */
+  if (p && n_bytes >= page) (void)madvise(p, n_bytes & ~(page - 1), MADV_HUGEPAGE);
+  return p;
 }
 
 char *am_mem_dup(const void *bytes, size_t n_bytes) {

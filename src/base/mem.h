@@ -17,6 +17,9 @@ void *am_mem_zalloc(size_t count, size_t size);
 void *am_mem_resize(void *p, size_t count, size_t size);
 /* Aligned to `alignment` (a power of two); free with am_mem_free. */
 void *am_mem_aligned(size_t alignment, size_t n_bytes);
+/* For blocks of megabytes: aligned to 2 MiB and, where the system offers it, backed by huge pages, so
+ * that first touch costs little. Free with am_mem_free. */
+void *am_mem_huge(size_t n_bytes);
 /* Owned copy of n_bytes, with a NUL after them that does not count. */
 char *am_mem_dup(const void *bytes, size_t n_bytes);
 void am_mem_free(void *p); /* NULL is fine */

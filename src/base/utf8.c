@@ -68,19 +68,35 @@ int am_utf8_encode(uint32_t codepoint, char out[4]) {
   return 4;
 }
 
+static inline bool is_tail(const char *p) { return ((uint8_t)*p & 0xC0) == 0x80; }
+
+/* Eight ASCII bytes in one step, two- and three-byte characters in line, the rest (and the lead
+ * bytes with a narrower second byte) through decode. */
 size_t am_utf8_valid_prefix(const char *bytes, size_t n_bytes) {
   size_t i = 0;
   while (i < n_bytes) {
+    const char *p = bytes + i;
+    size_t left = n_bytes - i;
     uint64_t word;
-    if (n_bytes - i >= sizeof word) {
-      memcpy(&word, bytes + i, sizeof word);
+    if (left >= sizeof word) {
+      memcpy(&word, p, sizeof word);
       if ((word & 0x8080808080808080u) == 0) {
         i += sizeof word;
         continue;
       }
     }
+    uint8_t lead = (uint8_t)*p;
     uint32_t codepoint;
-    int n = am_utf8_decode(bytes + i, n_bytes - i, &codepoint);
+    int n;
+    if (lead < 0x80) {
+      n = 1;
+    } else if (lead >= 0xC2 && lead <= 0xDF && left >= 2 && is_tail(p + 1)) {
+      n = 2;
+    } else if (lead >= 0xE1 && lead <= 0xEF && lead != 0xED && left >= 3 && is_tail(p + 1) && is_tail(p + 2)) {
+      n = 3;
+    } else {
+      n = am_utf8_decode(p, left, &codepoint);
+    }
     if (n < 0) return i;
     i += (size_t)n;
   }
