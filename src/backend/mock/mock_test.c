@@ -153,10 +153,10 @@ static void test_stop(void **state) {
   assert_int_equal(h.outcome.completion_tokens, 8); /* up to the o of "wo", no end token */
   h = (heard){0};
   assert_int_equal(say("say=Hello world;tokens_per_chunk=4", (adam_request){.stop = two, .n_stop = 2}, &h), ADAM_OK);
-  assert_string_equal(h.text, "Hell|o w|"); /* "or" is complete before "world" */
+  assert_string_equal(h.text, "Hell|o |w|"); /* "wo" is held; "or" is complete before "world" */
   h = (heard){0};
-  assert_int_equal(say("say=Hello world;tokens_per_chunk=6", (adam_request){.stop = absent, .n_stop = 2}, &h), ADAM_OK);
-  assert_string_equal(h.text, "Hello |worl|d|"); /* the d is held until the end */
+  assert_int_equal(say("say=Hello world;tokens_per_chunk=11", (adam_request){.stop = absent, .n_stop = 2}, &h), ADAM_OK);
+  assert_string_equal(h.text, "Hello worl|d|"); /* the d is held until the end */
   assert_int_equal(h.n_ids, 12);
   h = (heard){0};
   assert_int_equal(say("Hello", (adam_request){.stop = all, .n_stop = 1}, &h), ADAM_OK);
