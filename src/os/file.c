@@ -229,3 +229,10 @@ bool am_file_stamp_get(const char *path, am_file_stamp *out) {
   *out = (am_file_stamp){(uint64_t)facts.st_size, mtime_ns, (uint64_t)facts.st_ino, (uint64_t)facts.st_dev};
   return true;
 }
+
+bool am_file_last_used(const char *path, int64_t *unix_s) {
+  struct stat facts;
+  if (stat(path, &facts) != 0) return false;
+  *unix_s = facts.st_atim.tv_sec > facts.st_mtim.tv_sec ? facts.st_atim.tv_sec : facts.st_mtim.tv_sec;
+  return true;
+}

@@ -30,6 +30,8 @@ typedef struct am_file_stamp {
   uint64_t size_bytes, mtime_ns, inode, device;
 } am_file_stamp;
 bool am_file_stamp_get(const char *path, am_file_stamp *out);
+/* When the file was last read or written, whichever is later (seconds since 1970). */
+bool am_file_last_used(const char *path, int64_t *unix_s);
 adam_status am_dir_make(const char *path, adam_error *error); /* with parents; existing is fine */
 /* Calls on_name for each entry except . and .., sorted by bytes; true = stop. */
 adam_status am_dir_list(const char *path, bool (*on_name)(void *user, const char *name), void *user,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 
 bool am_thread_start(am_thread *thread, void *(*run)(void *), void *argument) {
@@ -34,3 +35,5 @@ void am_cond_wait(am_cond *cond, am_mutex *mutex) { (void)pthread_cond_wait(&con
 void am_cond_signal(am_cond *cond) { (void)pthread_cond_signal(&cond->handle); }
 
 void am_cond_broadcast(am_cond *cond) { (void)pthread_cond_broadcast(&cond->handle); }
+
+void am_thread_yield(void) { (void)sched_yield(); }

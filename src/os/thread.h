@@ -24,5 +24,6 @@ void am_cond_wait(am_cond *cond, am_mutex *mutex);
 void am_cond_signal(am_cond *cond);
 void am_cond_broadcast(am_cond *cond);
 void am_cpu_relax(void); /* a pause inside a spin loop */
+void am_thread_yield(void); /* lets another thread have this processor */
 
 #endif
