@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every command: takes what was typed, returns the exit code. */
+#ifndef AM_CLI_COMMANDS_H
+#define AM_CLI_COMMANDS_H
+
+#include "options.h"
+
+int am_run_command(const am_arguments *arguments);
+int am_tokenize_command(const am_arguments *arguments);
+int am_detokenize_command(const am_arguments *arguments);
+int am_template_command(const am_arguments *arguments);
+int am_score_command(const am_arguments *arguments);
+int am_bench_command(const am_arguments *arguments);
+int am_list_command(const am_arguments *arguments);
+int am_show_command(const am_arguments *arguments);
+int am_backends_command(const am_arguments *arguments);
+int am_version_command(const am_arguments *arguments);
+
+/* Opens the model that the arguments name; ref (NULL = the options' or the default model) is a
+ * positional REF. Shows a progress line, prints the notices of opening; with --strict a degraded
+ * one is an error. */
+adam_status am_open_model(const am_arguments *arguments, const char *ref, bool vocab_only,
+                          adam_manager **out, adam_error *error);
+/* Reports the error and returns its exit code; ADAM_OK is 0 and silent. */
+int am_exit_code(adam_status status, const adam_error *error);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "interrupt.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+enum { FATAL, CANCELLABLE, HELD, EXIT_INTERRUPTED = 130 };
+
+static volatile sig_atomic_t mode = FATAL;
+static volatile sig_atomic_t pending;
+
+static void on_interrupt(int signal_number) {
+  (void)signal_number;
+  if (mode == FATAL || (mode == CANCELLABLE && pending)) _exit(EXIT_INTERRUPTED);
+  pending = 1;
+}
+
+void am_interrupt_install(void) {
+  struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: a read must return */
+  struct sigaction quiet = {.sa_handler = SIG_IGN};
+  struct sigaction inherited;
+  sigemptyset(&action.sa_mask);
+  sigemptyset(&quiet.sa_mask);
+  /* A caller that has Ctrl-C ignored (nohup, a script's background job) means it. */
+  if (sigaction(SIGINT, NULL, &inherited) != 0 || inherited.sa_handler != SIG_IGN)
+    sigaction(SIGINT, &action, NULL);
+  sigaction(SIGPIPE, &quiet, NULL); /* writes report EPIPE instead */
+}
+
+void am_interrupt_begin(void) {
+  pending = 0;
+  mode = CANCELLABLE;
+}
+
+bool am_interrupt_end(void) {
+  mode = FATAL;
+  return pending;
+}
+
+bool am_interrupt_pending(void) { return pending; }
+
+void am_interrupt_hold(bool hold) {
+  if (hold) pending = 0;
+  mode = hold ? HELD : FATAL;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "help.h"
+#include "interrupt.h"
+#include "output.h"
+#include "report.h"
+
+/* Prints what `write` makes, through the one door that notices failures. */
+static int print_page(bool (*page)(FILE *out, const void *what), const void *what) {
+  char *text = NULL;
+  size_t n_bytes = 0;
+  adam_error error = {0};
+  FILE *memory = open_memstream(&text, &n_bytes);
+  bool known = memory && page(memory, what);
+  bool whole = memory && fclose(memory) == 0;
+  if (known && whole) am_output_bytes(text, n_bytes);
+  free(text);
+  if (!whole) return am_exit_code(am_report_no_memory(&error), &error);
+  return known ? 0 : adam_status_exit_code(ADAM_INVALID);
+}
+
+static bool overview_page(FILE *out, const void *what) {
+  (void)what;
+  am_help_overview(out);
+  return true;
+}
+
+static bool command_page(FILE *out, const void *what) {
+  am_help_command(out, *(const am_command_id *)what);
+  return true;
+}
+
+static bool docs_page(FILE *out, const void *what) { return am_docs_write(out, what); }
+
+static int help_command(const am_arguments *arguments) {
+  adam_error error = {0};
+  if (arguments->n_positional == 0) return print_page(overview_page, NULL);
+  am_command_id id = am_command_find(arguments->positional[0]);
+  if (id == AM_COMMAND_COUNT) return am_exit_code(am_command_unknown(arguments->positional[0], &error), &error);
+  return print_page(command_page, &id);
+}
+
+static int (*const commands[AM_COMMAND_COUNT])(const am_arguments *) = {
+    [AM_COMMAND_RUN] = am_run_command,           [AM_COMMAND_TOKENIZE] = am_tokenize_command,
+    [AM_COMMAND_DETOKENIZE] = am_detokenize_command, [AM_COMMAND_TEMPLATE] = am_template_command,
+    [AM_COMMAND_SCORE] = am_score_command,       [AM_COMMAND_BENCH] = am_bench_command,
+    [AM_COMMAND_LIST] = am_list_command,         [AM_COMMAND_SHOW] = am_show_command,
+    [AM_COMMAND_BACKENDS] = am_backends_command, [AM_COMMAND_VERSION] = am_version_command,
+    [AM_COMMAND_HELP] = help_command,
+};
+
+static int run(int argc, char **argv) {
+  am_arguments arguments;
+  adam_error error = {0};
+  const char *first = argc > 1 ? argv[1] : "";
+  if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) return print_page(overview_page, NULL);
+  if (strcmp(first, "--version") == 0) return am_version_command(&(am_arguments){0});
+  /* For `make docs`: the documents come from the tables that the parser uses. */
+  if (strcmp(first, "--dump-docs") == 0 && argc == 3) return print_page(docs_page, argv[2]);
+  adam_status status = am_arguments_parse(argc, argv, &arguments, &error);
+  if (status != ADAM_OK) return am_exit_code(status, &error);
+  int code = arguments.is_set[AM_OPTION_HELP] ? print_page(command_page, &arguments.command)
+                                               : commands[arguments.command](&arguments);
+  am_arguments_close(&arguments);
+  return code;
+}
+
+int main(int argc, char **argv) {
+  am_interrupt_install();
+  return am_output_finish(run(argc, argv));
+}

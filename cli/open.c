@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "progress.h"
+#include "report.h"
+
+int am_exit_code(adam_status status, const adam_error *error) {
+  if (status == ADAM_OK) return 0;
+  am_report_error(error);
+  return adam_status_exit_code(status);
+}
+
+/* The notices of opening, printed; the first degraded one becomes the error under --strict. */
+static adam_status take_notices(const adam_manager *manager, bool strict, adam_error *error) {
+  const adam_notice *notice = NULL;
+  for (size_t i = 0; (notice = adam_manager_notice_at(manager, i)); i++) {
+    if (strict && notice->level == ADAM_NOTICE_DEGRADED)
+      return am_report_fill(error, ADAM_FAILED, notice->code, "--strict makes this an error", "%s",
+                            notice->text);
+    am_report_notice(notice);
+  }
+  return ADAM_OK;
+}
+
+adam_status am_open_model(const am_arguments *arguments, const char *ref, bool vocab_only,
+                          adam_manager **out, adam_error *error) {
+  adam_manager_options options = {
+      .struct_size = sizeof options,
+      .backend = arguments->text[AM_OPTION_BACKEND],
+      .model = ref ? ref : arguments->text[AM_OPTION_MODEL],
+      .size = arguments->text[AM_OPTION_SIZE],
+      .model_options = {.struct_size = sizeof options.model_options,
+                        .device = arguments->text[AM_OPTION_DEVICE],
+                        .kv_type = arguments->text[AM_OPTION_KV_TYPE],
+                        .n_ctx = arguments->integer[AM_OPTION_CTX],
+                        .n_threads = (int32_t)arguments->integer[AM_OPTION_THREADS],
+                        .cache_dir = arguments->text[AM_OPTION_CACHE_DIR],
+                        .vocab_only = vocab_only},
+  };
+  const char *label = options.model ? options.model : options.size ? options.size : "the model";
+  am_progress progress;
+  adam_manager *manager = NULL;
+  am_progress_begin(&progress, label);
+  adam_status status = adam_manager_open(&options, &manager, error);
+  am_progress_end(&progress);
+  if (status == ADAM_NOT_FOUND && ref && strpbrk(ref, " \n"))
+    snprintf(error->hint, sizeof error->hint,
+             "the first argument names the model; -m REF lets it be the prompt");
+  if (status != ADAM_OK) return status;
+  status = take_notices(manager, arguments->is_set[AM_OPTION_STRICT], error);
+  if (status != ADAM_OK)
+    adam_manager_close(&manager);
+  else
+    *out = manager;
+  return status;
+}

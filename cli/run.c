@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* adam run: one answer, or the chat. */
+#include "commands.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conversation.h"
+#include "generate.h"
+#include "input.h"
+#include "output.h"
+#include "reply.h"
+#include "report.h"
+
+typedef enum prompt_source { FROM_ARGUMENT, FROM_STDIN, FROM_CHAT } prompt_source;
+
+static prompt_source source_of(const char *prompt) {
+  if (prompt) return strcmp(prompt, "-") == 0 ? FROM_STDIN : FROM_ARGUMENT;
+  return isatty(STDIN_FILENO) ? FROM_CHAT : FROM_STDIN;
+}
+
+/* The first positional is the REF unless -m or --size names the model. */
+static adam_status take_positionals(const am_arguments *arguments, const char **ref, const char **prompt,
+                                    adam_error *error) {
+  bool named = arguments->is_set[AM_OPTION_MODEL] || arguments->is_set[AM_OPTION_SIZE];
+  size_t next = 0;
+  if (!named && next < arguments->n_positional) *ref = arguments->positional[next++];
+  if (next < arguments->n_positional) *prompt = arguments->positional[next++];
+  if (next < arguments->n_positional)
+    return am_report_fill(error, ADAM_INVALID, "adam run", "put a PROMPT of several words in quotes",
+                          "-m or --size names the model, so '%.60s' is one argument too many",
+                          arguments->positional[next]);
+  if (*ref && !(*ref)[0]) return am_report_fill(error, ADAM_INVALID, "REF", "see: adam run --help", "it is empty");
+  return ADAM_OK;
+}
+
+static adam_status refuse_chat(const am_arguments *arguments, adam_error *error) {
+  static const am_option_id alone[] = {AM_OPTION_JSON, AM_OPTION_RAW, AM_OPTION_NO_STREAM};
+  for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+    if (arguments->is_set[alone[i]])
+      return am_report_fill(error, ADAM_INVALID, "adam run", "- reads it from standard input",
+                            "--%s needs a PROMPT", am_options[alone[i]].name);
+  return ADAM_OK;
+}
+
+/* Notices of the answer itself: printed, and the first degraded one an error under --strict. */
+static adam_status take_notices(const am_arguments *arguments, const adam_manager *manager,
+                                const adam_result *result, adam_error *error) {
+  for (size_t i = 0; i < result->n_notices; i++) {
+    const adam_notice *notice = &result->notices[i];
+    if (am_generate_is_opening_notice(manager, notice)) continue;
+    if (arguments->is_set[AM_OPTION_STRICT] && notice->level == ADAM_NOTICE_DEGRADED)
+      return am_report_fill(error, ADAM_FAILED, notice->code, "--strict makes this an error", "%s", notice->text);
+    am_report_notice(notice);
+  }
+  return ADAM_OK;
+}
+
+static adam_status print_answer(const am_arguments *arguments, const adam_manager *manager,
+                                const adam_result *result, bool streamed, adam_status status,
+                                adam_error *error) {
+  adam_error printing = {0};
+  if (arguments->is_set[AM_OPTION_JSON]) {
+    json_t *object = am_generate_json(manager, result, status == ADAM_OK ? NULL : error);
+    adam_status printed = am_reply_print(object, &printing);
+    if (status == ADAM_OK && printed != ADAM_OK) *error = printing;
+    return status == ADAM_OK ? printed : status;
+  }
+  if (!streamed && result->text) am_output_model_text(result->text, result->text_bytes);
+  if (result->text_bytes > 0 && result->text[result->text_bytes - 1] != '\n') am_output_text("\n");
+  return status;
+}
+
+static int answer(const am_arguments *arguments, adam_manager *manager, const char *prompt, size_t prompt_bytes) {
+  adam_request request;
+  adam_result result = {0};
+  adam_error error = {0};
+  bool cancelled = false;
+  bool stream = !arguments->is_set[AM_OPTION_JSON] && !arguments->is_set[AM_OPTION_NO_STREAM];
+  am_generate_request(arguments, &request);
+  request.prompt = prompt;
+  request.prompt_bytes = prompt_bytes;
+  adam_status status = am_generate_stream(manager, &request, stream, &result, &cancelled, &error);
+  status = print_answer(arguments, manager, &result, stream, status, &error);
+  if (status == ADAM_OK) status = take_notices(arguments, manager, &result, &error);
+  if (arguments->is_set[AM_OPTION_STATS]) am_generate_stats(&result);
+  adam_result_close(&result);
+  int code = am_exit_code(status, &error);
+  return code == 0 && cancelled ? adam_status_exit_code(ADAM_CANCELLED) : code;
+}
+
+int am_run_command(const am_arguments *arguments) {
+  const char *ref = NULL, *prompt = NULL;
+  char *text = NULL;
+  size_t n_bytes = 0;
+  adam_manager *manager = NULL;
+  adam_error error = {0};
+  adam_status status = take_positionals(arguments, &ref, &prompt, &error);
+  if (status != ADAM_OK) return am_exit_code(status, &error);
+  prompt_source source = source_of(prompt);
+  if (source == FROM_CHAT) status = refuse_chat(arguments, &error);
+  if (source == FROM_STDIN && status == ADAM_OK) status = am_input_read("-", &text, &n_bytes, &error);
+  if (status == ADAM_OK) status = am_open_model(arguments, ref, false, &manager, &error);
+  int code = am_exit_code(status, &error);
+  if (status == ADAM_OK && source == FROM_CHAT)
+    code = am_conversation_run(arguments, manager);
+  else if (status == ADAM_OK)
+    code = answer(arguments, manager, text ? text : prompt, text ? n_bytes : strlen(prompt));
+  adam_manager_close(&manager);
+  free(text);
+  return code;
+}
