@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine: our own inference engine as a whole.
- * Purpose: engine = one loaded model, immutable, shared by reference count; session = one timeline
- *   with its cache, sampler and text stream. In: a path and options; ids, text or messages. Out:
- *   pieces of text through a callback. Threads: an engine from any thread; a session by one at a
- *   time. Invariant: the same seed, ids and options give the same ids, whatever the chunk size,
- *   the thread count and the sessions beside. */
+ * Purpose: engine = one loaded model, immutable; session = one timeline with its cache, sampler and
+ *   text stream. In: a path and options; ids, text or messages. Out: pieces of text through a
+ *   callback. Threads: an engine from any thread; a session by one at a time. Invariant: the same
+ *   seed, ids and options give the same ids, whatever the chunk size, the thread count and the
+ *   sessions beside. */
 #ifndef AM_ENGINE_ENGINE_H
 #define AM_ENGINE_ENGINE_H
 
@@ -14,23 +14,40 @@
 typedef struct am_engine am_engine;
 typedef struct am_session am_session;
 
+/* Context: options->n_ctx, at most what the model was trained for; 0 = the model's own, at most 8192,
+ * halved (down to 512) while cache and activations would take over 3/4 of the free memory. A context
+ * that was asked for and does not fit is ADAM_NO_MEMORY with the bytes needed and there. */
 adam_status am_engine_open(const char *path, const adam_model_options *options, am_engine **out,
                            adam_error *error);
 void am_engine_close(am_engine **engine); /* sessions must be closed first */
 const am_loader *am_engine_loader(const am_engine *engine);
 adam_status am_engine_info(const am_engine *engine, adam_model_info *info, adam_error *error);
 /* Messages to prompt text through the model's template or the one given. */
-adam_status am_engine_render(const am_engine *engine, const adam_render_request *request,
-                             am_buf *out, adam_error *error);
+adam_status am_engine_render(am_engine *engine, const adam_render_request *request, am_buf *out,
+                             adam_error *error);
+/* The values that a request would be generated with, all bits set except the seed's when none was
+ * given: request over generation_config over built-in. ADAM_INVALID for a value out of range. */
+adam_status am_engine_sampling(const am_engine *engine, const adam_sampling *asked,
+                               adam_sampling *out, adam_error *error);
 
+/* Teacher-forced logits of n >= 1 ids, position by position, with a float32 cache of its own whatever
+ * the engine's type is; n may exceed the context. true from on_logits = ADAM_CANCELLED.
+ * ADAM_UNSUPPORTED for an engine that was opened vocab_only. */
+adam_status am_engine_score(am_engine *engine, const int32_t *ids, size_t n,
+                            bool (*on_logits)(void *, size_t, const float *, size_t), void *user,
+                            adam_error *error);
+
+/* Reserves cache and activations. ADAM_UNSUPPORTED for an engine that was opened vocab_only. */
 adam_status am_session_open(am_engine *engine, am_session **out, adam_error *error);
 void am_session_close(am_session **session);
-/* Generates. The cache of the longest common prefix with the tokens so far is kept. */
+/* Generates. The cache of the longest common prefix with the tokens so far is kept. sink->on_chunk is
+ * called for every token, also where it has no text yet, and without text and ids between the chunks
+ * of a long prompt, so that it can cancel at any time. */
 adam_status am_session_generate(am_session *session, const adam_request *request,
                                 const adam_sink *sink, adam_outcome *outcome, adam_error *error);
-/* Teacher-forced logits, position by position. */
-adam_status am_session_score(am_session *session, const int32_t *ids, size_t n,
-                             bool (*on_logits)(void *, size_t, const float *, size_t), void *user,
-                             adam_error *error);
+/* The same from n prompt ids; the request's prompt, messages and system are not looked at. */
+adam_status am_session_generate_ids(am_session *session, const int32_t *ids, size_t n,
+                                    const adam_request *request, const adam_sink *sink,
+                                    adam_outcome *outcome, adam_error *error);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* model: the forward passes: token ids -> logits.
  * Purpose: bind a family's weights to named fields and run its layers on a device.
- * In: an open loader and a device. Out: an immutable model, shared by any number of workspaces; a
- *   workspace holds the activations of one thread's batches. Invariant: rows of a batch do not
- *   influence each other except through their timeline's cache.
- * Adding a family: NAME.c with bind and forward, one row in table.c. */
+ * In: an open loader and a device, borrowed until close. Out: an immutable model, shared by any
+ *   number of workspaces; a workspace holds the activations of one thread's batches. Invariant:
+ *   rows of a batch do not influence each other except through their timeline's cache.
+ * Adding a family: NAME.c with bind and layers (family.h), one row in table.c. */
 #ifndef AM_MODEL_MODEL_H
 #define AM_MODEL_MODEL_H
 
@@ -21,13 +21,14 @@ typedef struct am_batch {
   const am_segment *segments;   /* cover the rows in order */
   uint32_t n_segments;
   const uint32_t *output_rows;  /* rows whose logits are wanted, ascending */
-  uint32_t n_outputs;           /* <= the workspace's max_outputs */
+  uint32_t n_outputs;           /* <= the workspace's max_outputs; 0 = none now */
 } am_batch;
 
 adam_status am_model_open(const am_loader *loader, am_device *device, am_model **out,
                           adam_error *error);
 void am_model_close(am_model **model);
 const am_config *am_model_config(const am_model *model);
+am_device *am_model_device(const am_model *model);
 /* Cache options for a timeline of n_ctx tokens. */
 am_kv_options am_model_kv_options(const am_model *model, uint64_t n_ctx, am_dtype dtype);
 
@@ -35,10 +36,16 @@ am_kv_options am_model_kv_options(const am_model *model, uint64_t n_ctx, am_dtyp
 adam_status am_workspace_open(const am_model *model, uint32_t max_tokens, uint32_t max_outputs,
                               am_workspace **out, adam_error *error);
 void am_workspace_close(am_workspace **workspace);
+/* What open will allocate on the device; 0 on overflow. */
 uint64_t am_workspace_bytes(const am_model *model, uint32_t max_tokens, uint32_t max_outputs);
 /* Runs the batch. *logits: (n_outputs, n_vocab) in host memory, owned by the workspace, valid and
- * writable until the next call. */
+ * writable until the next call; NULL when n_outputs is 0. ids out of range, too many tokens or
+ * segments that do not cover the rows: ADAM_INVALID, and nothing has run. */
 adam_status am_model_forward(const am_model *model, am_workspace *workspace, const am_batch *batch,
                              float **logits, adam_error *error);
+/* Logits of other rows (n <= max_outputs) of the batch that was run last: for those who want all rows
+ * without room for all of them at once. */
+adam_status am_model_logits(const am_model *model, am_workspace *workspace, const uint32_t *rows,
+                            uint32_t n, float **logits, adam_error *error);
 
 #endif

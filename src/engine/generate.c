@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A generation from first to last: prompt, prefill, then pick, decode, emit, until something ends it. */
+#include "base/error.h"
+#include "base/rng.h"
+#include "engine/notice.h"
+#include "engine/prompt.h"
+#include "engine/session.h"
+#include "os/clock.h"
+#include "sampler/sampler.h"
+#include "sampler/stop.h"
+
+#include <string.h>
+
+typedef struct generation {
+  am_session *session;
+  const adam_request *request;
+  const adam_sink *sink;
+  adam_sampling sampling;
+  am_sampler *sampler;
+  am_decoder *decoder;
+  am_stop *stop;             /* NULL = no stop strings */
+  const int32_t *end_ids;
+  size_t n_end_ids;
+  bool splits;               /* a thinking part is told from the answer */
+  bool ended;                /* an end token, a stop string or the caller has ended it */
+  adam_finish_reason reason;
+  size_t n_prompt, n_generated;
+  double begin_ms, prefilled_ms, first_ms, last_ms; /* am_clock_ms */
+} generation;
+
+static bool is_end(const generation *g, int32_t id) {
+  for (size_t i = 0; i < g->n_end_ids; i++)
+    if (g->end_ids[i] == id) return true;
+  return false;
+}
+
+static void emit(generation *g, const char *text, size_t n_bytes, const int32_t *ids, size_t n_ids,
+                 bool thinking) {
+  if (!g->sink || !g->sink->on_chunk) return;
+  adam_chunk chunk = {.text = text, .text_bytes = n_bytes, .ids = ids, .n_ids = n_ids,
+                      .thinking = thinking};
+  if (!g->sink->on_chunk(g->sink->user, &chunk) || g->ended) return;
+  g->ended = true;
+  g->reason = ADAM_FINISH_CANCELLED;
+}
+
+/* Sends session->thought and session->answer, as far as no stop string may begin there, with the ids
+ * they came from. One chunk at least, so that the caller can cancel. */
+static adam_status emit_parts(generation *g, const int32_t *id, size_t n_ids, bool last,
+                              adam_error *error) {
+  am_session *s = g->session;
+  const char *text = s->answer.data;
+  size_t n_bytes = s->answer.len;
+  bool hit = false;
+  if (s->thought.len > 0) {
+    emit(g, s->thought.data, s->thought.len, id, n_ids, true);
+    n_ids = 0;
+  }
+  if (g->stop && n_bytes > 0) {
+    adam_status status = am_stop_push(g->stop, text, n_bytes, &text, &n_bytes, &hit, error);
+    if (status) return status;
+  }
+  bool sent = s->thought.len > 0;
+  if (n_bytes > 0 || (!sent && !last)) emit(g, text, n_bytes, id, n_ids, false);
+  if (hit && !g->ended) {
+    g->ended = true;
+    g->reason = ADAM_FINISH_STOP;
+  }
+  if (last && g->stop && !hit) {
+    am_stop_finish(g->stop, &text, &n_bytes);
+    if (n_bytes > 0) emit(g, text, n_bytes, NULL, 0, false);
+  }
+  return ADAM_OK;
+}
+
+/* Splits session->piece into thought and answer. */
+static bool split(generation *g, bool last) {
+  am_session *s = g->session;
+  am_buf_clear(&s->thought);
+  am_buf_clear(&s->answer);
+  if (!g->splits) return am_buf_append(&s->answer, s->piece.data, s->piece.len);
+  return am_thinking_push(&s->thinking, s->piece.data, s->piece.len, &s->thought, &s->answer) &&
+         (!last || am_thinking_finish(&s->thinking, &s->thought, &s->answer));
+}
+
+static adam_status take_id(generation *g, int32_t id, adam_error *error) {
+  am_session *s = g->session;
+  am_sampler_accept(g->sampler, &id, 1, true);
+  g->n_generated++;
+  am_buf_clear(&s->piece);
+  if (is_end(g, id) && !g->request->ignore_eos) {
+    g->ended = true;
+    g->reason = ADAM_FINISH_STOP;
+    emit(g, "", 0, &id, 1, false);
+    return ADAM_OK;
+  }
+  adam_status status = am_decoder_push(g->decoder, id, &s->piece, error);
+  if (status) return status;
+  if (g->splits && id == s->think_open_id) am_buf_append_str(&s->piece, "<think>");
+  if (g->splits && id == s->think_close_id) am_buf_append_str(&s->piece, "</think>");
+  if (s->piece.failed || !split(g, false)) return am_fail_memory(error, "answer");
+  return emit_parts(g, &id, 1, false, error);
+}
+
+/* What decoder, splitter and stop strings still hold, unless a stop string was found. */
+static adam_status flush(generation *g, adam_error *error) {
+  am_session *s = g->session;
+  am_buf_clear(&s->piece);
+  adam_status status = am_decoder_finish(g->decoder, &s->piece, error);
+  if (status) return status;
+  if (!split(g, true)) return am_fail_memory(error, "answer");
+  return emit_parts(g, NULL, 0, true, error);
+}
+
+/* The prompt into the cache, a chunk at a time, so that the caller can cancel in between. */
+static adam_status prefill(generation *g, const int32_t *ids, size_t n, float **logits,
+                           adam_error *error) {
+  am_session *s = g->session;
+  size_t done = am_session_rewind(s, ids, n);
+  while (done < n && !g->ended) {
+    size_t left = n - done, take = left < s->engine->chunk_tokens ? left : s->engine->chunk_tokens;
+    adam_status status = am_session_feed(s, ids + done, take, logits, error);
+    if (status) return status;
+    done += take;
+    if (done < n) emit(g, "", 0, NULL, 0, false);
+  }
+  g->prefilled_ms = am_clock_ms();
+  return ADAM_OK;
+}
+
+static void note_full_context(generation *g) {
+  am_notice_send(g->sink, ADAM_NOTICE_DEGRADED, "context_full",
+                 "the answer ends because the context of %llu tokens is full (%zu prompt, %zu "
+                 "generated of %lld allowed)",
+                 (unsigned long long)g->session->engine->n_ctx, g->n_prompt, g->n_generated,
+                 (long long)g->sampling.max_tokens);
+}
+
+static adam_status decode(generation *g, float *logits, adam_error *error) {
+  am_session *s = g->session;
+  while (!g->ended) {
+    if ((int64_t)g->n_generated >= g->sampling.max_tokens) return ADAM_OK; /* reason: length */
+    if (g->n_prompt + g->n_generated >= s->engine->n_ctx) {
+      note_full_context(g);
+      return ADAM_OK;
+    }
+    int32_t id = am_sampler_pick(g->sampler, logits, g->n_prompt + g->n_generated);
+    g->last_ms = am_clock_ms();
+    if (g->n_generated == 0) g->first_ms = g->last_ms;
+    adam_status status = take_id(g, id, error);
+    if (status) return status;
+    bool more = (int64_t)g->n_generated < g->sampling.max_tokens &&
+                g->n_prompt + g->n_generated < s->engine->n_ctx;
+    if (!g->ended && more) status = am_session_feed(s, &id, 1, &logits, error);
+    if (status) return status;
+  }
+  return ADAM_OK;
+}
+
+static adam_status check_length(const generation *g, adam_error *error) {
+  unsigned long long n_ctx = g->session->engine->n_ctx;
+  size_t least_room = g->sampling.max_tokens > 0 ? 1 : 0;
+  if (g->n_prompt + least_room <= n_ctx) return ADAM_OK;
+  return am_fail(error, ADAM_LIMIT, "prompt", "a larger --ctx, or a shorter prompt",
+                 "it has %zu tokens, the context holds %llu%s", g->n_prompt, n_ctx,
+                 least_room ? " with the answer" : "");
+}
+
+static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_error *error) {
+  const am_engine *engine = g->session->engine;
+  const am_tokenizer *tokenizer = am_loader_tokenizer(engine->loader);
+  size_t n_vocab = am_model_config(engine->model)->n_vocab;
+  g->n_prompt = n;
+  g->end_ids = am_loader_end_ids(engine->loader, &g->n_end_ids);
+  g->reason = ADAM_FINISH_LENGTH;
+  adam_status status = am_engine_sampling(engine, &g->request->sampling, &g->sampling, error);
+  if (status) return status;
+  if (!(g->sampling.set & ADAM_SET_SEED)) g->sampling.seed = am_rng_system_seed();
+  g->sampling.set |= ADAM_SET_SEED;
+  status = check_length(g, error);
+  if (status) return status;
+  /* Rows without a token stay allowed, as in transformers: no trained model prefers them. */
+  status = am_sampler_open(n_vocab, n_vocab, &g->sampling, &g->sampler, error);
+  if (status) return status;
+  am_sampler_accept(g->sampler, ids, n, false);
+  if (g->request->n_stop > 0) {
+    status = am_stop_open(g->request->stop, g->request->n_stop, &g->stop, error);
+    if (status) return status;
+  }
+  status = am_decoder_open(tokenizer, true, &g->decoder, error);
+  if (status) return status;
+  return am_decoder_context(g->decoder, ids, n, error);
+}
+
+static void fill_outcome(const generation *g, size_t n_computed, adam_outcome *outcome) {
+  adam_timings *t = &outcome->timings;
+  outcome->finish_reason = g->reason;
+  outcome->prompt_tokens = g->n_prompt;
+  outcome->completion_tokens = g->n_generated;
+  outcome->seed = g->sampling.seed;
+  outcome->sampling = g->sampling;
+  t->prompt_ms = g->prefilled_ms > 0 ? g->prefilled_ms - g->begin_ms : 0;
+  t->first_token_ms = g->n_generated > 0 ? g->first_ms - g->begin_ms : 0;
+  t->decode_ms = g->n_generated > 0 ? g->last_ms - g->first_ms : 0;
+  if (t->prompt_ms > 0) t->prompt_tokens_per_s = (double)n_computed / t->prompt_ms * 1e3;
+  if (t->decode_ms > 0)
+    t->decode_tokens_per_s = (double)(g->n_generated - 1) / t->decode_ms * 1e3;
+}
+
+static adam_status generate(generation *g, const int32_t *ids, size_t n, adam_outcome *outcome,
+                            adam_error *error) {
+  float *logits = NULL;
+  size_t n_computed = n;
+  const char *clipped = g->session->engine->clipped;
+  if (*clipped) am_notice_send(g->sink, ADAM_NOTICE_DEGRADED, "context_clipped", "%s", clipped);
+  adam_status status = prepare(g, ids, n, error);
+  if (!status) {
+    n_computed = n - am_session_rewind(g->session, ids, n);
+    status = prefill(g, ids, n, &logits, error);
+  }
+  if (!status) status = decode(g, logits, error);
+  if (!status && g->reason != ADAM_FINISH_CANCELLED) status = flush(g, error);
+  if (status) g->reason = ADAM_FINISH_ERROR;
+  fill_outcome(g, n_computed, outcome);
+  am_sampler_close(&g->sampler);
+  am_decoder_close(&g->decoder);
+  am_stop_close(&g->stop);
+  return status;
+}
+
+adam_status am_session_generate_ids(am_session *session, const int32_t *ids, size_t n,
+                                    const adam_request *request, const adam_sink *sink,
+                                    adam_outcome *outcome, adam_error *error) {
+  generation g = {.session = session, .request = request, .sink = sink, .begin_ms = am_clock_ms()};
+  if (n == 0) return am_fail(error, ADAM_INVALID, "prompt", NULL, "there are no tokens");
+  return generate(&g, ids, n, outcome, error);
+}
+
+adam_status am_session_generate(am_session *session, const adam_request *request,
+                                const adam_sink *sink, adam_outcome *outcome, adam_error *error) {
+  generation g = {.session = session, .request = request, .sink = sink, .begin_ms = am_clock_ms()};
+  am_prompt prompt = {0};
+  adam_status status = am_prompt_build(session->engine, request, sink, &prompt, error);
+  if (!status) {
+    g.splits = prompt.templated;
+    am_thinking_begin(&session->thinking, prompt.in_thinking);
+    status = generate(&g, prompt.ids.data, prompt.ids.n, outcome, error);
+  } else {
+    outcome->finish_reason = ADAM_FINISH_ERROR;
+  }
+  am_prompt_close(&prompt);
+  return status;
+}

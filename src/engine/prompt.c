@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/prompt.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "engine/notice.h"
+#include "template/chat.h"
+
+#include <string.h>
+
+adam_status am_engine_template(am_engine *engine, bool has_tools, const am_template **out,
+                               adam_error *error) {
+  const char *text = am_loader_template(engine->loader, NULL, has_tools);
+  adam_status status = ADAM_OK;
+  const am_template *found = NULL;
+  if (!text) {
+    *out = NULL;
+    return ADAM_OK;
+  }
+  am_mutex_lock(&engine->mutex);
+  for (size_t i = 0; i < sizeof engine->templates / sizeof *engine->templates && !found; i++) {
+    if (!engine->templates[i].text) {
+      status = am_template_open("chat template", text, strlen(text), &engine->templates[i].compiled,
+                                error);
+      if (status) break;
+      engine->templates[i].text = text;
+    }
+    if (engine->templates[i].text == text) found = engine->templates[i].compiled;
+  }
+  am_mutex_unlock(&engine->mutex);
+  if (!status) *out = found;
+  return status;
+}
+
+/* Parses one JSON argument; NULL text gives *present = false. */
+static adam_status parse(const char *text, const char *name, am_json_type type, am_arena *arena,
+                         am_json *out, bool *present, adam_error *error) {
+  *present = false;
+  if (!text) return ADAM_OK;
+  adam_status status = am_json_parse(text, strlen(text), name, 0, arena, out, error);
+  if (status == ADAM_DAMAGED) { /* what the caller wrote is no file */
+    if (error) error->status = ADAM_INVALID;
+    status = ADAM_INVALID;
+  }
+  if (status) return status;
+  if (out->type == AM_JSON_NULL) return ADAM_OK;
+  if (out->type != type)
+    return am_fail(error, ADAM_INVALID, name, NULL, "expected a JSON %s",
+                   type == AM_JSON_ARRAY ? "array" : "object");
+  *present = true;
+  return ADAM_OK;
+}
+
+adam_status am_engine_render(am_engine *engine, const adam_render_request *request, am_buf *out,
+                             adam_error *error) {
+  am_arena arena = {0};
+  am_json messages, tools, kwargs;
+  bool has_messages = false, has_tools = false, has_kwargs = false;
+  am_template *own = NULL;
+  const am_template *tmpl = NULL;
+  adam_status status =
+      parse(request->messages_json, "messages", AM_JSON_ARRAY, &arena, &messages, &has_messages, error);
+  if (!status && !has_messages)
+    status = am_fail(error, ADAM_INVALID, "messages", NULL, "expected a JSON array of messages");
+  if (!status)
+    status = parse(request->tools_json, "tools", AM_JSON_ARRAY, &arena, &tools, &has_tools, error);
+  if (!status)
+    status = parse(request->kwargs_json, "kwargs", AM_JSON_OBJECT, &arena, &kwargs, &has_kwargs, error);
+  if (!status && request->template_text) {
+    status = am_template_open(request->template_name ? request->template_name : "chat template",
+                              request->template_text, strlen(request->template_text), &own, error);
+    tmpl = own;
+  } else if (!status) {
+    status = am_engine_template(engine, has_tools, &tmpl, error);
+  }
+  if (!status && !tmpl)
+    status = am_fail(error, ADAM_TEMPLATE, am_loader_path(engine->loader),
+                     "give one with --template FILE", "the model has no chat template");
+  if (!status) {
+    am_chat_request chat = {
+        .messages = &messages, .tools = has_tools ? &tools : NULL,
+        .kwargs = has_kwargs ? &kwargs : NULL,
+        .special_tokens = am_loader_special_tokens(engine->loader),
+        .add_generation_prompt = !request->no_generation_prompt,
+        .enable_thinking = request->think == ADAM_THINK_DEFAULT ? -1 : request->think == ADAM_THINK_ON};
+    status = am_chat_render(tmpl, &chat, out, error);
+  }
+  am_template_close(&own);
+  am_arena_close(&arena);
+  return status;
+}
+
+/* Appends text as a JSON string; invalid UTF-8 becomes U+FFFD. */
+static bool append_json(am_buf *buf, const char *text, size_t n_bytes) {
+  if (am_utf8_valid(text, n_bytes)) return am_json_write_string(buf, text, n_bytes);
+  am_buf clean = {0};
+  for (size_t at = 0; at < n_bytes;) {
+    uint32_t codepoint = 0;
+    int length = am_utf8_decode(text + at, n_bytes - at, &codepoint);
+    am_buf_append_codepoint(&clean, codepoint);
+    at += (size_t)(length < 0 ? -length : length);
+  }
+  bool ok = !clean.failed && am_json_write_string(buf, clean.data, clean.len);
+  am_buf_close(&clean);
+  return ok;
+}
+
+static bool append_message(am_buf *buf, const char *role, const char *text, size_t n_bytes) {
+  return am_buf_printf(buf, "{\"role\":\"%s\",\"content\":", role) &&
+         append_json(buf, text, n_bytes) && am_buf_append_char(buf, '}');
+}
+
+/* The conversation as one JSON array: system text in front, then the prompt or the messages. */
+static adam_status messages_json(const adam_request *request, am_buf *out, adam_error *error) {
+  const char *given = request->messages_json;
+  am_buf_append_char(out, '[');
+  if (request->system) append_message(out, "system", request->system, strlen(request->system));
+  if (given) {
+    given += strspn(given, " \t\r\n");
+    if (*given != '[')
+      return am_fail(error, ADAM_INVALID, "messages", NULL, "expected a JSON array of messages");
+    given += 1 + strspn(given + 1, " \t\r\n");
+    if (request->system && *given != ']') am_buf_append_char(out, ',');
+    am_buf_append_str(out, given);
+  } else {
+    if (request->system) am_buf_append_char(out, ',');
+    append_message(out, "user", request->prompt, request->prompt_bytes);
+    am_buf_append_char(out, ']');
+  }
+  return out->failed ? am_fail_memory(error, "prompt") : ADAM_OK;
+}
+
+/* For models without a template: the texts with an empty line between. */
+static adam_status plain_text(const char *messages, am_buf *out, adam_error *error) {
+  am_arena arena = {0};
+  am_json list;
+  bool present = false;
+  adam_status status = parse(messages, "messages", AM_JSON_ARRAY, &arena, &list, &present, error);
+  for (uint32_t i = 0; !status && present && i < list.n; i++) {
+    const am_json *content = am_json_get(am_json_at(&list, i), "content");
+    if (!content || content->type != AM_JSON_STRING) continue;
+    if (out->len > 0) am_buf_append_str(out, "\n\n");
+    am_buf_append(out, content->as.string, content->n);
+  }
+  am_arena_close(&arena);
+  if (!status && out->failed) status = am_fail_memory(error, "prompt");
+  return status;
+}
+
+static bool ends_in_think(const char *text, size_t n_bytes) {
+  static const char tag[] = "<think>";
+  while (n_bytes > 0 && strchr(" \t\r\n", text[n_bytes - 1]) && text[n_bytes - 1]) n_bytes--;
+  return n_bytes >= sizeof tag - 1 && memcmp(text + n_bytes - (sizeof tag - 1), tag, sizeof tag - 1) == 0;
+}
+
+static adam_status conversation_text(am_engine *engine, const adam_request *request,
+                                     const adam_sink *sink, am_buf *text, am_prompt *out,
+                                     adam_error *error) {
+  am_buf messages = {0};
+  const char *model_template =
+      am_loader_template(engine->loader, NULL, request->tools_json != NULL);
+  adam_status status = messages_json(request, &messages, error);
+  if (status) goto cleanup;
+  if (!model_template) {
+    am_notice_send(sink, ADAM_NOTICE_INFO, "no_template",
+                   "the model has no chat template: it gets the plain text");
+    if (request->tools_json)
+      am_notice_send(sink, ADAM_NOTICE_DEGRADED, "tools_ignored",
+                     "tools are not passed on: the model has no chat template");
+    status = plain_text(messages.data, text, error);
+    goto cleanup;
+  }
+  if (request->think != ADAM_THINK_DEFAULT && !strstr(model_template, "enable_thinking"))
+    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "think_ignored",
+                   "the model's chat template has no switch for thinking");
+  adam_render_request render = {
+      .struct_size = sizeof render, .messages_json = messages.data,
+      .tools_json = request->tools_json, .kwargs_json = request->kwargs_json,
+      .think = request->think};
+  status = am_engine_render(engine, &render, text, error);
+  out->templated = true;
+  out->in_thinking = !status && ends_in_think(text->data ? text->data : "", text->len);
+cleanup:
+  am_buf_close(&messages);
+  return status;
+}
+
+static void raw_notices(const adam_request *request, const adam_sink *sink) {
+  if (request->system)
+    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "system_ignored",
+                   "the system text is not used: a raw prompt is taken as it is");
+  if (request->think != ADAM_THINK_DEFAULT)
+    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "think_ignored",
+                   "thinking cannot be switched for a raw prompt");
+}
+
+/* Nothing to predict from; a model that has a begin token can still start with it. */
+static adam_status begin_with_bos(const am_engine *engine, am_ids *ids, adam_error *error) {
+  const am_config *config = am_loader_config(engine->loader);
+  if (!config || config->bos_id < 0)
+    return am_fail(error, ADAM_INVALID, "prompt", NULL, "it is empty: there are no tokens");
+  int32_t *data = am_mem_resize(ids->data, 1, sizeof *data);
+  if (!data) return am_fail_memory(error, "prompt");
+  data[0] = config->bos_id;
+  *ids = (am_ids){.data = data, .n = 1, .capacity = 1};
+  return ADAM_OK;
+}
+
+adam_status am_prompt_build(am_engine *engine, const adam_request *request, const adam_sink *sink,
+                            am_prompt *out, adam_error *error) {
+  const am_tokenizer *tokenizer = am_loader_tokenizer(engine->loader);
+  am_buf text = {0};
+  adam_status status = ADAM_OK;
+  if (!request->prompt == !request->messages_json)
+    return am_fail(error, ADAM_INVALID, "request", NULL, "expected either a prompt or messages");
+  if (request->raw && !request->prompt)
+    return am_fail(error, ADAM_INVALID, "request", NULL, "raw needs a prompt, not messages");
+  if (request->raw) {
+    raw_notices(request, sink);
+    status = am_tokenizer_encode(tokenizer, request->prompt, request->prompt_bytes,
+                                 AM_ENCODE_SPECIAL, &out->ids, error);
+  } else {
+    status = conversation_text(engine, request, sink, &text, out, error);
+    if (!status)
+      status = am_tokenizer_encode(tokenizer, text.data ? text.data : "", text.len,
+                                   out->templated ? 0 : AM_ENCODE_SPECIAL, &out->ids, error);
+  }
+  if (!status && out->ids.n == 0) status = begin_with_bos(engine, &out->ids, error);
+  am_buf_close(&text);
+  return status;
+}
+
+void am_prompt_close(am_prompt *prompt) { am_ids_close(&prompt->ids); }

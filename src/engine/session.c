@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/session.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "engine/context.h"
+
+#include <string.h>
+
+enum { PIECE_BYTES = 1024 }; /* room reserved for the text of one token, so that the loop does not grow it */
+
+static int32_t hidden_token(const am_tokenizer *tokenizer, const char *text) {
+  int32_t id = am_tokenizer_find(tokenizer, text, strlen(text));
+  return id >= 0 && am_tokenizer_is_special(tokenizer, id) ? id : -1;
+}
+
+adam_status am_session_open(am_engine *engine, am_session **out, adam_error *error) {
+  const char *path = am_loader_path(engine->loader);
+  if (!engine->model)
+    return am_fail(error, ADAM_UNSUPPORTED, path, NULL, "it was opened without its weights");
+  adam_status status = am_context_check(engine, path, engine->n_ctx, engine->kv_dtype,
+                                        engine->chunk_tokens, 1, error);
+  if (status) return status;
+  am_session *s = am_mem_zalloc(1, sizeof *s);
+  if (!s) return am_fail_memory(error, path);
+  s->engine = engine;
+  am_kv_options kv = am_model_kv_options(engine->model, engine->n_ctx, engine->kv_dtype);
+  status = am_kv_open(engine->device, &kv, &s->kv, error);
+  if (!status)
+    status = am_workspace_open(engine->model, engine->chunk_tokens, 1, &s->workspace, error);
+  if (status) goto fail;
+  s->ids = am_mem_zalloc((size_t)engine->n_ctx, sizeof *s->ids);
+  if (!s->ids || !am_buf_reserve(&s->piece, PIECE_BYTES) ||
+      !am_buf_reserve(&s->thought, PIECE_BYTES) || !am_buf_reserve(&s->answer, PIECE_BYTES) ||
+      !am_buf_reserve(&s->thinking.held, PIECE_BYTES)) {
+    status = am_fail_memory(error, path);
+    goto fail;
+  }
+  s->think_open_id = hidden_token(am_loader_tokenizer(engine->loader), "<think>");
+  s->think_close_id = hidden_token(am_loader_tokenizer(engine->loader), "</think>");
+  *out = s;
+  return ADAM_OK;
+fail:
+  am_session_close(&s);
+  return status;
+}
+
+void am_session_close(am_session **session) {
+  if (!session || !*session) return;
+  am_session *s = *session;
+  am_workspace_close(&s->workspace);
+  am_kv_close(&s->kv);
+  am_thinking_close(&s->thinking);
+  am_buf_close(&s->piece);
+  am_buf_close(&s->thought);
+  am_buf_close(&s->answer);
+  am_mem_free(s->ids);
+  am_mem_free(s);
+  *session = NULL;
+}
+
+size_t am_session_rewind(am_session *session, const int32_t *ids, size_t n) {
+  size_t common = 0, most = n == 0 ? 0 : n - 1;
+  if (most > session->n_ids) most = session->n_ids;
+  while (common < most && session->ids[common] == ids[common]) common++;
+  session->n_ids = common;
+  return common;
+}
+
+adam_status am_session_feed(am_session *session, const int32_t *ids, size_t n, float **logits,
+                            adam_error *error) {
+  am_engine *engine = session->engine;
+  size_t before = session->n_ids;
+  if (n == 0 || n > engine->n_ctx - before)
+    return am_fail(error, ADAM_LIMIT, "context", NULL, "%zu tokens do not fit behind %zu of %llu", n,
+                   before, (unsigned long long)engine->n_ctx);
+  for (size_t done = 0; done < n;) {
+    size_t left = n - done;
+    uint32_t take = left < engine->chunk_tokens ? (uint32_t)left : engine->chunk_tokens;
+    uint32_t last = take - 1;
+    am_segment segment = {.kv = session->kv, .first = 0, .n = take, .position = before + done};
+    am_batch batch = {.ids = ids + done, .n_tokens = take, .segments = &segment, .n_segments = 1,
+                      .output_rows = &last, .n_outputs = done + take == n ? 1 : 0};
+    adam_status status = am_model_forward(engine->model, session->workspace, &batch, logits, error);
+    if (status) return status;
+    done += take;
+  }
+  memcpy(session->ids + before, ids, n * sizeof *ids);
+  session->n_ids = before + n;
+  return ADAM_OK;
+}

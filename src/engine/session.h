@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine/session: one timeline: which ids are in the cache, and how more get there. */
+#ifndef AM_ENGINE_SESSION_H
+#define AM_ENGINE_SESSION_H
+
+#include "engine/loaded.h"
+#include "engine/thinking.h"
+
+struct am_session {
+  am_engine *engine;        /* borrowed */
+  am_kv *kv;                /* owned */
+  am_workspace *workspace;  /* owned; engine->chunk_tokens rows, 1 row of logits */
+  int32_t *ids;             /* owned; (n_ctx), of which the first n_ids are in the cache */
+  size_t n_ids;
+  int32_t think_open_id, think_close_id; /* tokens that decoding hides though they mark thinking; -1 */
+  am_thinking thinking;     /* owned buffers, kept between generations */
+  am_buf piece, thought, answer;
+};
+
+/* Keeps the longest common prefix of the cache with ids, less one, so that there is always an id left
+ * whose logits can be computed. Returns how many are kept. */
+size_t am_session_rewind(am_session *session, const int32_t *ids, size_t n);
+/* Runs n >= 1 ids behind those in the cache (which must have room). *logits: (n_vocab) after the last
+ * one, writable until the next call. On failure the cache holds what it held before. */
+adam_status am_session_feed(am_session *session, const int32_t *ids, size_t n, float **logits,
+                            adam_error *error);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model/family: what a family's file (llama.c, qwen3.c) gives to the room and gets from it. */
+#ifndef AM_MODEL_FAMILY_H
+#define AM_MODEL_FAMILY_H
+
+#include "model/model.h"
+
+/* Activations of one batch, float32, row-major, n = rows of the batch. */
+typedef struct am_activations {
+  float *x;        /* (n, n_embd) the residual stream */
+  float *y;        /* (n, n_embd) what a block reads (normed) and what it gives back */
+  float *q;        /* (n, n_heads, head_dim) */
+  float *k;        /* (n, n_kv_heads, head_dim) */
+  float *v;        /* (n, n_kv_heads, head_dim) */
+  float *attended; /* (n, n_heads, head_dim) */
+  float *gate;     /* (n, n_ff) */
+  float *up;       /* (n, n_ff) */
+} am_activations;
+
+typedef struct am_family {
+  const char *name; /* am_arch.name */
+  /* Finds the weights with am_bind and keeps them in model->fields. */
+  adam_status (*bind)(am_model *model, const am_loader *loader, adam_error *error);
+  /* Records the layers: a->x holds the embeddings and is left with the last residual stream. */
+  void (*layers)(const am_model *model, am_queue *q, const am_activations *a, const am_batch *batch);
+  uint32_t verbs_per_layer; /* most that `layers` records for one layer */
+} am_family;
+
+extern const am_family am_family_llama;
+extern const am_family am_family_qwen3;
+
+struct am_model {
+  const am_family *family;
+  am_config config;
+  am_device *device;     /* borrowed */
+  void *fields;          /* owned; the family's own struct */
+  float *inv_freq;       /* owned; (head_dim / 2) radians per position */
+  am_weight *embedding;  /* (n_vocab, n_embd) */
+  am_weight *norm;       /* (n_embd) */
+  am_weight *output;     /* (n_vocab, n_embd); the embedding itself when tied */
+  am_weight **opened;    /* owned; every weight, once */
+  size_t n_opened, capacity;
+};
+
+/* *out = weight of role `field` in `layer`, made ready for the device; NULL when this config does not
+ * have it (a bias). Closed with the model. */
+adam_status am_bind(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
+                    am_weight **out, adam_error *error);
+
+/* model->inv_freq from config.rope and, for AM_ROPE_FACTORS, the role "rope_freqs". */
+adam_status am_rope_open(am_model *model, const am_loader *loader, adam_error *error);
+
+#endif
