@@ -17,6 +17,8 @@
 typedef struct am_device am_device;
 typedef struct am_queue am_queue;
 
+enum { AM_DEVICE_MAX_THREADS = 256 };
+
 typedef struct am_device_options {
   const char *name;  /* "cpu" or "auto"; "cuda": ADAM_UNAVAILABLE where there is none */
   int32_t n_threads; /* 0 = as many as am_cpu_count */
@@ -45,7 +47,7 @@ void am_weight_close(am_weight **weight);
 uint64_t am_weight_rows(const am_weight *weight);    /* n_out; 1 for a vector */
 uint64_t am_weight_columns(const am_weight *weight); /* n_in */
 
-/* Key and value cache of one timeline: per layer k and v of (n_ctx, n_kv_heads, head_dim). */
+/* Key and value cache of one timeline: per layer k and v of (n_kv_heads, n_ctx, head_dim). */
 typedef struct am_kv am_kv;
 typedef struct am_kv_options {
   uint32_t n_layers, n_kv_heads, head_dim;
@@ -58,7 +60,8 @@ void am_kv_close(am_kv **kv);
 uint64_t am_kv_bytes(const am_kv_options *options); /* what open will allocate; 0 on overflow */
 
 /* A run of tokens of one timeline inside a batch: rows [first, first + n) of every activation have
- * positions [position, position + n) of kv. */
+ * positions [position, position + n) of kv. Segments come with ascending rows, no two sharing one; they stay valid and unchanged from recording to the
+ * run; rows of the activations that no segment covers are left alone. */
 typedef struct am_segment {
   am_kv *kv;
   uint32_t first;

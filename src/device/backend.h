@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* device/backend: what lies between device.h and one kind of hardware.
+ * The front (device.c, queue.c) checks what a caller records and keeps it as a list of verbs; a
+ * kind of device is an operations table over these structs. Adding one: a folder with its table,
+ * one row in device.c. A backend's own structs have these as their first member. */
+#ifndef AM_DEVICE_BACKEND_H
+#define AM_DEVICE_BACKEND_H
+
+#include "device/device.h"
+
+typedef enum am_verb_kind {
+  AM_VERB_EMBED,
+  AM_VERB_MATMUL,
+  AM_VERB_RMS_NORM,
+  AM_VERB_ROPE,
+  AM_VERB_STORE_KV,
+  AM_VERB_ATTEND,
+  AM_VERB_SILU_MUL,
+  AM_VERB_ADD,
+  AM_VERB_TAKE_ROWS
+} am_verb_kind;
+
+/* One recorded verb; the fields that its am_queue_ function has, checked as far as shapes go. */
+typedef struct am_verb {
+  am_verb_kind kind;
+  uint32_t n;       /* rows */
+  uint32_t columns; /* of out */
+  float *out;       /* also what is changed in place */
+  const float *x, *y;
+  const am_weight *weight, *bias;
+  const am_segment *segments;
+  uint32_t n_segments;
+  union {
+    const int32_t *ids;
+    const uint32_t *rows;
+    struct {
+      float eps;
+      uint32_t groups;
+    } norm;
+    struct {
+      const float *inv_freq;
+      float scale;
+      bool interleaved;
+      uint32_t n_heads, head_dim;
+    } rope;
+    uint32_t layer; /* store_kv */
+    am_attend attend;
+  } as;
+} am_verb;
+
+typedef struct am_device_ops {
+  const char *name;
+  adam_status (*open)(const am_device_options *options, am_device **out, adam_error *error);
+  void (*close)(am_device *device);
+  void *(*alloc)(am_device *device, size_t n_bytes); /* zeroed, 64-byte aligned; NULL: memory is out */
+  void (*free)(am_device *device, void *memory);
+  adam_status (*read)(am_device *device, const void *from, void *to, size_t n_bytes, adam_error *error);
+  adam_status (*write)(am_device *device, void *to, const void *from, size_t n_bytes, adam_error *error);
+  /* Makes the data of a weight (dtype, shape and bytes are checked) usable: sets its backend fields. */
+  adam_status (*weight_open)(am_device *device, const am_tensor *tensor, am_weight *weight, adam_error *error);
+  void (*weight_close)(am_weight *weight);
+  adam_status (*queue_open)(am_device *device, uint32_t capacity, am_queue **out, adam_error *error);
+  void (*queue_close)(am_queue *queue);
+  /* Reserves what running this verb will need; grows on first use only. ADAM_NO_MEMORY. */
+  adam_status (*queue_reserve)(am_queue *queue, const am_verb *verb, adam_error *error);
+  /* Executes queue->verbs[0 .. n_verbs), which are valid. */
+  adam_status (*queue_run)(am_queue *queue, adam_error *error);
+} am_device_ops;
+
+struct am_device {
+  const am_device_ops *ops;
+  const char *tier;
+  int32_t n_threads;
+};
+
+struct am_weight {
+  am_device *device;
+  am_dtype dtype;
+  bool is_vector;
+  uint32_t rows, columns;
+  size_t row_bytes;
+  const void *data;    /* device memory, or mapped bytes of the file */
+  const float *values; /* of a vector: (columns) float32 in device memory */
+  void *owned;         /* what weight_close frees */
+};
+
+/* K and V of one layer are (n_kv_heads, n_ctx, head_dim) each: one head's keys lie side by side. */
+struct am_kv {
+  am_device *device;
+  am_kv_options options;
+  size_t row_bytes;   /* head_dim elements */
+  size_t plane_bytes; /* K or V of one layer */
+  uint8_t *data;      /* per layer: K, V */
+};
+
+static inline uint8_t *am_kv_plane(const am_kv *kv, uint32_t layer, bool values) {
+  return kv->data + (2 * (size_t)layer + values) * kv->plane_bytes;
+}
+
+struct am_queue {
+  am_device *device;
+  am_verb *verbs;
+  uint32_t n_verbs, capacity;
+  bool failed;
+  adam_error error; /* of recording */
+};
+
+extern const am_device_ops am_cpu_ops;
+
+#endif
