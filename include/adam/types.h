@@ -69,7 +69,8 @@ typedef struct adam_request {
 
 /* A piece of the answer; pointers are borrowed until the callback returns. A piece always ends at
  * a character border. `ids` are the tokens decoded since the last piece; a piece can have text
- * without ids and ids without text. */
+ * without ids and ids without text. A piece with neither comes now and then while the caller would
+ * otherwise wait long (prefill, a slow remote): it only asks whether to go on. */
 typedef struct adam_chunk {
   const char *text;
   size_t text_bytes;
