@@ -15,9 +15,9 @@ coverage=$(sed -n 's/^ADAM_COVERAGE:[A-Z]*=//p' "$build/CMakeCache.txt")
 flags=(-std=c11 -Wall -Wextra -Werror -I "$source/include")
 if [ -n "$sanitize" ]; then flags+=("-fsanitize=${sanitize//;/,}"); fi
 if [ "$coverage" = ON ]; then flags+=(--coverage); fi
-libraries=$(pkg-config --libs libpcre2-8 libutf8proc libcrypto)
+read -ra libraries < <(pkg-config --libs libpcre2-8 libutf8proc libcrypto)
 for example in hello own_backend; do
-  "$cc" "${flags[@]}" "$source/examples/$example.c" "$build/libadam.a" $libraries -lpthread -lm -ldl -o "$out/$example"
+  "$cc" "${flags[@]}" "$source/examples/$example.c" "$build/libadam.a" "${libraries[@]}" -lpthread -lm -ldl -o "$out/$example"
 done
 
 expect() { # WHAT WANTED GOT
