@@ -18,37 +18,40 @@ static const char *variable(const char *name) {
   return value && value[0] ? value : NULL;
 }
 
-/* Home of a user from the password file; NULL name = the user of this process. */
-static char *home_of(const char *user) {
+/* Appends the home of a user from the password file (NULL = the user of this process); false where
+ * there is none. Running out of memory shows in out->failed. */
+static bool append_home_of(const char *user, am_buf *out) {
   char bytes[4096];
   struct passwd entry, *found = NULL;
   int failed = user ? getpwnam_r(user, &entry, bytes, sizeof bytes, &found)
                     : getpwuid_r(getuid(), &entry, bytes, sizeof bytes, &found);
-  if (failed || !found || !entry.pw_dir || !entry.pw_dir[0]) return NULL;
-  return am_mem_dup(entry.pw_dir, strlen(entry.pw_dir));
+  if (failed || !found || !entry.pw_dir || !entry.pw_dir[0]) return false;
+  am_buf_append_str(out, entry.pw_dir);
+  return true;
+}
+
+static bool append_home(am_buf *out) {
+  const char *home = variable("HOME");
+  if (!home) return append_home_of(NULL, out);
+  am_buf_append_str(out, home);
+  return true;
 }
 
 char *am_dirs_home(void) {
-  const char *home = variable("HOME");
-  return home ? am_mem_dup(home, strlen(home)) : home_of(NULL);
+  am_buf out = {0};
+  return append_home(&out) ? am_buf_take(&out) : NULL;
 }
 
 /* "~" or "~user" at the begin of path; returns what follows it, or path where nothing was replaced. */
 static const char *expand_home(const char *path, am_buf *out) {
+  char user[256];
   if (path[0] != '~') return path;
   size_t n = strcspn(path, "/");
-  char *home;
-  if (n == 1) {
-    home = am_dirs_home();
-  } else {
-    char *user = am_mem_dup(path + 1, n - 1);
-    home = user ? home_of(user) : NULL;
-    am_mem_free(user);
-  }
-  if (!home) return path;
-  am_buf_append_str(out, home);
-  am_mem_free(home);
-  return path + n;
+  if (n == 1) return append_home(out) ? path + 1 : path;
+  if (n > sizeof user) return path;
+  memcpy(user, path + 1, n - 1);
+  user[n - 1] = 0;
+  return append_home_of(user, out) ? path + n : path;
 }
 
 /* A variable that is not set stays as it is written, as Python's os.path.expandvars leaves it. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,7 +184,13 @@ adam_status am_file_write_atomic(const char *path, const void *bytes, size_t n_b
                                  adam_error *error) {
   adam_status status = ADAM_OK;
   char *temporary = NULL;
-  char *folder = am_path_dirname(path);
+  char real[PATH_MAX];
+  const char *target = realpath(path, real) ? real : path; /* a link stays; what it points to is replaced */
+  struct stat facts;
+  if (stat(target, &facts) == 0 && !S_ISREG(facts.st_mode)) { /* never a rename over a device */
+    return am_fail(error, ADAM_IO, path, NULL, "expected a regular file, found %s", kind_of(facts.st_mode));
+  }
+  char *folder = am_path_dirname(target);
   if (!folder) return am_fail_memory(error, path);
   int fd = create_beside(folder, mode, &temporary);
   if (fd < 0) {
@@ -194,7 +201,7 @@ adam_status am_file_write_atomic(const char *path, const void *bytes, size_t n_b
     status = fail_errno(error, path, "cannot be written");
   }
   if (close(fd) != 0 && !status) status = fail_errno(error, path, "cannot be written");
-  if (!status && (fault_due() || rename(temporary, path) != 0)) {
+  if (!status && (fault_due() || rename(temporary, target) != 0)) {
     status = fail_errno(error, path, "cannot be replaced");
   }
   if (status) (void)unlink(temporary);

@@ -19,7 +19,9 @@ adam_status am_file_map_open(const char *path, am_file_map *out, adam_error *err
 void am_file_map_close(am_file_map *map);
 /* Reads the whole file into buf (replacing it); more than limit_bytes is ADAM_LIMIT. */
 adam_status am_file_read(const char *path, size_t limit_bytes, am_buf *buf, adam_error *error);
-/* Writes a temporary file beside path, flushes it to disk, renames it over path. */
+/* Writes a temporary file beside path, flushes it to disk, renames it over path. A link stays a link:
+ * the file behind it is replaced. What is no regular file (a device, a pipe) is refused. The umask is
+ * taken off `mode`. */
 adam_status am_file_write_atomic(const char *path, const void *bytes, size_t n_bytes,
                                  uint32_t mode, adam_error *error);
 bool am_file_is_regular(const char *path); /* follows links */
