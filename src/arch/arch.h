@@ -55,13 +55,17 @@ typedef struct am_config {
 
 /* One kind of tensor of a family. Names hold "%u" for the layer where per_layer is set. */
 typedef struct am_tensor_role {
-  const char *field;         /* how src/model asks for it: "attn_q" */
+  const char *field;         /* how src/model asks for it: "attn_q", "attn_q_bias" */
   const char *hf;            /* "model.layers.%u.self_attn.q_proj.weight" */
   const char *gguf;          /* "blk.%u.attn_q.weight" */
   bool per_layer;
+  bool optional;             /* a GGUF has no key for it: the tensor is there or not */
   /* Expected shape, slowest first; 0 dims = not present under this config (e.g. no bias). */
   uint32_t (*shape)(const am_config *config, uint64_t shape[2]);
 } am_tensor_role;
+
+/* Tensor of an open model by its name in the file; NULL = absent. */
+typedef const am_tensor *(*am_find_tensor)(const void *user, const char *name);
 
 typedef struct am_arch {
   const char *name;                 /* "qwen3": also GGUF's general.architecture */
@@ -73,6 +77,10 @@ typedef struct am_arch {
                          adam_error *error);
   adam_status (*from_gguf)(const am_json *metadata, const char *path, am_config *config,
                            adam_error *error);
+  /* Completes *config by what only the tensors tell: an output matrix that is not there (tied), the
+   * rows of the embedding, a GGUF's biases and rope_freqs. */
+  adam_status (*from_tensors)(am_config *config, am_find_tensor find, const void *user,
+                              const char *path, adam_error *error);
   const am_tensor_role *roles;
   size_t n_roles;
 } am_arch;
@@ -85,6 +93,12 @@ adam_status am_arch_config_hf(const am_json *config_json, const char *path, am_c
                               adam_error *error);
 adam_status am_arch_config_gguf(const am_json *metadata, const char *path, am_config *config,
                                 adam_error *error);
+/* The role of a field; NULL = the family has none of that name. */
+const am_tensor_role *am_arch_role(const am_arch *arch, const char *field);
+/* Name of a role's tensor in the file; false: it does not fit. Base-model checkpoints drop the
+ * "model." in front (`bare`). */
+bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer,
+                         bool bare, char *out, size_t capacity);
 /* KV bytes per token over all layers for one element size. */
 uint64_t am_arch_kv_bytes_per_token(const am_config *config, uint32_t element_bytes);
 

@@ -23,15 +23,23 @@ void am_loader_close(am_loader **loader);
 const char *am_loader_path(const am_loader *loader);
 const char *am_loader_name(const am_loader *loader);         /* general.name or the directory's */
 const am_config *am_loader_config(const am_loader *loader);  /* NULL under VOCAB_ONLY without config */
+/* NULL: the model has no tokenizer, or one of a kind that is not supported yet; its weights can
+ * still be used (score takes ids). Under VOCAB_ONLY there always is one. */
 const am_tokenizer *am_loader_tokenizer(const am_loader *loader);
+/* The same for callers that need it: why there is none, in words. */
+adam_status am_loader_need_tokenizer(const am_loader *loader, const am_tokenizer **out,
+                                     adam_error *error);
 /* Text of the chat template: name NULL = default ("tool_use" if has_tools and it exists, as
  * transformers picks). NULL = the model has none. */
 const char *am_loader_template(const am_loader *loader, const char *name, bool has_tools);
-/* JSON object of special token texts for templates (bos_token, eos_token, ...). */
+/* JSON object of special token texts for templates (bos_token, eos_token, ...), as the
+ * special_tokens_map that transformers gives to them. Never NULL. */
 const am_json *am_loader_special_tokens(const am_loader *loader);
-/* From generation_config.json; `set` has the keys that are present. */
+/* From generation_config.json, or a GGUF's general.sampling keys; `set` has the keys that are
+ * present. */
 const adam_sampling *am_loader_sampling(const am_loader *loader);
-/* Tokens that end an answer: generation_config over config, GGUF's end-of-generation set. */
+/* Tokens that end an answer: generation_config's over config's, and the tokenizer's eos_token; a
+ * GGUF's end-of-generation set (eos, eot, eom and what is spelled like one). Each once. */
 const int32_t *am_loader_end_ids(const am_loader *loader, size_t *n);
 
 size_t am_loader_n_tensors(const am_loader *loader);

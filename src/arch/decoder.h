@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arch/decoder: what the families of the common decoder (Llama and its relatives) share: config keys
+ * of both dialects, GGUF keys, and the shapes of their tensors. A family's file calls these and adds
+ * its own keys. */
+#ifndef AM_ARCH_DECODER_H
+#define AM_ARCH_DECODER_H
+
+#include "arch/arch.h"
+#include "arch/keys.h"
+
+/* Sizes, norm, rope, tied, attention_bias, bos and end ids out of config.json. */
+adam_status am_decoder_from_hf(const am_keys *keys, am_config *config);
+/* The same out of GGUF metadata; keys->prefix is "ARCH.". */
+adam_status am_decoder_from_gguf(const am_keys *keys, am_rope_style style, am_config *config);
+/* am_arch.from_tensors for these families. */
+adam_status am_decoder_from_tensors(am_config *config, am_find_tensor find, const void *user,
+                                    const char *path, adam_error *error);
+
+/* Shapes: n_out and n_in of a matrix, the length of a vector. */
+uint32_t am_shape_embd(const am_config *c, uint64_t shape[2]);       /* (n_vocab, D) */
+uint32_t am_shape_output(const am_config *c, uint64_t shape[2]);     /* (n_vocab, D), none when tied */
+uint32_t am_shape_norm(const am_config *c, uint64_t shape[2]);       /* (D) */
+uint32_t am_shape_head_norm(const am_config *c, uint64_t shape[2]);  /* (head_dim) */
+uint32_t am_shape_q(const am_config *c, uint64_t shape[2]);          /* (n_heads head_dim, D) */
+uint32_t am_shape_kv(const am_config *c, uint64_t shape[2]);         /* (n_kv_heads head_dim, D) */
+uint32_t am_shape_attn_output(const am_config *c, uint64_t shape[2]); /* (D, n_heads head_dim) */
+uint32_t am_shape_q_bias(const am_config *c, uint64_t shape[2]);     /* these with attention_bias */
+uint32_t am_shape_kv_bias(const am_config *c, uint64_t shape[2]);
+uint32_t am_shape_attn_output_bias(const am_config *c, uint64_t shape[2]);
+uint32_t am_shape_ffn(const am_config *c, uint64_t shape[2]);        /* (F, D) */
+uint32_t am_shape_ffn_down(const am_config *c, uint64_t shape[2]);   /* (D, F) */
+uint32_t am_shape_ffn_bias(const am_config *c, uint64_t shape[2]);   /* these with mlp_bias */
+uint32_t am_shape_ffn_down_bias(const am_config *c, uint64_t shape[2]);
+uint32_t am_shape_rope_freqs(const am_config *c, uint64_t shape[2]); /* (head_dim / 2) */
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arch/families: the rows of table.c, one per family's file. */
+#ifndef AM_ARCH_FAMILIES_H
+#define AM_ARCH_FAMILIES_H
+
+#include "arch/arch.h"
+
+extern const am_arch am_arch_llama;
+extern const am_arch am_arch_qwen3;
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/arch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/families.h"
+#include "arch/keys.h"
+
+static const am_arch *const families[] = {&am_arch_llama, &am_arch_qwen3, NULL};
+
+const am_arch *const *am_arch_table(void) { return families; }
+
+static const am_arch *find_family(const char *name, am_source source) {
+  for (const am_arch *const *family = families; *family; family++) {
+    const char *const *names = source == AM_SOURCE_HF ? (*family)->hf_model_types : (*family)->gguf_names;
+    for (; *names; names++)
+      if (strcmp(*names, name) == 0) return *family;
+  }
+  return NULL;
+}
+
+/* Sets the family and *config's beginnings; `key` is where the file names its family. */
+static adam_status recognise(const am_json *object, const char *path, am_source source, const char *key,
+                             am_config *config, adam_error *error) {
+  am_keys keys = {object, path, "", error};
+  const char *name = NULL;
+  adam_status status = am_keys_string(&keys, key, &name);
+  if (status) return status;
+  if (!object || object->type != AM_JSON_OBJECT) {
+    return am_fail(error, ADAM_DAMAGED, path, NULL, "expected a JSON object");
+  }
+  if (!name) return am_fail(error, ADAM_DAMAGED, path, NULL, "%s is missing", key);
+  *config = (am_config){.arch = find_family(name, source), .source = source, .bos_id = -1};
+  if (config->arch) return ADAM_OK;
+  char known[256] = "";
+  size_t at = 0;
+  for (const am_arch *const *family = families; *family && at < sizeof known; family++) {
+    int n = snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "known are ", (*family)->name);
+    at += n > 0 ? (size_t)n : 0;
+  }
+  return am_fail(error, ADAM_UNSUPPORTED, path, known, "%s is '%s', a family that is not supported", key, name);
+}
+
+adam_status am_arch_config_hf(const am_json *config_json, const char *path, am_config *config, adam_error *error) {
+  am_config made;
+  adam_status status = recognise(config_json, path, AM_SOURCE_HF, "model_type", &made, error);
+  if (status) return status;
+  const am_json *quantized = am_json_get(config_json, "quantization_config");
+  if (!am_json_is_null(quantized)) {
+    return am_fail(error, ADAM_UNSUPPORTED, path, NULL, "weights quantised by '%s' are not supported",
+                   am_json_str(am_json_get(quantized, "quant_method"), "an unnamed method"));
+  }
+  status = made.arch->from_hf(config_json, path, &made, error);
+  if (!status) *config = made;
+  return status;
+}
+
+adam_status am_arch_config_gguf(const am_json *metadata, const char *path, am_config *config, adam_error *error) {
+  am_config made;
+  adam_status status = recognise(metadata, path, AM_SOURCE_GGUF, "general.architecture", &made, error);
+  if (!status) status = made.arch->from_gguf(metadata, path, &made, error);
+  if (!status) *config = made;
+  return status;
+}
+
+const am_tensor_role *am_arch_role(const am_arch *arch, const char *field) {
+  for (size_t i = 0; i < arch->n_roles; i++)
+    if (strcmp(arch->roles[i].field, field) == 0) return &arch->roles[i];
+  return NULL;
+}
+
+bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer, bool bare, char *out,
+                         size_t capacity) {
+  static const char prefix[] = "model.";
+  const char *pattern = config->source == AM_SOURCE_HF ? role->hf : role->gguf;
+  if (bare) {
+    if (strncmp(pattern, prefix, sizeof prefix - 1) != 0) return false;
+    pattern += sizeof prefix - 1;
+  }
+  if (pattern[0] == 0) return false;
+  const char *hole = strstr(pattern, "%u");
+  int n = hole ? snprintf(out, capacity, "%.*s%u%s", (int)(hole - pattern), pattern, layer, hole + 2)
+               : snprintf(out, capacity, "%s", pattern);
+  return n > 0 && (size_t)n < capacity;
+}
+
+uint64_t am_arch_kv_bytes_per_token(const am_config *config, uint32_t element_bytes) {
+  return (uint64_t)2 * config->n_layers * config->n_kv_heads * config->head_dim * element_bytes;
+}

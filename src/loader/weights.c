@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tensors of an open model: by number, by name, by role. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "loader/state.h"
+
+enum { NAME_CAPACITY = 256 };
+
+adam_status am_loader_reserve(am_loader *loader, size_t n_more, adam_error *error) {
+  const am_tensor **tensors = am_arena_alloc(&loader->arena, (loader->n_tensors + n_more + 1) * sizeof *tensors);
+  if (!tensors || !am_map_reserve(&loader->by_name, loader->n_tensors + n_more)) {
+    return am_fail_memory(error, loader->path);
+  }
+  if (loader->n_tensors) memcpy(tensors, loader->tensors, loader->n_tensors * sizeof *tensors);
+  loader->tensors = tensors;
+  return ADAM_OK;
+}
+
+adam_status am_loader_add(am_loader *loader, const am_tensor *tensor, adam_error *error) {
+  if (!am_map_set(&loader->by_name, tensor->name, strlen(tensor->name), loader->n_tensors)) {
+    return am_fail_memory(error, loader->path);
+  }
+  loader->tensors[loader->n_tensors++] = tensor;
+  return ADAM_OK;
+}
+
+size_t am_loader_n_tensors(const am_loader *loader) { return loader->n_tensors; }
+
+const am_tensor *am_loader_tensor_at(const am_loader *loader, size_t index) {
+  return index < loader->n_tensors ? loader->tensors[index] : NULL;
+}
+
+const am_tensor *am_loader_find(const am_loader *loader, const char *name) {
+  uint64_t index;
+  return am_map_get(&loader->by_name, name, strlen(name), &index) ? loader->tensors[index] : NULL;
+}
+
+/* The role's tensor under its full name, or without the "model." in front; NULL = absent. */
+static const am_tensor *find_role(const am_loader *loader, const am_tensor_role *role, uint32_t layer) {
+  char name[NAME_CAPACITY];
+  for (int bare = 0; bare < 2; bare++) {
+    if (!am_arch_tensor_name(&loader->config, role, layer, bare, name, sizeof name)) continue;
+    const am_tensor *tensor = am_loader_find(loader, name);
+    if (tensor) return tensor;
+  }
+  return NULL;
+}
+
+static adam_status check_shape(const am_loader *loader, const am_tensor *tensor, uint32_t n_dims,
+                               const uint64_t *shape, adam_error *error) {
+  bool same = tensor->n_dims == n_dims;
+  for (uint32_t i = 0; same && i < n_dims; i++) same = tensor->shape[i] == shape[i];
+  if (same && am_dtype_is_float(tensor->dtype)) return ADAM_OK;
+  char found[160], expected[160];
+  am_tensor_shape_text(tensor->n_dims, tensor->shape, found, sizeof found);
+  am_tensor_shape_text(n_dims, shape, expected, sizeof expected);
+  if (same) {
+    return am_fail(error, ADAM_UNSUPPORTED, loader->path, NULL, "tensor %s has the type %s, expected numbers with a fraction",
+                   tensor->name, am_dtype_info(tensor->dtype)->name);
+  }
+  return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "tensor %s has the shape %s, expected %s", tensor->name, found,
+                 expected);
+}
+
+adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t layer, const am_tensor **out,
+                           adam_error *error) {
+  uint64_t shape[2];
+  if (!loader->has_config) {
+    return am_fail(error, ADAM_INVALID, loader->path, NULL, "only the vocabulary is open");
+  }
+  const am_tensor_role *role = am_arch_role(loader->config.arch, field);
+  uint32_t n_dims = role ? role->shape(&loader->config, shape) : 0;
+  if (n_dims == 0) {
+    *out = NULL;
+    return ADAM_OK;
+  }
+  const am_tensor *tensor = find_role(loader, role, layer);
+  if (!tensor) {
+    if (role->optional && loader->config.source == AM_SOURCE_GGUF) {
+      *out = NULL;
+      return ADAM_OK;
+    }
+    char name[NAME_CAPACITY] = "";
+    am_arch_tensor_name(&loader->config, role, layer, false, name, sizeof name);
+    return am_fail(error, ADAM_DAMAGED, loader->path, "the file is damaged or incomplete: download it again",
+                   "tensor %s is missing, expected one among %zu tensors", name, loader->n_tensors);
+  }
+  adam_status status = check_shape(loader, tensor, n_dims, shape, error);
+  if (!status) *out = tensor;
+  return status;
+}
+
+static const am_tensor *find_by_name(const void *user, const char *name) { return am_loader_find(user, name); }
+
+adam_status am_loader_check_weights(am_loader *loader, adam_error *error) {
+  const am_arch *arch = loader->config.arch;
+  adam_status status = arch->from_tensors(&loader->config, find_by_name, loader, loader->path, error);
+  for (size_t i = 0; i < arch->n_roles && !status; i++) {
+    uint32_t n_layers = arch->roles[i].per_layer ? loader->config.n_layers : 1;
+    for (uint32_t layer = 0; layer < n_layers && !status; layer++) {
+      const am_tensor *tensor;
+      status = am_loader_role(loader, arch->roles[i].field, layer, &tensor, error);
+    }
+  }
+  return status;
+}
+
+uint64_t am_loader_weights_bytes(const am_loader *loader) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < loader->n_tensors; i++) sum += loader->tensors[i]->n_bytes;
+  return sum;
+}
+
+uint64_t am_loader_n_parameters(const am_loader *loader) {
+  uint64_t sum = 0, n;
+  for (size_t i = 0; i < loader->n_tensors; i++)
+    if (am_tensor_elements(loader->tensors[i], &n)) sum += n;
+  return sum;
+}
+
+am_dtype am_loader_dtype(const am_loader *loader) {
+  uint64_t bytes[AM_DTYPE_COUNT] = {0};
+  am_dtype most = AM_DTYPE_F32;
+  for (size_t i = 0; i < loader->n_tensors; i++) bytes[loader->tensors[i]->dtype] += loader->tensors[i]->n_bytes;
+  for (int i = 0; i < AM_DTYPE_COUNT; i++)
+    if (bytes[i] > bytes[most]) most = (am_dtype)i;
+  return most;
+}
