@@ -46,4 +46,6 @@ expect "cpu cuda" adam run --device c
 expect "--repetition-penalty" adam run --rep
 expect "--no-special" adam tokenize --no-
 expect "tokenize template" adam help t
+expect "qwen3_moe_small qwen3_moe_large" adam run qwen3_moe
+expect "smollm2" adam tokenize -m smol
 echo "documents: same, readable"
