@@ -71,7 +71,8 @@ static bool on_chunk(void *user, const adam_chunk *chunk) {
 }
 
 /* One repetition; its figures go to `slot`, those of the warm-up (SIZE_MAX) nowhere. */
-static adam_status measure(bench_run *bench, size_t turn, size_t slot, adam_result *result, adam_error *error) {
+static adam_status measure(bench_run *bench, size_t turn, size_t slot, adam_result *result,
+                           adam_error *error) {
   char *prompt = NULL;
   adam_status status = make_prompt(bench, turn, &prompt, error);
   if (status != ADAM_OK) return status;
@@ -117,14 +118,17 @@ static int threads_of(const am_arguments *arguments) {
 static adam_status print_bench(const am_arguments *arguments, bench_run *bench, const adam_result *last,
                                adam_error *error) {
   size_t n = bench->n_repetitions;
-  double prefill = median(bench->prefill, n), decode = median(bench->decode, n), first = median(bench->first, n);
+  double prefill = median(bench->prefill, n), decode = median(bench->decode, n),
+         first = median(bench->first, n);
   double prefill_spread = bench->prefill[n - 1] - bench->prefill[0];
   double decode_spread = bench->decode[n - 1] - bench->decode[0];
   int threads = threads_of(arguments);
   if (!arguments->is_set[AM_OPTION_JSON]) {
-    am_output_format("model         %s on %s\n", last->model ? last->model : "?", last->device ? last->device : "?");
+    am_output_format("model         %s on %s\n", last->model ? last->model : "?",
+                     last->device ? last->device : "?");
     am_output_format("threads       %d, tier %s\n", threads, adam_cpu_tier());
-    am_output_format("prefill %-5zu %10.1f tokens/s, spread %.1f\n", bench->n_prompt, prefill, prefill_spread);
+    am_output_format("prefill %-5zu %10.1f tokens/s, spread %.1f\n", bench->n_prompt, prefill,
+                     prefill_spread);
     am_output_format("decode %-6zu %10.1f tokens/s, spread %.1f\n", bench->n_gen, decode, decode_spread);
     am_output_format("first token   %10.1f ms\nload          %10.1f ms\n", first, last->timings.load_ms);
     return ADAM_OK;
@@ -146,8 +150,8 @@ static size_t size_or(const am_arguments *arguments, am_option_id option, size_t
 
 int am_bench_command(const am_arguments *arguments) {
   bench_run bench = {.n_prompt = size_or(arguments, AM_OPTION_N_PROMPT, USUAL_PROMPT),
-                 .n_gen = size_or(arguments, AM_OPTION_N_GEN, USUAL_GEN),
-                 .n_repetitions = size_or(arguments, AM_OPTION_REPETITIONS, USUAL_REPETITIONS)};
+                     .n_gen = size_or(arguments, AM_OPTION_N_GEN, USUAL_GEN),
+                     .n_repetitions = size_or(arguments, AM_OPTION_REPETITIONS, USUAL_REPETITIONS)};
   adam_result result = {0};
   adam_error error = {0};
   double *samples = calloc(bench.n_repetitions * 3, sizeof *samples);

@@ -153,7 +153,8 @@ int am_conversation_run(const am_arguments *arguments, adam_manager *manager) {
   am_line *line = NULL;
   adam_status status = adam_manager_info(manager, &info, &error);
   if (status == ADAM_OK && arguments->n_stop > AM_CONVERSATION_STOPS)
-    status = am_report_fill(&error, ADAM_INVALID, "--stop", "", "a chat takes at most %d", AM_CONVERSATION_STOPS);
+    status =
+        am_report_fill(&error, ADAM_INVALID, "--stop", "", "a chat takes at most %d", AM_CONVERSATION_STOPS);
   if (status == ADAM_OK && !begin(&conversation, arguments)) status = am_report_no_memory(&error);
   if (status == ADAM_OK) status = am_line_open(&line, &error);
   if (status == ADAM_OK) {

@@ -10,13 +10,13 @@
 enum { AM_CONVERSATION_STOPS = 16 };
 
 typedef struct am_conversation {
-  adam_manager *manager; /* borrowed */
-  adam_request request;  /* what every answer is asked with; pointers into this struct or argv */
-  char *system;          /* owned; NULL = none */
-  json_t *messages;      /* owned: turns of user and assistant, without the system text */
+  adam_manager *manager;             /* borrowed */
+  adam_request request;              /* what every answer is asked with; pointers into this struct or argv */
+  char *system;                      /* owned; NULL = none */
+  json_t *messages;                  /* owned: turns of user and assistant, without the system text */
   char *stop[AM_CONVERSATION_STOPS]; /* owned; request.stop points here */
-  adam_result last;      /* of the last answer; zeroed before the first */
-  bool verbose;          /* figures after every answer */
+  adam_result last;                  /* of the last answer; zeroed before the first */
+  bool verbose;                      /* figures after every answer */
 } am_conversation;
 
 /* Chats until the user leaves; returns the exit code. */

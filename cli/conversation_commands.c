@@ -53,7 +53,8 @@ static const parameter *find_parameter(char *name) {
   for (char *c = name; *c; c++)
     if (*c == '-') *c = '_';
   for (size_t i = 0; i < N_PARAMETERS; i++)
-    if (strcmp(name, parameters[i].name) == 0 || (parameters[i].alias && strcmp(name, parameters[i].alias) == 0))
+    if (strcmp(name, parameters[i].name) == 0 ||
+        (parameters[i].alias && strcmp(name, parameters[i].alias) == 0))
       return &parameters[i];
   return NULL;
 }
@@ -276,6 +277,7 @@ bool am_conversation_command(am_conversation *conversation, const char *line) {
   if (!found && am_suggest_is_near(name, best))
     am_report_line("Unknown command %s. Did you mean %s?", name, nearest);
   else if (!found)
-    am_report_line("Unknown command %s. /help lists them; text that begins with / goes between \"\"\".", name);
+    am_report_line("Unknown command %s. /help lists them; text that begins with / goes between \"\"\".",
+                   name);
   return leave;
 }

@@ -72,7 +72,8 @@ adam_status am_generate_stream(adam_manager *manager, const adam_request *reques
   stream_state state = {.stream = stream};
   am_interrupt_begin();
   adam_status status = adam_manager_generate(manager, request, on_chunk, &state, result, error);
-  *cancelled = am_interrupt_end() && (status == ADAM_CANCELLED || result->finish_reason == ADAM_FINISH_CANCELLED);
+  *cancelled =
+      am_interrupt_end() && (status == ADAM_CANCELLED || result->finish_reason == ADAM_FINISH_CANCELLED);
   if (*cancelled) {
     result->finish_reason = ADAM_FINISH_CANCELLED; /* whatever a backend calls it that was stopped */
     status = ADAM_OK;
@@ -122,8 +123,9 @@ json_t *am_generate_json(const adam_manager *manager, const adam_result *result,
   json_object_set_new(object, "model", am_reply_string(result->model));
   json_object_set_new(object, "backend", am_reply_string(result->backend));
   json_object_set_new(object, "device", am_reply_string(result->device));
-  json_object_set_new(object, "seed",
-                      result->seed <= INT64_MAX ? json_integer((json_int_t)result->seed) : json_real((double)result->seed));
+  json_object_set_new(
+      object, "seed",
+      result->seed <= INT64_MAX ? json_integer((json_int_t)result->seed) : json_real((double)result->seed));
   json_object_set_new(object, "sampling", am_reply_sampling(&result->sampling));
   json_object_set_new(object, "timings", timings_json(&result->timings));
   json_object_set_new(object, "notices", notices_json(manager, result));
@@ -143,6 +145,7 @@ void am_generate_stats(const adam_result *result) {
   am_report_line("first token:  %.1f ms", t->first_token_ms);
   am_report_line("answer:       %zu tokens, %.1f ms, %.1f tokens/s", result->completion_tokens, t->decode_ms,
                  t->decode_tokens_per_s);
-  am_report_line("finished:     %s; seed %" PRIu64 "; %s on %s", adam_finish_reason_name(result->finish_reason),
-                 result->seed, result->model ? result->model : "?", result->device ? result->device : "?");
+  am_report_line("finished:     %s; seed %" PRIu64 "; %s on %s",
+                 adam_finish_reason_name(result->finish_reason), result->seed,
+                 result->model ? result->model : "?", result->device ? result->device : "?");
 }

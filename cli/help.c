@@ -70,7 +70,9 @@ void am_help_command(FILE *out, am_command_id command) {
 }
 
 void am_help_overview(FILE *out) {
-  fprintf(out, "adam manages and runs language models.\n\nUsage: adam COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n");
+  fprintf(
+      out,
+      "adam manages and runs language models.\n\nUsage: adam COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n");
   for (unsigned id = 0; id < AM_COMMAND_COUNT; id++)
     fprintf(out, "  %-12s%s\n", am_commands[id].name, am_commands[id].summary);
   fprintf(out, "\n`adam COMMAND --help` explains a command. To begin:\n  %s\n      %s\n",

@@ -47,8 +47,7 @@ static adam_status read_all(int file, const char *label, char **text, size_t *n_
 adam_status am_input_read(const char *path, char **text, size_t *n_bytes, adam_error *error) {
   if (strcmp(path, "-") == 0) return read_all(STDIN_FILENO, "standard input", text, n_bytes, error);
   int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0)
-    return am_report_fill(error, ADAM_IO, path, "", "%s", strerror(errno));
+  if (file < 0) return am_report_fill(error, ADAM_IO, path, "", "%s", strerror(errno));
   adam_status status = read_all(file, path, text, n_bytes, error);
   close(file);
   return status;

@@ -120,7 +120,8 @@ void am_line_remember(am_line *line, const char *text) {
   adam_error ignored;
   history(line->history, &line->event, H_ENTER, text);
   /* The history is a courtesy: where it cannot be kept the chat goes on. */
-  if (!line->history_path || am_output_file_open(line->history_path, 0600, &file, &ignored) != ADAM_OK) return;
+  if (!line->history_path || am_output_file_open(line->history_path, 0600, &file, &ignored) != ADAM_OK)
+    return;
   if (history(line->history, &line->event, H_SAVE_FP, file.stream) < 0)
     am_output_file_discard(&file);
   else

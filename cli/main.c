@@ -39,16 +39,22 @@ static int help_command(const am_arguments *arguments) {
   adam_error error = {0};
   if (arguments->n_positional == 0) return print_page(overview_page, NULL);
   am_command_id id = am_command_find(arguments->positional[0]);
-  if (id == AM_COMMAND_COUNT) return am_exit_code(am_command_unknown(arguments->positional[0], &error), &error);
+  if (id == AM_COMMAND_COUNT)
+    return am_exit_code(am_command_unknown(arguments->positional[0], &error), &error);
   return print_page(command_page, &id);
 }
 
 static int (*const commands[AM_COMMAND_COUNT])(const am_arguments *) = {
-    [AM_COMMAND_RUN] = am_run_command,           [AM_COMMAND_TOKENIZE] = am_tokenize_command,
-    [AM_COMMAND_DETOKENIZE] = am_detokenize_command, [AM_COMMAND_TEMPLATE] = am_template_command,
-    [AM_COMMAND_SCORE] = am_score_command,       [AM_COMMAND_BENCH] = am_bench_command,
-    [AM_COMMAND_LIST] = am_list_command,         [AM_COMMAND_SHOW] = am_show_command,
-    [AM_COMMAND_BACKENDS] = am_backends_command, [AM_COMMAND_VERSION] = am_version_command,
+    [AM_COMMAND_RUN] = am_run_command,
+    [AM_COMMAND_TOKENIZE] = am_tokenize_command,
+    [AM_COMMAND_DETOKENIZE] = am_detokenize_command,
+    [AM_COMMAND_TEMPLATE] = am_template_command,
+    [AM_COMMAND_SCORE] = am_score_command,
+    [AM_COMMAND_BENCH] = am_bench_command,
+    [AM_COMMAND_LIST] = am_list_command,
+    [AM_COMMAND_SHOW] = am_show_command,
+    [AM_COMMAND_BACKENDS] = am_backends_command,
+    [AM_COMMAND_VERSION] = am_version_command,
     [AM_COMMAND_HELP] = help_command,
 };
 
@@ -63,7 +69,7 @@ static int run(int argc, char **argv) {
   adam_status status = am_arguments_parse(argc, argv, &arguments, &error);
   if (status != ADAM_OK) return am_exit_code(status, &error);
   int code = arguments.is_set[AM_OPTION_HELP] ? print_page(command_page, &arguments.command)
-                                               : commands[arguments.command](&arguments);
+                                              : commands[arguments.command](&arguments);
   am_arguments_close(&arguments);
   return code;
 }

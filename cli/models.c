@@ -37,7 +37,8 @@ static json_t *find_entry(json_t *models, const adam_model_entry *entry) {
   json_array_foreach(models, i, known) {
     const char *name = json_string_value(json_object_get(known, "name"));
     const char *path = json_string_value(json_object_get(known, "path"));
-    if (name && strcmp(name, entry->name) == 0 && strcmp(path ? path : "", entry->path ? entry->path : "") == 0)
+    if (name && strcmp(name, entry->name) == 0 &&
+        strcmp(path ? path : "", entry->path ? entry->path : "") == 0)
       return known;
   }
   return NULL;
@@ -69,14 +70,16 @@ static void print_models(const json_t *models) {
     format_bytes((uint64_t)json_integer_value(json_object_get(model, "bytes")), size);
     const char *store = json_string_value(json_array_get(json_object_get(model, "stores"), 0));
     char line[1024];
-    int n = snprintf(line, sizeof line, "%-40s %9s  %-8s  %-12s %.10s\n", text_of(model, "name", "?"), size,
-                     text_of(model, "quantization", "?"), store ? store : "?", text_of(model, "last_used", "-"));
+    int n =
+        snprintf(line, sizeof line, "%-40s %9s  %-8s  %-12s %.10s\n", text_of(model, "name", "?"), size,
+                 text_of(model, "quantization", "?"), store ? store : "?", text_of(model, "last_used", "-"));
     am_output_model_text(line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
   }
 }
 
 int am_list_command(const am_arguments *arguments) {
-  adam_model_options options = {.struct_size = sizeof options, .cache_dir = arguments->text[AM_OPTION_CACHE_DIR]};
+  adam_model_options options = {.struct_size = sizeof options,
+                                .cache_dir = arguments->text[AM_OPTION_CACHE_DIR]};
   adam_error error = {0};
   json_t *models = json_array();
   if (!models) return am_exit_code(am_report_no_memory(&error), &error);
@@ -93,9 +96,13 @@ static json_t *info_json(const adam_model_info *info) {
   json_t *object = json_object();
   const struct {
     const char *key, *text;
-  } texts[] = {{"name", info->name},           {"path", info->path},   {"backend", info->backend},
-               {"device", info->device},       {"architecture", info->architecture},
-               {"dtype", info->dtype},         {"tokenizer", info->tokenizer}};
+  } texts[] = {{"name", info->name},
+               {"path", info->path},
+               {"backend", info->backend},
+               {"device", info->device},
+               {"architecture", info->architecture},
+               {"dtype", info->dtype},
+               {"tokenizer", info->tokenizer}};
   const struct {
     const char *key;
     int64_t number;
@@ -154,9 +161,11 @@ int am_show_command(const am_arguments *arguments) {
   adam_error error = {0};
   if (named && arguments->n_positional > 0)
     return am_exit_code(am_report_fill(&error, ADAM_INVALID, "adam show", "see: adam show --help",
-                                       "the model is named twice"), &error);
-  adam_status status = am_open_model(arguments, named || !arguments->n_positional ? NULL : arguments->positional[0],
-                                     false, &manager, &error);
+                                       "the model is named twice"),
+                        &error);
+  adam_status status =
+      am_open_model(arguments, named || !arguments->n_positional ? NULL : arguments->positional[0], false,
+                    &manager, &error);
   if (status == ADAM_OK) status = adam_manager_info(manager, &info, &error);
   if (status == ADAM_OK) {
     json_t *object = info_json(&info);
@@ -182,9 +191,10 @@ int am_backends_command(const am_arguments *arguments) {
     if (!json)
       am_output_format("%-14s %-12s %s%s%s\n", ops->name, available ? "available" : "unavailable",
                        ops->description ? ops->description : "", available ? "" : ": ", reason.why);
-    json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:o}", "name", am_reply_string(ops->name), "description",
-                                          am_reply_string(ops->description), "available", available, "reason",
-                                          available ? json_null() : am_reply_string(reason.why)));
+    json_array_append_new(list,
+                          json_pack("{s:o, s:o, s:b, s:o}", "name", am_reply_string(ops->name), "description",
+                                    am_reply_string(ops->description), "available", available, "reason",
+                                    available ? json_null() : am_reply_string(reason.why)));
   }
   adam_status status = ADAM_OK;
   if (json)
@@ -197,11 +207,11 @@ int am_backends_command(const am_arguments *arguments) {
 int am_version_command(const am_arguments *arguments) {
   adam_error error = {0};
   if (arguments->is_set[AM_OPTION_JSON])
-    return am_exit_code(am_reply_print(json_pack("{s:s, s:s, s:o, s:i}", "version", adam_version(), "tier",
-                                                 adam_cpu_tier(), "cpu", am_reply_string(adam_cpu_name()), "n_cpus",
-                                                 adam_cpu_count()),
-                                       &error),
-                        &error);
+    return am_exit_code(
+        am_reply_print(json_pack("{s:s, s:s, s:o, s:i}", "version", adam_version(), "tier", adam_cpu_tier(),
+                                 "cpu", am_reply_string(adam_cpu_name()), "n_cpus", adam_cpu_count()),
+                       &error),
+        &error);
   am_output_format("adam %s\n%s, %d processors, tier %s\n", adam_version(), adam_cpu_name(), adam_cpu_count(),
                    adam_cpu_tier());
   return 0;

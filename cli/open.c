@@ -25,8 +25,8 @@ static adam_status take_notices(const adam_manager *manager, bool strict, adam_e
   return ADAM_OK;
 }
 
-adam_status am_open_model(const am_arguments *arguments, const char *ref, bool vocab_only,
-                          adam_manager **out, adam_error *error) {
+adam_status am_open_model(const am_arguments *arguments, const char *ref, bool vocab_only, adam_manager **out,
+                          adam_error *error) {
   adam_manager_options options = {
       .struct_size = sizeof options,
       .backend = arguments->text[AM_OPTION_BACKEND],

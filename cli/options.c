@@ -30,7 +30,8 @@ adam_status am_command_unknown(const char *name, adam_error *error) {
       nearest = am_commands[id].name;
     }
   }
-  if (am_suggest_is_near(name, best)) snprintf(hint, sizeof hint, "did you mean %s? see: adam --help", nearest);
+  if (am_suggest_is_near(name, best))
+    snprintf(hint, sizeof hint, "did you mean %s? see: adam --help", nearest);
   return am_report_fill(error, ADAM_INVALID, name, hint, "unknown command");
 }
 
@@ -75,7 +76,10 @@ static void format_range(const am_option *row, char *out, size_t capacity_bytes)
   format_bound(high, sizeof high, row->maximum);
   snprintf(out, capacity_bytes, "%s %s %s%s%s", row->kind == AM_KIND_INTEGER ? "a whole number" : "a number",
            row->above_minimum ? "above" : "from", low,
-           row->below_maximum ? " to below " : row->above_minimum ? " and at most " : " to ", high);
+           row->below_maximum   ? " to below "
+           : row->above_minimum ? " and at most "
+                                : " to ",
+           high);
 }
 
 void am_option_allowed(am_option_id option, char *out, size_t capacity_bytes) {
@@ -135,8 +139,8 @@ static adam_status check_choice(am_option_id option, const char *label, const ch
   return am_report_fill(error, ADAM_INVALID, label, hint, "'%.100s' is not %s", value, allowed);
 }
 
-adam_status am_option_check(am_option_id option, const char *label, const char *value,
-                            am_option_value *out, adam_error *error) {
+adam_status am_option_check(am_option_id option, const char *label, const char *value, am_option_value *out,
+                            adam_error *error) {
   switch (am_options[option].kind) {
     case AM_KIND_INTEGER:
     case AM_KIND_NUMBER:
@@ -204,8 +208,9 @@ static unsigned find_option(am_command_id command, const char *typed, const char
   }
   const char *name = typed + 2;
   size_t n = strcspn(name, "=");
-  while (id < AM_OPTION_COUNT && !(strlen(am_options[id].name) == n && strncmp(am_options[id].name, name, n) == 0 &&
-                                   am_command_takes(command, (am_option_id)id)))
+  while (id < AM_OPTION_COUNT &&
+         !(strlen(am_options[id].name) == n && strncmp(am_options[id].name, name, n) == 0 &&
+           am_command_takes(command, (am_option_id)id)))
     id++;
   if (name[n] == '=') *value = name + n + 1;
   return id;
@@ -252,8 +257,7 @@ static adam_status check_complete(const am_arguments *in, adam_error *error) {
   if (row->max_positionals >= 0 && in->n_positional > (size_t)row->max_positionals)
     return am_report_fill(error, ADAM_INVALID, what,
                           row->max_positionals ? "put a text of several words in quotes" : hint,
-                          "'%.60s' is one argument too many",
-                          in->positional[row->max_positionals]);
+                          "'%.60s' is one argument too many", in->positional[row->max_positionals]);
   return ADAM_OK;
 }
 
@@ -266,7 +270,8 @@ adam_status am_arguments_parse(int argc, char **argv, am_arguments *out, adam_er
   if (out->command == AM_COMMAND_COUNT) {
     *out = (am_arguments){0};
     if (argv[1][0] == '-')
-      return am_report_fill(error, ADAM_INVALID, argv[1], "see: adam --help", "unknown option before a command");
+      return am_report_fill(error, ADAM_INVALID, argv[1], "see: adam --help",
+                            "unknown option before a command");
     return am_command_unknown(argv[1], error);
   }
   out->stop = calloc((size_t)argc, sizeof *out->stop);

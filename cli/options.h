@@ -93,19 +93,19 @@ typedef enum am_option_group {
 } am_option_group;
 
 typedef struct am_option {
-  const char *name;      /* "temperature", without the dashes */
-  char letter;           /* 'm' for -m; 0 = none */
+  const char *name; /* "temperature", without the dashes */
+  char letter;      /* 'm' for -m; 0 = none */
   bool repeatable;
   am_option_kind kind;
   am_option_group group;
-  const char *argument;  /* "REF"; NULL for flags */
-  uint32_t commands;     /* bit 1 << am_command_id of those that take it */
-  uint32_t required;     /* bits of those that cannot do without */
+  const char *argument; /* "REF"; NULL for flags */
+  uint32_t commands;    /* bit 1 << am_command_id of those that take it */
+  uint32_t required;    /* bits of those that cannot do without */
   double minimum, maximum;
-  bool above_minimum;    /* the minimum itself is not allowed */
-  bool below_maximum;    /* the maximum itself is not allowed */
-  const char *choices;   /* "auto|cpu|cuda" */
-  const char *help;      /* a sentence without its full stop */
+  bool above_minimum;  /* the minimum itself is not allowed */
+  bool below_maximum;  /* the maximum itself is not allowed */
+  const char *choices; /* "auto|cpu|cuda" */
+  const char *help;    /* a sentence without its full stop */
 } am_option;
 
 typedef struct am_example {
@@ -115,12 +115,12 @@ typedef struct am_example {
 
 typedef struct am_command {
   const char *name;
-  const char *positionals;    /* "[REF] [PROMPT]"; "" = none */
+  const char *positionals;                  /* "[REF] [PROMPT]"; "" = none */
   int32_t min_positionals, max_positionals; /* -1 = any number */
-  bool needs_model;           /* -m or --size must be given */
-  const char *summary;        /* one line, no full stop */
-  const char *description;    /* sentences */
-  am_example examples[4];     /* ends at the first NULL */
+  bool needs_model;                         /* -m or --size must be given */
+  const char *summary;                      /* one line, no full stop */
+  const char *description;                  /* sentences */
+  am_example examples[4];                   /* ends at the first NULL */
 } am_command;
 
 extern const am_command am_commands[AM_COMMAND_COUNT];
@@ -151,8 +151,8 @@ typedef struct am_option_value {
   double number;
   int64_t integer;
 } am_option_value;
-adam_status am_option_check(am_option_id option, const char *label, const char *value,
-                            am_option_value *out, adam_error *error);
+adam_status am_option_check(am_option_id option, const char *label, const char *value, am_option_value *out,
+                            adam_error *error);
 /* Writes what the argument may be ("a number from 0 to 100", "one of auto, cpu, cuda"; "" = anything)
  * into out, always NUL-terminated. */
 void am_option_allowed(am_option_id option, char *out, size_t capacity_bytes);

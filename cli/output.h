@@ -29,9 +29,9 @@ bool am_output_shown(int file, const char *text, size_t n_bytes);
 /* A file that appears whole or not at all: written beside `path`, then renamed over it. A path that
  * exists and is no regular file (a pipe, /dev/null) is written to directly. */
 typedef struct am_output_file {
-  FILE *stream;      /* owned */
-  char *path;        /* owned: where it ends up */
-  char *temporary;   /* owned; NULL when written directly */
+  FILE *stream;    /* owned */
+  char *path;      /* owned: where it ends up */
+  char *temporary; /* owned; NULL when written directly */
 } am_output_file;
 adam_status am_output_file_open(const char *path, unsigned mode, am_output_file *out, adam_error *error);
 /* Puts the file in place. Closes in every case. */

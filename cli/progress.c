@@ -33,7 +33,7 @@ static void *show(void *user) {
   bool done = wait_done(progress, FIRST_MS);
   for (unsigned step = 0; !done; step++) {
     pthread_mutex_unlock(&progress->lock);
-    int n = snprintf(line, sizeof line, "%c loading %.120s", "|/-\\"[step % 4], progress->label);
+    int n = snprintf(line, sizeof line, "%c loading %.120s", "|/-\\"[step % 4], progress -> label);
     (void)!write(STDERR_FILENO, "\r", 1);
     (void)am_output_shown(STDERR_FILENO, line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
     shown = true;

@@ -11,8 +11,11 @@
 /* Length of the well-formed UTF-8 character at text, 0 when there is none (Unicode, table 3-7). */
 static size_t character_bytes(const unsigned char *text, size_t n_left) {
   unsigned char first = text[0];
-  size_t n = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3
-                                : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+  size_t n = first < 0x80                    ? 1
+             : first >= 0xC2 && first < 0xE0 ? 2
+             : first >= 0xE0 && first < 0xF0 ? 3
+             : first >= 0xF0 && first < 0xF5 ? 4
+                                             : 0;
   if (n == 0 || n > n_left) return 0;
   for (size_t i = 1; i < n; i++)
     if ((text[i] & 0xC0) != 0x80) return 0;
@@ -77,8 +80,9 @@ json_t *am_reply_sampling(const adam_sampling *sampling) {
   json_t *object = json_object();
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
     if (sampling->set & fields[i].bit)
-      json_object_set_new(object, fields[i].key,
-                          fields[i].whole ? json_integer(fields[i].integer) : am_reply_number(fields[i].number));
+      json_object_set_new(
+          object, fields[i].key,
+          fields[i].whole ? json_integer(fields[i].integer) : am_reply_number(fields[i].number));
   return object;
 }
 

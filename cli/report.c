@@ -55,6 +55,5 @@ void am_report_error(const adam_error *error) {
 }
 
 void am_report_notice(const adam_notice *notice) {
-  am_report_line("adam: %s: %s", notice->level == ADAM_NOTICE_DEGRADED ? "warning" : "note",
-                 notice->text);
+  am_report_line("adam: %s: %s", notice->level == ADAM_NOTICE_DEGRADED ? "warning" : "note", notice->text);
 }

@@ -31,7 +31,8 @@ static adam_status take_positionals(const am_arguments *arguments, const char **
     return am_report_fill(error, ADAM_INVALID, "adam run", "put a PROMPT of several words in quotes",
                           "-m or --size names the model, so '%.60s' is one argument too many",
                           arguments->positional[next]);
-  if (*ref && !(*ref)[0]) return am_report_fill(error, ADAM_INVALID, "REF", "see: adam run --help", "it is empty");
+  if (*ref && !(*ref)[0])
+    return am_report_fill(error, ADAM_INVALID, "REF", "see: adam run --help", "it is empty");
   return ADAM_OK;
 }
 
@@ -51,7 +52,8 @@ static adam_status take_notices(const am_arguments *arguments, const adam_manage
     const adam_notice *notice = &result->notices[i];
     if (am_generate_is_opening_notice(manager, notice)) continue;
     if (arguments->is_set[AM_OPTION_STRICT] && notice->level == ADAM_NOTICE_DEGRADED)
-      return am_report_fill(error, ADAM_FAILED, notice->code, "--strict makes this an error", "%s", notice->text);
+      return am_report_fill(error, ADAM_FAILED, notice->code, "--strict makes this an error", "%s",
+                            notice->text);
     am_report_notice(notice);
   }
   return ADAM_OK;
@@ -72,7 +74,8 @@ static adam_status print_answer(const am_arguments *arguments, const adam_manage
   return status;
 }
 
-static int answer(const am_arguments *arguments, adam_manager *manager, const char *prompt, size_t prompt_bytes) {
+static int answer(const am_arguments *arguments, adam_manager *manager, const char *prompt,
+                  size_t prompt_bytes) {
   adam_request request;
   adam_result result = {0};
   adam_error error = {0};

@@ -13,7 +13,7 @@
 typedef struct score_state {
   am_output_file file; /* stream = NULL: no logits wanted */
   size_t n_ids;
-  bool failed;         /* writing failed; the file's commit has the reason */
+  bool failed; /* writing failed; the file's commit has the reason */
 } score_state;
 
 static bool on_logits(void *user, size_t position, const float *logits, size_t n_vocab) {

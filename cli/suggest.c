@@ -20,8 +20,7 @@ static size_t alignment(const char *a, size_t n_a, const char *b, size_t n_b) {
     for (size_t j = 1; j <= n_b; j++) {
       int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
       row[j] = smallest(smallest(last[j], row[j - 1]) + 1, last[j - 1] + (x != y));
-      if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
-          y == tolower((unsigned char)a[i - 2]))
+      if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) && y == tolower((unsigned char)a[i - 2]))
         row[j] = smallest(row[j], before[j - 2] + 1);
     }
     size_t *oldest = before;

@@ -31,7 +31,8 @@ static adam_status print_ids(const int32_t *ids, size_t n_ids, adam_error *error
   char *line = malloc(n_ids * DIGITS + 2);
   size_t n = 0;
   if (!line) return am_report_no_memory(error);
-  for (size_t i = 0; i < n_ids; i++) n += (size_t)snprintf(line + n, DIGITS + 1, i ? " %d" : "%d", (int)ids[i]);
+  for (size_t i = 0; i < n_ids; i++)
+    n += (size_t)snprintf(line + n, DIGITS + 1, i ? " %d" : "%d", (int)ids[i]);
   line[n++] = '\n';
   am_output_bytes(line, n);
   free(line);
@@ -50,8 +51,8 @@ int am_tokenize_command(const am_arguments *arguments) {
   if (status == ADAM_OK) status = am_open_model(arguments, NULL, true, &manager, &error);
   if (status == ADAM_OK)
     status = adam_manager_tokenize(manager, read ? read : text, n_bytes,
-                                   arguments->is_set[AM_OPTION_NO_SPECIAL] ? ADAM_TOKENIZE_NO_SPECIAL : 0, &ids,
-                                   &n_ids, &error);
+                                   arguments->is_set[AM_OPTION_NO_SPECIAL] ? ADAM_TOKENIZE_NO_SPECIAL : 0,
+                                   &ids, &n_ids, &error);
   if (status == ADAM_OK)
     status = arguments->is_set[AM_OPTION_JSON] ? print_tokens(manager, ids, n_ids, &error)
                                                : print_ids(ids, n_ids, &error);
@@ -68,7 +69,8 @@ static adam_status read_ids(const am_arguments *arguments, int32_t **ids, size_t
     char *read = NULL;
     bool is_stdin = strcmp(list, "-") == 0;
     if (is_stdin) status = am_input_read_string("-", &read, error);
-    if (status == ADAM_OK) status = am_input_ids(is_stdin ? "standard input" : "ID", read ? read : list, ids, n_ids, error);
+    if (status == ADAM_OK)
+      status = am_input_ids(is_stdin ? "standard input" : "ID", read ? read : list, ids, n_ids, error);
     free(read);
   }
   return status;
@@ -95,7 +97,8 @@ int am_detokenize_command(const am_arguments *arguments) {
   return am_exit_code(status, &error);
 }
 
-static adam_status read_optional(const am_arguments *arguments, am_option_id option, char **text, adam_error *error) {
+static adam_status read_optional(const am_arguments *arguments, am_option_id option, char **text,
+                                 adam_error *error) {
   return arguments->is_set[option] ? am_input_read_string(arguments->text[option], text, error) : ADAM_OK;
 }
 
