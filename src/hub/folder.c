@@ -177,6 +177,14 @@ static char *type_of_name(const char *name) {
   return type;
 }
 
+bool am_hub_is_file_of(const char *file, const char *repository) {
+  const char *name = am_path_basename(repository);
+  size_t n = strlen(name);
+  if (strncmp(file, name, n) || (file[n] != '.' && file[n] != '-')) return false;
+  const char *type = file + n + 1, *end = type + strcspn(type, "-.");
+  return is_type(type, end) && !strcasecmp(end, ".gguf");
+}
+
 static char *type_of_config(const char *folder) {
   static const char *const names[][2] = {{"bfloat16", "bf16"}, {"float16", "f16"}, {"float32", "f32"}};
   am_buf text = {0};

@@ -21,6 +21,8 @@ adam_status am_hub_each(const char *folder, bool (*on_name)(void *user, const ch
 char *am_hub_quantization(const char *path);
 /* Bytes of the weights behind a path that am_hub_pick gave: all parts, all shards; 0 = unknown. */
 uint64_t am_hub_weights_bytes(const char *path);
+/* Is `file` a GGUF of the repository by its name, NAME-TYPE.gguf or NAME.TYPE.gguf? */
+bool am_hub_is_file_of(const char *file, const char *repository);
 /* Does a file name end so, in any case of letters? */
 bool am_hub_ends_with(const char *name, const char *ending);
 

@@ -80,11 +80,8 @@ static bool see_own_file(void *user, const char *file) {
   const char *name = path;
   size_t n_presets = 0;
   const am_preset *presets = am_presets_all(&n_presets);
-  for (size_t i = 0; i < n_presets; i++) {
-    const char *base = presets[i].huggingface ? am_path_basename(presets[i].huggingface) : NULL;
-    size_t n = base ? strlen(base) : 0;
-    if (base && !strncmp(file, base, n) && (file[n] == '.' || file[n] == '-')) name = presets[i].name;
-  }
+  for (size_t i = 0; i < n_presets; i++)
+    if (presets[i].huggingface && am_hub_is_file_of(file, presets[i].huggingface)) name = presets[i].name;
   if (path)
     tell(l, name, path);
   else

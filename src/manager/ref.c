@@ -98,14 +98,17 @@ static adam_status find_snapshot(const char *cache_dir, const char *repository, 
   if (n == 0) return am_fail(error, ADAM_NOT_FOUND, what, "set HOME or HF_HOME", "there is no cache folder");
   if (status == ADAM_NOT_FOUND) {
     bool is_folder = am_file_is_dir(repository) && !revision;
-    char hint[256];
-    am_buf text = {0};
-    am_buf_printf(&text, is_folder ? "for the folder of that name write ./%s"
-                                   : "put it into the Hugging Face cache with: hf download %s", repository);
-    if (revision && !is_folder) am_buf_printf(&text, " --revision %s", revision);
-    strncpy(hint, text.data ? text.data : "", sizeof hint - 1)[sizeof hint - 1] = 0;
-    am_buf_close(&text);
-    return am_fail(error, status, what, hint, "%s", first_error.why);
+    am_buf hint = {0};
+    if (is_folder)
+      am_buf_printf(&hint, "for the folder of that name write ./%s", repository);
+    else if (*first_error.hint)
+      am_buf_append_str(&hint, first_error.hint);
+    else
+      am_buf_printf(&hint, "put it into the Hugging Face cache with: hf download %s%s%s", repository,
+                    revision ? " --revision " : "", revision ? revision : "");
+    am_fail(error, status, what, hint.data, "%s", first_error.why);
+    am_buf_close(&hint);
+    return status;
   }
   if (status && error) *error = first_error, am_error_rename(error, what);
   return status;
@@ -148,23 +151,22 @@ static adam_status resolve_path(const char *text, char **path, adam_error *error
   return status;
 }
 
-/* A file of adam's own models folder that is called as the repository: NAME*.gguf. */
+/* A file of adam's own models folder that belongs to the repository by its name. */
 typedef struct own_file {
-  const char *prefix;
+  const char *repository;
   char *name;
 } own_file;
 
 static bool see_own_file(void *user, const char *name) {
   own_file *own = user;
-  size_t n = strlen(own->prefix);
-  bool fits = !strncmp(name, own->prefix, n) && (name[n] == '.' || name[n] == '-') && am_hub_ends_with(name, ".gguf");
+  bool fits = am_hub_is_file_of(name, own->repository);
   if (fits) own->name = dup_text(name);
   return fits;
 }
 
 static char *find_own_file(const char *repository) {
   char *models = am_ref_models_dir();
-  own_file own = {.prefix = am_path_basename(repository)};
+  own_file own = {.repository = repository};
   if (models && am_file_is_dir(models)) am_dir_list(models, see_own_file, &own, NULL);
   char *path = own.name ? am_path_join(models, own.name) : NULL;
   am_mem_free(own.name);
