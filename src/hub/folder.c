@@ -18,7 +18,8 @@ typedef struct listing {
   const char *below; /* sub-folder being read; NULL = the folder itself */
   char **names;
   size_t n;
-  bool is_model; /* safetensors, or the tokenizer's files alone */
+  bool has_weights; /* .safetensors */
+  bool has_parts;   /* files that a tokenizer or a template could be read from */
   bool failed;
 } listing;
 
@@ -52,7 +53,10 @@ static bool see_file(void *user, const char *name) {
   listing *l = user;
   if (am_hub_ends_with(name, ".gguf") && strncasecmp(name, "mmproj", 6) && part_number(name) <= 1)
     l->failed = !add_name(l, name);
-  if (!l->below && (am_hub_ends_with(name, ".safetensors") || !strcmp(name, "tokenizer.json"))) l->is_model = true;
+  static const char *const parts[] = {".json", ".jinja", ".model", ".txt"};
+  if (!l->below && am_hub_ends_with(name, ".safetensors")) l->has_weights = true;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts && !l->below; i++)
+    if (am_hub_ends_with(name, parts[i])) l->has_parts = true;
   return l->failed;
 }
 
@@ -107,7 +111,8 @@ static adam_status fail_listing(const listing *l, adam_status status, const char
 static adam_status choose(const listing *l, const char *choice, const char *what, const char **name,
                           adam_error *error) {
   size_t n_found = 0;
-  if (!choice && l->is_model) return *name = "", ADAM_OK;
+  /* Without any weights the tokenizer and the template may still be wanted. */
+  if (!choice && (l->has_weights || (!l->n && l->has_parts))) return *name = "", ADAM_OK;
   if (choice && (am_hub_ends_with(choice, ".gguf") || am_hub_ends_with(choice, ".safetensors"))) {
     bool inside = *choice != '/' && strcmp(choice, "..") && strncmp(choice, "../", 3) && !strstr(choice, "/../");
     char *path = inside ? am_path_join(l->folder, choice) : NULL;
@@ -151,7 +156,7 @@ adam_status am_hub_each(const char *folder, bool (*on_name)(void *user, const ch
                         adam_error *error) {
   listing l = {.folder = folder};
   adam_status status = list_folder(&l, error);
-  bool stop = !status && l.is_model && on_name(user, "");
+  bool stop = !status && l.has_weights && on_name(user, "");
   for (size_t i = 0; i < l.n && !status && !stop; i++) stop = on_name(user, l.names[i]);
   close_listing(&l);
   return status;

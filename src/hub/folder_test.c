@@ -32,6 +32,10 @@ static int set_up(void **state) {
   put("new/model-00001-of-00002.safetensors", "1234");
   put("new/model-00002-of-00002.safetensors", "12345");
   put("vocab/tokenizer.json", "{}");
+  put("template/chat_template.jinja", "{{ x }}");
+  put("ggufrepo/config.json", "{}");
+  put("ggufrepo/tokenizer.json", "{}");
+  put("ggufrepo/m-Q8_0.gguf", "1");
   put("one/Model-Q8_0.gguf", "123");
   put("one/mmproj-Model-f16.gguf", "1");
   put("many/Model-Q4_K_M.gguf", "12");
@@ -76,6 +80,8 @@ static void test_pick(void **state) {
       {"hf", NULL, "hf"},
       {"new", NULL, "new"},
       {"vocab", NULL, "vocab"},
+      {"template", NULL, "template"},
+      {"ggufrepo", NULL, "ggufrepo/m-Q8_0.gguf"},
       {"hf", "model.safetensors", "hf/model.safetensors"},
       {"one", NULL, "one/Model-Q8_0.gguf"},
       {"one", "q8_0", "one/Model-Q8_0.gguf"},
