@@ -37,8 +37,9 @@ void *am_mem_alloc(size_t n_bytes) {
 }
 
 void *am_mem_zalloc(size_t count, size_t size) {
-  if (fault_due()) return NULL;
-  return count > 0 && size > 0 ? calloc(count, size) : calloc(1, 1);
+  size_t n_bytes;
+  if (!am_size_mul(count, size, &n_bytes) || fault_due()) return NULL;
+  return n_bytes > 0 ? calloc(count, size) : calloc(1, 1);
 }
 
 void *am_mem_resize(void *p, size_t count, size_t size) {

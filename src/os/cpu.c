@@ -73,7 +73,7 @@ static void detect(void) {
 
 static void find_name(void) {
   uint32_t words[12];
-  if (__get_cpuid_max(0x80000000u, NULL) < 0x80000004u) return;
+  if ((unsigned)__get_cpuid_max(0x80000000u, NULL) < 0x80000004u) return;
   for (uint32_t i = 0; i < 3; i++)
     __get_cpuid(0x80000002u + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2], &words[4 * i + 3]);
   char brand[sizeof words + 1];
