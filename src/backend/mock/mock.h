@@ -2,26 +2,7 @@
 /* backend/mock: a model that follows a script; for tests and for trying adam without weights.
  * In: `mock:SCRIPT`, the language below. Out: the same operations table as every other backend.
  * Threads: an open model by one thread at a time. Invariant: its tokens are the Unicode code
- *   points of the text plus AM_MOCK_END_ID; ids and text map one to one.
- *
- * SCRIPT is one of
- *   echo                     repeats the last user text (also the empty script)
- *   PATH.json                a script file, see below
- *   KEY=VALUE;KEY=VALUE...   when it begins with a KEY of the list below (or with `echo;`)
- *   anything else            says exactly that text
- * A VALUE ends at `;`. In it `\n` `\t` `\\` `\;` are escapes. Keys:
- *   say=TEXT           the answer                    random=N        N letters, drawn by the seed
- *   think=TEXT         a thinking part before it     finish=REASON   stop (default) or length
- *   delay_ms=X         pause before each token       first_delay_ms=X  pause before the first one
- *   fail_at=N          token N (from 1) is an error  error=STATUS    its status: unavailable, ...
- *   error_text=TEXT    its words                     open_error=STATUS  opening fails with it
- *   tokens_per_chunk=N tokens in a piece (1)         chunk_bytes=N   cut pieces every N bytes; a
- *   notice=TEXT        a degraded notice               character that is cut in two waits for its end
- * A script file holds {"answers":[...]} or just the array. An answer is a string (what to say) or
- * an object with the keys above and "match": the first answer whose match occurs in the last user
- * text is given; when none does, the answers without "match" take turns. Keys beside "answers" are
- * defaults for all. While it waits, the mock sends a piece with neither text nor ids every 20 ms,
- * so that the receiver can cancel. ignore_eos makes it say its text again and again. */
+ *   points of the text plus AM_MOCK_END_ID; ids and text map one to one. */
 #ifndef AM_BACKEND_MOCK_MOCK_H
 #define AM_BACKEND_MOCK_MOCK_H
 
@@ -29,6 +10,30 @@
 #include "base/buf.h"
 #include <adam/backend.h>
 
+/* SCRIPT is one of
+ *   echo                     repeats the last user text (also the empty script)
+ *   PATH.json                a script file, see below
+ *   KEY=VALUE;KEY=VALUE...   when it begins with a KEY of the list below (or with `echo;`)
+ *   anything else            says exactly that text
+ * A VALUE ends at `;`. In it `\n` `\t` `\\` `\;` are escapes. Keys:
+ *   say=TEXT            the answer
+ *   random=N            instead of say: N letters, drawn by the seed
+ *   think=TEXT          thinking before the answer, unless the request switches it off
+ *   finish=REASON       stop (default) or length
+ *   delay_ms=X          pause before each token
+ *   first_delay_ms=X    pause before the first token, added to it
+ *   fail_at=N           token N, counted from 1, is an error instead
+ *   error=STATUS        the error's status: unavailable, io ... (failed)
+ *   error_text=TEXT     the error's words
+ *   open_error=STATUS   opening fails with this status
+ *   tokens_per_chunk=N  tokens in a piece (1)
+ *   chunk_bytes=N       instead: pieces are cut every N bytes; a cut character waits for its end
+ *   notice=TEXT         sends a degraded notice
+ * A script file holds {"answers":[...]} or just the array. An answer is a string (what to say) or
+ * an object with the keys above and "match": the first answer whose match occurs in the last user
+ * text is given; when none does, the answers without "match" take turns. Keys beside "answers" are
+ * defaults for all. While it waits, the mock sends a piece with neither text nor ids every 20 ms,
+ * so that the receiver can cancel. ignore_eos makes it say its text again and again. */
 enum {
   AM_MOCK_END_ID = 0x110000, /* one above the last code point */
   AM_MOCK_N_VOCAB = 0x110001,

@@ -136,6 +136,9 @@ static void test_limits_and_errors(void **state) {
   assert_int_equal(h.outcome.finish_reason, ADAM_FINISH_LENGTH);
   assert_int_equal(h.n_notices, 1);
   assert_int_equal(h.n_ids, 3);
+  h = (heard){0};
+  assert_int_equal(say("think=hm;say=a", (adam_request){.think = ADAM_THINK_OFF}, &h), ADAM_OK);
+  assert_string_equal(h.text, "a|");
   /* 1000 tokens when nobody said how many. */
   h = (heard){0};
   assert_int_equal(say("random=2000", (adam_request){0}, &h), ADAM_OK);

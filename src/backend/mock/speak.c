@@ -146,7 +146,7 @@ static adam_status say_random(speaker *s, adam_error *error) {
 static adam_status say_answer(speaker *s, const am_buf *echo, adam_error *error) {
   const am_mock_answer *a = s->answer;
   adam_status status = ADAM_OK;
-  if (a->think) {
+  if (a->think && s->request->think != ADAM_THINK_OFF) {
     s->thinking = true;
     status = say_text(s, a->think, strlen(a->think), error);
     flush(s, true);
