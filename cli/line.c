@@ -75,6 +75,7 @@ adam_status am_line_open(am_line **out, adam_error *error) {
   }
   el_set(line->editor, EL_CLIENTDATA, line);
   el_set(line->editor, EL_PROMPT, prompt_of);
+  el_set(line->editor, EL_SIGNAL, 1); /* a resized window, Ctrl-Z */
   el_set(line->editor, EL_EDITOR, "emacs");
   el_set(line->editor, EL_HIST, history, line->history);
   el_set(line->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chat on a pseudo terminal: editing, history, blocks, slash commands, Ctrl-C, Ctrl-D."""
+import fcntl
 import json
+import os
 import pathlib
+import signal
+import struct
 import sys
+import termios
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -124,6 +130,20 @@ class Chat(unittest.TestCase):
         chat.expect("remember me")
         chat.send("\n")
         chat.expect("remember me\r\n")
+        self.leave()
+
+    def test_a_resized_window_and_a_stop_keep_what_was_typed(self):
+        chat = self.chat("mock:echo")
+        chat.expect(">>> ")
+        chat.send("abc")
+        chat.expect("abc")
+        fcntl.ioctl(chat.file, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+        time.sleep(0.2)
+        os.kill(chat.pid, signal.SIGSTOP)
+        os.kill(chat.pid, signal.SIGCONT)
+        time.sleep(0.2)
+        chat.send("def\n")
+        chat.expect("\nabcdef\r\n")
         self.leave()
 
     def test_files_that_cannot_be_loaded(self):
