@@ -146,6 +146,23 @@ static void test_limits_and_errors(void **state) {
   assert_int_equal(h.outcome.sampling.set, 511);
 }
 
+static void test_context(void **state) {
+  (void)state;
+  adam_request request = {.struct_size = sizeof request, .prompt = "hi", .prompt_bytes = 2}; /* 20 tokens */
+  static const int64_t contexts[] = {20, 22, 30};
+  for (size_t i = 0; i < 3; i++) {
+    adam_model_options options = {.struct_size = sizeof options, .n_ctx = contexts[i]};
+    adam_backend_model *model = NULL;
+    heard h = {0};
+    assert_int_equal(am_backend_mock()->open(NULL, "Hello", &options, &model, NULL), ADAM_OK);
+    adam_status status = ask(model, &request, &h);
+    am_backend_mock()->close(NULL, model);
+    assert_int_equal(status, i == 0 ? ADAM_LIMIT : ADAM_OK);
+    assert_string_equal(h.text, i == 0 ? "" : i == 1 ? "H|e|" : "H|e|l|l|o|");
+    if (i == 1) assert_int_equal(h.outcome.finish_reason, ADAM_FINISH_LENGTH);
+  }
+}
+
 static void test_stop(void **state) {
   (void)state;
   const char *border[] = {"lo wo"}, *two[] = {"world", "or"}, *absent[] = {"Hello?", "dx"}, *all[] = {"H"};
@@ -286,7 +303,7 @@ static void test_faults(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_scripts), cmocka_unit_test(test_bad_scripts), cmocka_unit_test(test_limits_and_errors),
-      cmocka_unit_test(test_stop),    cmocka_unit_test(test_cancel_and_delay), cmocka_unit_test(test_prompts),
+      cmocka_unit_test(test_stop), cmocka_unit_test(test_context),    cmocka_unit_test(test_cancel_and_delay), cmocka_unit_test(test_prompts),
       cmocka_unit_test(test_file),    cmocka_unit_test(test_seed),        cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
