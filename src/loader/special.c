@@ -50,11 +50,31 @@ static bool add_object(pairs *p, const am_json *object, bool every_key) {
   return true;
 }
 
+/* What transformers' tokenizer classes say where the file says nothing. A key with null says "none". */
+static bool add_class_defaults(pairs *p, const am_json *tokenizer_config) {
+  static const struct { const char *name, *unk, *bos, *eos, *pad; } classes[] = {
+      {"Qwen2Tokenizer", "<|endoftext|>", NULL, "<|endoftext|>", "<|endoftext|>"},
+      {"GPT2Tokenizer", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL},
+      {"LlamaTokenizer", "<unk>", "<s>", "</s>", NULL}};
+  static const char *const keys[] = {"unk_token", "bos_token", "eos_token", "pad_token"};
+  const char *name = am_json_str(am_json_get(tokenizer_config, "tokenizer_class"), "");
+  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+    size_t n = strlen(classes[i].name);
+    if (strncmp(name, classes[i].name, n) != 0 || (name[n] && strcmp(name + n, "Fast") != 0)) continue;
+    const char *const texts[] = {classes[i].unk, classes[i].bos, classes[i].eos, classes[i].pad};
+    for (size_t k = 0; k < 4; k++) {
+      if (!texts[k] || am_json_get(tokenizer_config, keys[k])) continue;
+      if (!add(p, keys[k], texts[k], strlen(texts[k]))) return false;
+    }
+  }
+  return true;
+}
+
 adam_status am_loader_read_special(am_loader *loader, const char *folder, const am_json *tokenizer_config,
                                    adam_error *error) {
   pairs p = {.loader = loader};
   const am_json *map = NULL;
-  bool fine = add_object(&p, tokenizer_config, false) &&
+  bool fine = add_class_defaults(&p, tokenizer_config) && add_object(&p, tokenizer_config, false) &&
               add_object(&p, am_json_get(tokenizer_config, "extra_special_tokens"), true) &&
               add_object(&p, am_json_get(tokenizer_config, "model_specific_special_tokens"), true);
   /* transformers merges the older file only where the newer one does not list the added tokens. */
