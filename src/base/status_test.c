@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "adam/adam.h"
+#include <adam/adam.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
