@@ -15,8 +15,8 @@ ADDED = re.compile(r"^(_init|_fini|_edata|_end|__bss_start|__(asan|odr_asan|tsan
 
 
 def declarations(header):
-    """(name, line, has a comment) of each function that ADAM_API marks. Declarations that follow each
-    other without an empty line share the comment above the first."""
+    """(name, line, has a comment) of each function that ADAM_API marks. What follows each other without
+    an empty line shares the comment above the first."""
     lines = header.read_text(encoding="utf-8").splitlines()
     covered = False
     inside = False
@@ -28,12 +28,10 @@ def declarations(header):
         if inside:
             inside = not line.rstrip().endswith(";")
             continue
-        if line.rstrip().endswith("*/"):
+        if not line.strip():
+            covered = False
+        elif line.startswith(("/*", " *")):
             covered = True
-        elif not line.strip():
-            covered = False
-        elif not line.lstrip().startswith(("*", "/*")):
-            covered = False
 
 
 def main():
