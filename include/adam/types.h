@@ -35,7 +35,7 @@ typedef struct adam_sampling {
   double repetition_penalty;  /* > 0; prompt and output [1 = off] */
   double presence_penalty;    /* [0] */
   double frequency_penalty;   /* [0] */
-  uint64_t seed;              /* unset: drawn from the system, reported in the result */
+  uint64_t seed;              /* unset: drawn below 2^53 (JSON keeps it), told in the result */
   int64_t max_tokens;         /* most tokens to generate, >= 0 [1000] */
 } adam_sampling;
 

@@ -168,14 +168,14 @@ static adam_status check_length(const generation *g, adam_error *error) {
 
 static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_error *error) {
   const am_engine *engine = g->session->engine;
-  const am_tokenizer *tokenizer = am_loader_tokenizer(engine->loader);
+  const am_tokenizer *tokenizer = NULL;
   size_t n_vocab = am_model_config(engine->model)->n_vocab;
   g->n_prompt = n;
   g->end_ids = am_loader_end_ids(engine->loader, &g->n_end_ids);
   g->reason = ADAM_FINISH_LENGTH;
   adam_status status = am_engine_sampling(engine, &g->request->sampling, &g->sampling, error);
   if (status) return status;
-  if (!(g->sampling.set & ADAM_SET_SEED)) g->sampling.seed = am_rng_system_seed();
+  if (!(g->sampling.set & ADAM_SET_SEED)) g->sampling.seed = am_rng_system_seed() >> 11; /* types.h: below 2^53 */
   g->sampling.set |= ADAM_SET_SEED;
   status = check_length(g, error);
   if (status) return status;
@@ -187,6 +187,8 @@ static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_err
     status = am_stop_open(g->request->stop, g->request->n_stop, &g->stop, error);
     if (status) return status;
   }
+  status = am_loader_need_tokenizer(engine->loader, &tokenizer, error);
+  if (status) return status;
   status = am_decoder_open(tokenizer, true, &g->decoder, error);
   if (status) return status;
   return am_decoder_context(g->decoder, ids, n, error);

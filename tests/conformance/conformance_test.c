@@ -216,6 +216,7 @@ static void seeds(const struct subject *s, adam_manager *m) {
   assert_string_equal(a.text, b.text);
   request.sampling.set &= ~(uint32_t)ADAM_SET_SEED;
   generate(m, &request, NULL, &drawn);
+  assert_true(drawn.seed < (uint64_t)1 << 53);
   request.sampling.set |= ADAM_SET_SEED;
   request.sampling.seed = drawn.seed; /* the seed that was told brings the answer back */
   generate(m, &request, NULL, &again);

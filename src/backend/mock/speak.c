@@ -178,7 +178,7 @@ static void fill_sampling(const adam_sampling *from, adam_sampling *to) {
   if (from->set & ADAM_SET_PRESENCE_PENALTY) s.presence_penalty = from->presence_penalty;
   if (from->set & ADAM_SET_FREQUENCY_PENALTY) s.frequency_penalty = from->frequency_penalty;
   if (from->set & ADAM_SET_MAX_TOKENS) s.max_tokens = from->max_tokens;
-  s.seed = from->set & ADAM_SET_SEED ? from->seed : am_rng_system_seed();
+  s.seed = from->set & ADAM_SET_SEED ? from->seed : am_rng_system_seed() >> 11; /* types.h: below 2^53 */
   s.set = (ADAM_SET_MAX_TOKENS << 1) - 1;
   *to = s;
 }
