@@ -4,7 +4,11 @@
 file(GLOB_RECURSE ADAM_TEST_SOURCES CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_SOURCE_DIR}/src/*_test.c ${CMAKE_CURRENT_SOURCE_DIR}/tests/*_test.c)
 if(ADAM_ROOMS)
-  list(FILTER ADAM_TEST_SOURCES INCLUDE REGEX "/src/(${rooms})/")
+  set(wanted "/src/(${rooms})/")
+  if("kernels" IN_LIST ADAM_ROOMS)
+    string(APPEND wanted "|/tests/kerncheck/")
+  endif()
+  list(FILTER ADAM_TEST_SOURCES INCLUDE REGEX "${wanted}")
 endif()
 foreach(source IN LISTS ADAM_TEST_SOURCES)
   file(RELATIVE_PATH relative ${CMAKE_CURRENT_SOURCE_DIR} ${source})

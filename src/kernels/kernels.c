@@ -4,13 +4,31 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+static void fill_x86(am_kernels *k, const am_cpu_flags *flags) {
+  if (flags->avx2 && flags->avx512) {
+    am_kernels_avx512_float(k);
+    am_kernels_avx512_rows(k);
+    k->tier = "avx512";
+  }
+  if (flags->avx2 && flags->avx512 && flags->avx512vnni) {
+    am_kernels_avx512vnni_q32(k);
+    k->tier = "avx512vnni";
+  }
+}
+#endif
+
 void am_kernels_fill(am_kernels *out, const am_cpu_flags *flags) {
   memset(out, 0, sizeof *out);
   am_kernels_c_quants(out);
   am_kernels_c_matmul(out);
   am_kernels_c_rows(out);
   out->tier = "c";
+#if defined(__x86_64__)
+  fill_x86(out, flags);
+#else
   (void)flags;
+#endif
 }
 
 const am_kernels *am_kernels_get(void) {
