@@ -108,7 +108,8 @@ adam_status am_engine_info(const am_engine *engine, adam_model_info *info, adam_
   info->path = am_loader_path(loader);
   info->backend = "huggingface";
   info->device = engine->device ? am_device_name(engine->device) : NULL;
-  info->tokenizer = am_tokenizer_kind(am_loader_tokenizer(loader));
+  const am_tokenizer *tokenizer = am_loader_tokenizer(loader);
+  info->tokenizer = tokenizer ? am_tokenizer_kind(tokenizer) : NULL;
   info->load_ms = engine->load_ms;
   info->has_chat_template = am_loader_template(loader, NULL, false) != NULL;
   info->defaults = *am_loader_sampling(loader);

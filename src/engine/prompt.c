@@ -209,9 +209,10 @@ static adam_status begin_with_bos(const am_engine *engine, am_ids *ids, adam_err
 
 adam_status am_prompt_build(am_engine *engine, const adam_request *request, const adam_sink *sink,
                             am_prompt *out, adam_error *error) {
-  const am_tokenizer *tokenizer = am_loader_tokenizer(engine->loader);
+  const am_tokenizer *tokenizer = NULL;
   am_buf text = {0};
-  adam_status status = ADAM_OK;
+  adam_status status = am_loader_need_tokenizer(engine->loader, &tokenizer, error);
+  if (status) return status;
   if (!request->prompt == !request->messages_json)
     return am_fail(error, ADAM_INVALID, "request", NULL, "expected either a prompt or messages");
   if (request->raw && !request->prompt)

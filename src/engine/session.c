@@ -10,7 +10,7 @@
 enum { PIECE_BYTES = 1024 }; /* room reserved for the text of one token, so that the loop does not grow it */
 
 static int32_t hidden_token(const am_tokenizer *tokenizer, const char *text) {
-  int32_t id = am_tokenizer_find(tokenizer, text, strlen(text));
+  int32_t id = tokenizer ? am_tokenizer_find(tokenizer, text, strlen(text)) : -1;
   return id >= 0 && am_tokenizer_is_special(tokenizer, id) ? id : -1;
 }
 

@@ -94,30 +94,46 @@ static bool on_gguf(void *user, const char *name) {
   return s->failed;
 }
 
-/* A folder with weights of its own, or a tokenizer, is a Hugging Face one; else it is its GGUF. */
+static adam_status any_file(am_loader *loader, const char *folder, const char *const *names, size_t n, bool *found,
+                            adam_error *error) {
+  *found = false;
+  for (size_t i = 0; i < n && !*found; i++) {
+    const char *path = am_loader_join(loader, folder, names[i]);
+    if (!path) return am_fail_memory(error, folder);
+    *found = am_file_is_regular(path);
+  }
+  return ADAM_OK;
+}
+
+/* A folder with weights of its own is a Hugging Face one; else it is its GGUF; and without any, the
+ * files of a tokenizer or a template are enough under VOCAB_ONLY. */
 static adam_status open_folder(am_loader *loader, const char *folder, uint32_t flags, const char *cache_dir,
                                adam_error *error) {
-  static const char *const wanted[] = {"model.safetensors", "model.safetensors.index.json", "tokenizer.json"};
-  size_t n_wanted = flags & AM_LOADER_VOCAB_ONLY ? 3 : 2;
-  for (size_t i = 0; i < n_wanted; i++) {
-    const char *path = am_loader_join(loader, folder, wanted[i]);
-    if (!path) return am_fail_memory(error, folder);
-    if (am_file_is_regular(path)) return am_loader_open_folder(loader, folder, NULL, flags, cache_dir, error);
-  }
+  static const char *const weights[] = {"model.safetensors", "model.safetensors.index.json"};
+  static const char *const texts[] = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+                                      "chat_template.json"};
+  bool found;
+  adam_status status = any_file(loader, folder, weights, 2, &found, error);
+  if (status) return status;
+  if (found) return am_loader_open_folder(loader, folder, NULL, flags, cache_dir, error);
   gguf_search search = {.loader = loader};
-  adam_status status = am_dir_list(folder, on_gguf, &search, error);
+  status = am_dir_list(folder, on_gguf, &search, error);
   if (status) return status;
   if (search.failed) return am_fail_memory(error, folder);
-  if (search.n_found == 0) {
-    return am_fail(error, ADAM_NOT_FOUND, folder, NULL, flags & AM_LOADER_VOCAB_ONLY
-                   ? "there is no tokenizer.json and no .gguf in it"
-                   : "there is no model.safetensors, no model.safetensors.index.json and no .gguf in it");
+  if (search.n_found == 1) {
+    const char *path = am_loader_join(loader, folder, search.found);
+    return path ? am_loader_open_gguf(loader, path, flags, cache_dir, error) : am_fail_memory(error, folder);
   }
+  bool vocab_only = flags & AM_LOADER_VOCAB_ONLY;
+  status = any_file(loader, folder, texts, 4, &found, error);
+  if (status) return status;
+  if (vocab_only && found) return am_loader_open_folder(loader, folder, NULL, flags, cache_dir, error);
   if (search.n_found > 1) {
     return am_fail(error, ADAM_INVALID, folder, "name one of them", "there are %zu .gguf models in it", search.n_found);
   }
-  const char *path = am_loader_join(loader, folder, search.found);
-  return path ? am_loader_open_gguf(loader, path, flags, cache_dir, error) : am_fail_memory(error, folder);
+  return am_fail(error, ADAM_NOT_FOUND, folder, NULL, vocab_only
+                 ? "there is no tokenizer.json, no chat template and no .gguf in it"
+                 : "there is no model.safetensors, no model.safetensors.index.json and no .gguf in it");
 }
 
 static bool has_gguf_magic(const char *path) {
@@ -166,9 +182,6 @@ adam_status am_loader_open(const char *path, uint32_t flags, const char *cache_d
   if (loader->path) loader->name = model_name(loader);
   if (!loader->name) am_fail_memory(error, path);
   else status = open_path(loader, flags, cache_dir, error);
-  if (!status && !loader->tokenizer && (flags & AM_LOADER_VOCAB_ONLY)) {
-    status = am_loader_need_tokenizer(loader, &(const am_tokenizer *){NULL}, error);
-  }
   if (status) {
     am_loader_close(&loader);
     return status;

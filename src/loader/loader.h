@@ -23,8 +23,8 @@ void am_loader_close(am_loader **loader);
 const char *am_loader_path(const am_loader *loader);
 const char *am_loader_name(const am_loader *loader);         /* general.name or the directory's */
 const am_config *am_loader_config(const am_loader *loader);  /* NULL under VOCAB_ONLY without config */
-/* NULL: the model has no tokenizer, or one of a kind that is not supported yet; its weights can
- * still be used (score takes ids). Under VOCAB_ONLY there always is one. */
+/* NULL: the model has no tokenizer, or one of a kind that is not supported yet; its weights (score
+ * takes ids) and its template can still be used. */
 const am_tokenizer *am_loader_tokenizer(const am_loader *loader);
 /* The same for callers that need it: why there is none, in words. */
 adam_status am_loader_need_tokenizer(const am_loader *loader, const am_tokenizer **out,

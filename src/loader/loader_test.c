@@ -325,6 +325,12 @@ static void test_paths(void **state) {
   const char *m = fresh(NULL);
   refuse(m, 0, ADAM_NOT_FOUND, "/m", "no model.safetensors");
   refuse(m, AM_LOADER_VOCAB_ONLY, ADAM_NOT_FOUND, "/m", "no tokenizer.json");
+  put("chat_template.jinja", "alone"); /* enough for rendering */
+  am_loader *loader = open_ok(m, AM_LOADER_VOCAB_ONLY);
+  assert_string_equal(am_loader_template(loader, NULL, true), "alone");
+  assert_null(am_loader_tokenizer(loader));
+  am_loader_close(&loader);
+  m = fresh(NULL);
   put("a.txt", "text");
   char path[512];
   snprintf(path, sizeof path, "%s/a.txt", m);
@@ -335,7 +341,7 @@ static void test_paths(void **state) {
   refuse(m, 0, ADAM_INVALID, "/m", "there are 2 .gguf models in it");
   assert_int_equal(shell("cp " MODELS "gguf-qwen3-f16/model.gguf '%s'/sha256-abc", m), 0);
   snprintf(path, sizeof path, "%s/sha256-abc", m);
-  am_loader *loader = open_ok(path, 0); /* a blob without an ending */
+  loader = open_ok(path, 0); /* a blob without an ending */
   assert_string_equal(am_loader_config(loader)->arch->name, "qwen3");
   am_loader_close(&loader);
   fresh("qwen3-f32-gqa4");

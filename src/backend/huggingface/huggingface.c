@@ -57,8 +57,9 @@ static adam_status hf_info(void *context, adam_backend_model *model, adam_model_
   return am_engine_info(model->engine, info, error);
 }
 
-static const am_tokenizer *tokenizer_of(const adam_backend_model *model) {
-  return am_loader_tokenizer(am_engine_loader(model->engine));
+static adam_status tokenizer_of(const adam_backend_model *model, const am_tokenizer **out,
+                                adam_error *error) {
+  return am_loader_need_tokenizer(am_engine_loader(model->engine), out, error);
 }
 
 static adam_status hf_tokenize(void *context, adam_backend_model *model, const char *text,
@@ -67,7 +68,9 @@ static adam_status hf_tokenize(void *context, adam_backend_model *model, const c
   (void)context;
   am_ids all = {0};
   uint32_t how = flags & ADAM_TOKENIZE_NO_SPECIAL ? 0 : AM_ENCODE_SPECIAL;
-  adam_status status = am_tokenizer_encode(tokenizer_of(model), text, text_bytes, how, &all, error);
+  const am_tokenizer *tokenizer = NULL;
+  adam_status status = tokenizer_of(model, &tokenizer, error);
+  if (!status) status = am_tokenizer_encode(tokenizer, text, text_bytes, how, &all, error);
   if (!status) {
     size_t n = all.n < capacity ? all.n : capacity;
     if (n > 0) memcpy(ids, all.data, n * sizeof *ids);
@@ -91,7 +94,9 @@ static adam_status hf_detokenize(void *context, adam_backend_model *model, const
                                  size_t n_ids, adam_write write, void *user, adam_error *error) {
   (void)context;
   am_buf text = {0};
-  adam_status status = am_tokenizer_decode(tokenizer_of(model), ids, n_ids, false, &text, error);
+  const am_tokenizer *tokenizer = NULL;
+  adam_status status = tokenizer_of(model, &tokenizer, error);
+  if (!status) status = am_tokenizer_decode(tokenizer, ids, n_ids, false, &text, error);
   return hand_over(&text, status, "detokenize", write, user, error);
 }
 
@@ -99,10 +104,13 @@ static adam_status hf_token_text(void *context, adam_backend_model *model, int32
                                  adam_write write, void *user, adam_error *error) {
   (void)context;
   size_t n_bytes = 0;
-  const char *piece = am_tokenizer_piece(tokenizer_of(model), id, &n_bytes);
+  const am_tokenizer *tokenizer = NULL;
+  adam_status status = tokenizer_of(model, &tokenizer, error);
+  if (status) return status;
+  const char *piece = am_tokenizer_piece(tokenizer, id, &n_bytes);
   if (!piece)
     return am_fail(error, ADAM_INVALID, "token id", NULL, "%d is not in the vocabulary of %zu", id,
-                   am_tokenizer_size(tokenizer_of(model)));
+                   am_tokenizer_size(tokenizer));
   return write(user, piece, n_bytes) ? ADAM_OK : am_fail_memory(error, "token text");
 }
 
