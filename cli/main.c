@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "help.h"
@@ -74,7 +77,16 @@ static int run(int argc, char **argv) {
   return code;
 }
 
+/* Where a standard file is closed, the next file opened would take its place, and an answer could
+ * land in it. Opened the wrong way round, so that using one fails as it does when closed. */
+static void hold_standard_files(void) {
+  for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+    if (fcntl(file, F_GETFD) < 0 && errno == EBADF)
+      (void)!open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv) {
+  hold_standard_files();
   am_interrupt_install();
   return am_output_finish(run(argc, argv));
 }

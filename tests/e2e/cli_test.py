@@ -208,6 +208,16 @@ class Run(Case):
         self.assertEqual((done.returncode, done.stderr), (1, b""))
         self.assertLess(time.monotonic() - started, 30, "a reader that left ends the answer")
 
+    def test_closed_standard_files(self):
+        out = HOME / "closed.npy"
+        done = subprocess.run(["sh", "-c", f"'{ADAM}' score -m mock:echo --ids 1,2 --logits {out} >&-"], env=environment(),
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertEqual((done.returncode, done.stderr), (1, b"adam: standard output: Bad file descriptor\n"))
+        self.assertEqual(out.stat().st_size, 128 + 2 * 0x110001 * 4, "the answer is not in the file")
+        done = subprocess.run(["sh", "-c", f"'{ADAM}' run mock:echo <&- "], env=environment(), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+
     def test_hostile_text(self):
         script = HOME / "hostile.json"
         script.write_text(json.dumps(["a\x1b[31m\x07b\u009b1mc\td"]))
