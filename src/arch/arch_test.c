@@ -16,7 +16,8 @@ static const char qwen3_old[] =
     "{\"model_type\":\"qwen3\",\"hidden_size\":1024,\"num_hidden_layers\":28,\"intermediate_size\":3072,"
     "\"num_attention_heads\":16,\"num_key_value_heads\":8,\"head_dim\":128,\"vocab_size\":151936,"
     "\"max_position_embeddings\":40960,\"rms_norm_eps\":1e-06,\"rope_theta\":1000000,\"rope_scaling\":null,"
-    "\"tie_word_embeddings\":true,\"hidden_act\":\"silu\",\"use_sliding_window\":false,\"sliding_window\":null,"
+    "\"tie_word_embeddings\":true,\"hidden_act\":\"silu\",\"use_sliding_window\":false,\"sliding_window\":"
+    "null,"
     "\"max_window_layers\":28,\"attention_bias\":false,\"bos_token_id\":151643,\"eos_token_id\":151645,"
     "\"torch_dtype\":\"bfloat16\"}";
 static const char llama_new[] =
@@ -25,13 +26,15 @@ static const char llama_new[] =
     "\"max_position_embeddings\":131072,\"rms_norm_eps\":1e-05,\"rope_parameters\":{\"rope_type\":\"llama3\","
     "\"rope_theta\":500000.0,\"factor\":32.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"
     "\"original_max_position_embeddings\":8192},\"tie_word_embeddings\":true,\"hidden_act\":\"silu\","
-    "\"attention_bias\":false,\"mlp_bias\":false,\"bos_token_id\":128000,\"eos_token_id\":[128001,128008,128009],"
+    "\"attention_bias\":false,\"mlp_bias\":false,\"bos_token_id\":128000,\"eos_token_id\":[128001,128008,"
+    "128009],"
     "\"dtype\":\"bfloat16\"}";
 static const char llama_gguf[] =
     "{\"general.architecture\":\"llama\",\"llama.block_count\":30,\"llama.context_length\":8192,"
     "\"llama.embedding_length\":576,\"llama.feed_forward_length\":1536,\"llama.attention.head_count\":9,"
     "\"llama.attention.head_count_kv\":3,\"llama.rope.freq_base\":100000.0,"
-    "\"llama.attention.layer_norm_rms_epsilon\":1e-05,\"llama.vocab_size\":49152,\"llama.rope.dimension_count\":64,"
+    "\"llama.attention.layer_norm_rms_epsilon\":1e-05,\"llama.vocab_size\":49152,\"llama.rope.dimension_"
+    "count\":64,"
     "\"tokenizer.ggml.bos_token_id\":1,\"tokenizer.ggml.eos_token_id\":2}";
 
 typedef adam_status (*reader)(const am_json *, const char *, am_config *, adam_error *);
@@ -56,7 +59,8 @@ static char *change(const char *base, const char *key, const char *member) {
   const char *rest = base + before;
   if (at) { /* skip the value, which has no commas outside brackets */
     int depth = 0;
-    for (; *rest && (depth || (*rest != ',' && *rest != '}')); rest++) depth += (*rest == '[' || *rest == '{') - (*rest == ']' || *rest == '}');
+    for (; *rest && (depth || (*rest != ',' && *rest != '}')); rest++)
+      depth += (*rest == '[' || *rest == '{') - (*rest == ']' || *rest == '}');
     if (*rest == ',') rest++;
   }
   sprintf(out, "%.*s%s%s%s", (int)before, base, member, member[0] && *rest != '}' ? "," : "", rest);
@@ -65,8 +69,8 @@ static char *change(const char *base, const char *key, const char *member) {
   return out;
 }
 
-static void expect_error(const char *base, reader read, const char *key, const char *member, adam_status expected,
-                         const char *words) {
+static void expect_error(const char *base, reader read, const char *key, const char *member,
+                         adam_status expected, const char *words) {
   char *text = change(base, key, member);
   am_config config = {.n_layers = 77};
   adam_error error;
@@ -166,12 +170,15 @@ static void test_rope(void **state) {
   static const char key[] = "rope_parameters";
   am_config c = expect_ok(llama_new, am_arch_config_hf, key, "");
   assert_true(c.rope.scaling == AM_ROPE_NONE && c.rope.theta == 10000);
-  c = expect_ok(llama_new, am_arch_config_hf, key, "\"rope_theta\":2e4,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.5}");
-  assert_true(c.rope.scaling == AM_ROPE_LINEAR && c.rope.theta == 2e4 && c.rope.factor == 2.5);
   c = expect_ok(llama_new, am_arch_config_hf, key,
-                "\"rope_theta\":2e4,\"rope_scaling\":{\"rope_type\":\"llama3\",\"type\":\"yarn\",\"factor\":8,"
-                "\"low_freq_factor\":1,\"high_freq_factor\":4}");
-  assert_true(c.rope.scaling == AM_ROPE_LLAMA3 && c.rope.original_ctx == 131072); /* max_position_embeddings */
+                "\"rope_theta\":2e4,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.5}");
+  assert_true(c.rope.scaling == AM_ROPE_LINEAR && c.rope.theta == 2e4 && c.rope.factor == 2.5);
+  c = expect_ok(
+      llama_new, am_arch_config_hf, key,
+      "\"rope_theta\":2e4,\"rope_scaling\":{\"rope_type\":\"llama3\",\"type\":\"yarn\",\"factor\":8,"
+      "\"low_freq_factor\":1,\"high_freq_factor\":4}");
+  assert_true(c.rope.scaling == AM_ROPE_LLAMA3 &&
+              c.rope.original_ctx == 131072); /* max_position_embeddings */
   c = expect_ok(llama_new, am_arch_config_hf, key,
                 "\"rope_scaling\":{\"type\":\"linear\",\"factor\":2,\"rope_theta\":3e4},"
                 "\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":4e4}");
@@ -179,9 +186,10 @@ static void test_rope(void **state) {
   c = expect_ok(llama_new, am_arch_config_hf, key,
                 "\"rope_scaling\":{},\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":4e4}");
   assert_true(c.rope.scaling == AM_ROPE_NONE && c.rope.theta == 4e4);
-  c = expect_ok(llama_new, am_arch_config_hf, key,
-                "\"original_max_position_embeddings\":512,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,"
-                "\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":8192}");
+  c = expect_ok(
+      llama_new, am_arch_config_hf, key,
+      "\"original_max_position_embeddings\":512,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,"
+      "\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":8192}");
   assert_int_equal(c.rope.original_ctx, 512); /* the top level wins */
   c = expect_ok(llama_new, am_arch_config_hf, key,
                 "\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\",\"rope_theta\":5e5},"
@@ -198,7 +206,9 @@ static void test_rope(void **state) {
     snprintf(words, sizeof words, "rope_type is %s, which is not supported", unsupported[i]);
     expect_error(llama_new, am_arch_config_hf, key, member, ADAM_UNSUPPORTED, words);
   }
-  static const struct { const char *member, *words; } damaged[] = {
+  static const struct {
+    const char *member, *words;
+  } damaged[] = {
       {"\"rope_scaling\":[]", "rope_scaling: expected an object or null"},
       {"\"rope_scaling\":{\"type\":1}", "type is 1, expected a string"},
       {"\"rope_scaling\":{\"type\":\"linear\"}", "factor is missing"},
@@ -211,14 +221,16 @@ static void test_rope(void **state) {
   for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
     expect_error(llama_new, am_arch_config_hf, key, damaged[i].member, ADAM_DAMAGED, damaged[i].words);
   }
-  expect_error(llama_new, am_arch_config_hf, key, "\"partial_rotary_factor\":0.5", ADAM_UNSUPPORTED, "partial_rotary_factor");
+  expect_error(llama_new, am_arch_config_hf, key, "\"partial_rotary_factor\":0.5", ADAM_UNSUPPORTED,
+               "partial_rotary_factor");
 }
 
 static void test_damaged_config(void **state) {
   (void)state;
-  static const char *const required[] = {"hidden_size", "num_hidden_layers", "intermediate_size", "num_attention_heads",
-                                         "vocab_size"};
-  static const char *const values[] = {"0", "-1", "1.5", "99999999999", "1e300", "\"64\"", "[]", "true", "NaN"};
+  static const char *const required[] = {"hidden_size", "num_hidden_layers", "intermediate_size",
+                                         "num_attention_heads", "vocab_size"};
+  static const char *const values[] = {"0",      "-1", "1.5",  "99999999999", "1e300",
+                                       "\"64\"", "[]", "true", "NaN"};
   for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
     char member[128], words[128];
     snprintf(words, sizeof words, "%s is missing", required[i]);
@@ -237,7 +249,8 @@ static void test_damaged_config(void **state) {
                "num_attention_heads is 16, expected a multiple of num_key_value_heads, which is 5");
   expect_error(qwen3_old, am_arch_config_hf, "head_dim", "\"head_dim\":127", ADAM_DAMAGED,
                "head_dim is 127, expected an even number");
-  expect_error(qwen3_old, am_arch_config_hf, "head_dim", "\"head_dim\":65537", ADAM_DAMAGED, "head_dim is 65537");
+  expect_error(qwen3_old, am_arch_config_hf, "head_dim", "\"head_dim\":65537", ADAM_DAMAGED,
+               "head_dim is 65537");
   char *many = change(qwen3_old, "num_attention_heads", "\"num_attention_heads\":65536");
   expect_error(many, am_arch_config_hf, "head_dim", "\"head_dim\":512", ADAM_DAMAGED,
                "head_dim is 512, expected an even number and, with 65536 heads, at most 16777216 in all");
@@ -251,14 +264,17 @@ static void test_refused(void **state) {
   expect_error(qwen3_old, am_arch_config_hf, "model_type", "\"model_type\":\"mistral\"", ADAM_UNSUPPORTED,
                "model_type is 'mistral'");
   expect_error(qwen3_old, am_arch_config_hf, "model_type", "", ADAM_DAMAGED, "model_type is missing");
-  expect_error(qwen3_old, am_arch_config_hf, "model_type", "\"model_type\":7", ADAM_DAMAGED, "model_type is 7");
-  expect_error(qwen3_old, am_arch_config_hf, "x", "\"quantization_config\":{\"quant_method\":\"gptq\"}", ADAM_UNSUPPORTED,
-               "weights quantised by 'gptq'");
-  expect_error(qwen3_old, am_arch_config_hf, "eos_token_id", "\"eos_token_id\":\"x\"", ADAM_DAMAGED, "eos_token_id is \"x\"");
+  expect_error(qwen3_old, am_arch_config_hf, "model_type", "\"model_type\":7", ADAM_DAMAGED,
+               "model_type is 7");
+  expect_error(qwen3_old, am_arch_config_hf, "x", "\"quantization_config\":{\"quant_method\":\"gptq\"}",
+               ADAM_UNSUPPORTED, "weights quantised by 'gptq'");
+  expect_error(qwen3_old, am_arch_config_hf, "eos_token_id", "\"eos_token_id\":\"x\"", ADAM_DAMAGED,
+               "eos_token_id is \"x\"");
   expect_error(qwen3_old, am_arch_config_hf, "tie_word_embeddings", "\"tie_word_embeddings\":1", ADAM_DAMAGED,
                "tie_word_embeddings is 1, expected true or false");
-  expect_error(qwen3_old, am_arch_config_hf, "x", "\"layer_types\":[\"full_attention\",\"sliding_attention\"]",
-               ADAM_UNSUPPORTED, "sliding_window is used by some layers");
+  expect_error(qwen3_old, am_arch_config_hf, "x",
+               "\"layer_types\":[\"full_attention\",\"sliding_attention\"]", ADAM_UNSUPPORTED,
+               "sliding_window is used by some layers");
   char *windowed = change(qwen3_old, "use_sliding_window", "\"use_sliding_window\":true");
   char *sized = change(windowed, "sliding_window", "\"sliding_window\":4096");
   expect_error(sized, am_arch_config_hf, "max_window_layers", "\"max_window_layers\":20", ADAM_UNSUPPORTED,
@@ -283,25 +299,32 @@ static void test_gguf(void **state) {
   assert_true(c.rope.theta == 1e5 && c.norm_eps == 1e-5f);
   assert_int_equal(c.bos_id, 1);
   assert_int_equal(c.end_ids[0], 2);
-  c = expect_ok(llama_gguf, am_arch_config_gguf, "llama.attention.head_count", "\"llama.attention.head_count\":[9,9,9]");
+  c = expect_ok(llama_gguf, am_arch_config_gguf, "llama.attention.head_count",
+                "\"llama.attention.head_count\":[9,9,9]");
   assert_int_equal(c.n_heads, 9);
-  expect_error(llama_gguf, am_arch_config_gguf, "llama.attention.head_count", "\"llama.attention.head_count\":[9,3]",
-               ADAM_UNSUPPORTED, "llama.attention.head_count is not the same in every layer");
-  expect_error(llama_gguf, am_arch_config_gguf, "llama.attention.head_count", "\"llama.attention.head_count\":[0,0]",
-               ADAM_DAMAGED, "llama.attention.head_count is 0");
-  expect_error(llama_gguf, am_arch_config_gguf, "llama.block_count", "", ADAM_DAMAGED, "llama.block_count is missing");
-  expect_error(llama_gguf, am_arch_config_gguf, "llama.rope.dimension_count", "\"llama.rope.dimension_count\":32",
-               ADAM_UNSUPPORTED, "llama.rope.dimension_count is not the size of a head");
+  expect_error(llama_gguf, am_arch_config_gguf, "llama.attention.head_count",
+               "\"llama.attention.head_count\":[9,3]", ADAM_UNSUPPORTED,
+               "llama.attention.head_count is not the same in every layer");
+  expect_error(llama_gguf, am_arch_config_gguf, "llama.attention.head_count",
+               "\"llama.attention.head_count\":[0,0]", ADAM_DAMAGED, "llama.attention.head_count is 0");
+  expect_error(llama_gguf, am_arch_config_gguf, "llama.block_count", "", ADAM_DAMAGED,
+               "llama.block_count is missing");
+  expect_error(llama_gguf, am_arch_config_gguf, "llama.rope.dimension_count",
+               "\"llama.rope.dimension_count\":32", ADAM_UNSUPPORTED,
+               "llama.rope.dimension_count is not the size of a head");
   expect_error(llama_gguf, am_arch_config_gguf, "x", "\"llama.rope.scaling.type\":\"yarn\"", ADAM_UNSUPPORTED,
                "llama.rope.scaling.type is yarn");
-  expect_error(llama_gguf, am_arch_config_gguf, "x", "\"llama.expert_count\":8", ADAM_UNSUPPORTED, "llama.expert_count");
+  expect_error(llama_gguf, am_arch_config_gguf, "x", "\"llama.expert_count\":8", ADAM_UNSUPPORTED,
+               "llama.expert_count");
   expect_error(llama_gguf, am_arch_config_gguf, "x", "\"llama.attention.value_length\":32", ADAM_UNSUPPORTED,
                "llama.attention.value_length");
   expect_error(llama_gguf, am_arch_config_gguf, "general.architecture", "\"general.architecture\":\"gemma3\"",
                ADAM_UNSUPPORTED, "general.architecture is 'gemma3'");
-  c = expect_ok(llama_gguf, am_arch_config_gguf, "x", "\"llama.rope.scaling.factor\":4.0"); /* no type: linear */
+  c = expect_ok(llama_gguf, am_arch_config_gguf, "x",
+                "\"llama.rope.scaling.factor\":4.0"); /* no type: linear */
   assert_true(c.rope.scaling == AM_ROPE_LINEAR && c.rope.factor == 4);
-  c = expect_ok(llama_gguf, am_arch_config_gguf, "x", "\"llama.rope.scaling.type\":\"none\",\"llama.rope.scaling.factor\":4.0");
+  c = expect_ok(llama_gguf, am_arch_config_gguf, "x",
+                "\"llama.rope.scaling.type\":\"none\",\"llama.rope.scaling.factor\":4.0");
   assert_true(c.rope.scaling == AM_ROPE_NONE);
 }
 
@@ -345,7 +368,7 @@ static void test_from_tensors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_qwen3),   cmocka_unit_test(test_llama), cmocka_unit_test(test_rope),
+      cmocka_unit_test(test_qwen3),          cmocka_unit_test(test_llama),   cmocka_unit_test(test_rope),
       cmocka_unit_test(test_damaged_config), cmocka_unit_test(test_refused), cmocka_unit_test(test_gguf),
       cmocka_unit_test(test_from_tensors),
   };

@@ -18,33 +18,36 @@ enum {
 /* Completes and checks the sizes of heads. Keys are named as the file at hand names them. */
 static adam_status check_heads(const am_keys *keys, am_config *c) {
   static const char *const hf[] = {"num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size"};
-  static const char *const gguf[] = {"attention.head_count", "attention.head_count_kv", "attention.key_length",
-                                     "embedding_length"};
+  static const char *const gguf[] = {"attention.head_count", "attention.head_count_kv",
+                                     "attention.key_length", "embedding_length"};
   const char *const *names = c->source == AM_SOURCE_HF ? hf : gguf;
   if (c->n_kv_heads == 0) c->n_kv_heads = c->n_heads;
   if (c->n_heads % c->n_kv_heads != 0) {
-    return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL, "%s is %u, expected a multiple of %s, which is %u",
-                   names[0], c->n_heads, names[1], c->n_kv_heads);
+    return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL,
+                   "%s is %u, expected a multiple of %s, which is %u", names[0], c->n_heads, names[1],
+                   c->n_kv_heads);
   }
   if (c->head_dim == 0) {
     if (c->n_embd % c->n_heads != 0) {
       return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL,
-                     "%s is %u, expected a multiple of %s, which is %u, as there is no %s", names[3], c->n_embd,
-                     names[0], c->n_heads, names[2]);
+                     "%s is %u, expected a multiple of %s, which is %u, as there is no %s", names[3],
+                     c->n_embd, names[0], c->n_heads, names[2]);
     }
     c->head_dim = c->n_embd / c->n_heads;
   }
   if (c->head_dim % 2 != 0 || (uint64_t)c->n_heads * c->head_dim > MOST_WIDTH) {
     return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL,
-                   "%s is %u, expected an even number and, with %u heads, at most %d in all", names[2], c->head_dim,
-                   c->n_heads, MOST_WIDTH);
+                   "%s is %u, expected an even number and, with %u heads, at most %d in all", names[2],
+                   c->head_dim, c->n_heads, MOST_WIDTH);
   }
   return ADAM_OK;
 }
 
 static adam_status check_rope_type(const am_keys *keys, const char *type, am_rope_scaling *out) {
-  static const struct { const char *name; am_rope_scaling scaling; } known[] = {
-      {"default", AM_ROPE_NONE}, {"linear", AM_ROPE_LINEAR}, {"llama3", AM_ROPE_LLAMA3}};
+  static const struct {
+    const char *name;
+    am_rope_scaling scaling;
+  } known[] = {{"default", AM_ROPE_NONE}, {"linear", AM_ROPE_LINEAR}, {"llama3", AM_ROPE_LLAMA3}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     if (strcmp(known[i].name, type) != 0) continue;
     *out = known[i].scaling;
@@ -73,22 +76,23 @@ static adam_status read_rope(const am_keys *keys, const am_json *object, am_conf
   /* transformers lets the top level win, then this object, then max_position_embeddings. */
   if (!status && original == 0) {
     original = c->n_ctx_train;
-    status = am_keys_real(&in, "original_max_position_embeddings", c->n_ctx_train == 0, 1, MOST_CTX, &original);
+    status =
+        am_keys_real(&in, "original_max_position_embeddings", c->n_ctx_train == 0, 1, MOST_CTX, &original);
   }
   if (status) return status;
   if (c->rope.high_freq_factor <= c->rope.low_freq_factor) {
     return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL,
-                   "high_freq_factor is %g, expected more than low_freq_factor, which is %g", c->rope.high_freq_factor,
-                   c->rope.low_freq_factor);
+                   "high_freq_factor is %g, expected more than low_freq_factor, which is %g",
+                   c->rope.high_freq_factor, c->rope.low_freq_factor);
   }
   c->rope.original_ctx = (uint32_t)original;
   return ADAM_OK;
 }
 
 static bool same_rope(const am_config *a, const am_config *b) {
-  return a->rope.theta == b->rope.theta && a->rope.scaling == b->rope.scaling && a->rope.factor == b->rope.factor &&
-         a->rope.low_freq_factor == b->rope.low_freq_factor && a->rope.high_freq_factor == b->rope.high_freq_factor &&
-         a->rope.original_ctx == b->rope.original_ctx;
+  return a->rope.theta == b->rope.theta && a->rope.scaling == b->rope.scaling &&
+         a->rope.factor == b->rope.factor && a->rope.low_freq_factor == b->rope.low_freq_factor &&
+         a->rope.high_freq_factor == b->rope.high_freq_factor && a->rope.original_ctx == b->rope.original_ctx;
 }
 
 /* transformers 5 may nest rope_parameters per layer type; one rope for all is what we know. */
@@ -170,7 +174,8 @@ adam_status am_decoder_from_hf(const am_keys *keys, am_config *c) {
 }
 
 /* A count that llama.cpp allows to differ per layer; all alike is what we know. */
-static adam_status read_per_layer(const am_keys *keys, const char *key, bool required, uint32_t most, uint32_t *out) {
+static adam_status read_per_layer(const am_keys *keys, const char *key, bool required, uint32_t most,
+                                  uint32_t *out) {
   const am_json *value = am_keys_get(keys, key);
   if (!value || value->type != AM_JSON_ARRAY || value->n == 0) {
     return am_keys_u32(keys, key, required, 1, most, out);
@@ -182,8 +187,8 @@ static adam_status read_per_layer(const am_keys *keys, const char *key, bool req
     }
   }
   if (first < 1 || first > most) {
-    return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL, "%s%s is %lld, expected 1 to %u", keys->prefix, key,
-                   (long long)first, most);
+    return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL, "%s%s is %lld, expected 1 to %u",
+                   keys->prefix, key, (long long)first, most);
   }
   *out = (uint32_t)first;
   return ADAM_OK;
@@ -220,7 +225,8 @@ static adam_status check_gguf_sizes(const am_keys *keys, const am_config *c) {
   if (value_length != c->head_dim) {
     return am_keys_unsupported(keys, "attention.value_length", "not the attention.key_length");
   }
-  if (rotated != c->head_dim) return am_keys_unsupported(keys, "rope.dimension_count", "not the size of a head");
+  if (rotated != c->head_dim)
+    return am_keys_unsupported(keys, "rope.dimension_count", "not the size of a head");
   if (n_experts > 0) return am_keys_unsupported(keys, "expert_count", "not 0: a mixture of experts");
   return ADAM_OK;
 }
@@ -250,7 +256,8 @@ adam_status am_decoder_from_gguf(const am_keys *keys, am_rope_style style, am_co
   return ADAM_OK;
 }
 
-static const am_tensor *find_role(const am_config *c, const char *field, am_find_tensor find, const void *user) {
+static const am_tensor *find_role(const am_config *c, const char *field, am_find_tensor find,
+                                  const void *user) {
   const am_tensor_role *role = am_arch_role(c->arch, field);
   char name[160];
   for (int bare = 0; role && bare < 2; bare++) {
@@ -262,7 +269,8 @@ static const am_tensor *find_role(const am_config *c, const char *field, am_find
 }
 
 /* True when one of n fields has a tensor in the first layer. */
-static bool any_role(const am_config *c, const char *const *fields, size_t n, am_find_tensor find, const void *user) {
+static bool any_role(const am_config *c, const char *const *fields, size_t n, am_find_tensor find,
+                     const void *user) {
   for (size_t i = 0; i < n; i++)
     if (find_role(c, fields[i], find, user)) return true;
   return false;

@@ -32,8 +32,8 @@ static adam_status wrong(const am_keys *keys, const char *key, const am_json *va
   am_buf text = {0};
   am_json_write(&text, value);
   if (text.len > SHOWN_BYTES) text.data[am_utf8_valid_prefix(text.data, SHOWN_BYTES)] = 0;
-  adam_status status = am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL, "%s%s is %s, expected %s", keys->prefix,
-                               key, text.data ? text.data : "of another kind", expected);
+  adam_status status = am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL, "%s%s is %s, expected %s",
+                               keys->prefix, key, text.data ? text.data : "of another kind", expected);
   am_buf_close(&text);
   return status;
 }
@@ -91,13 +91,14 @@ adam_status am_keys_ids(const am_keys *keys, const char *key, int32_t *ids, uint
     const am_json *one = value->type == AM_JSON_ARRAY ? am_json_at(value, i) : value;
     int64_t id = am_json_int(one, -1);
     /* transformers writes -1 for "none" in a few configs. */
-    if (one->type != AM_JSON_INT || id < -1 || id > INT32_MAX) return wrong(keys, key, value, "a token id or a list");
+    if (one->type != AM_JSON_INT || id < -1 || id > INT32_MAX)
+      return wrong(keys, key, value, "a token id or a list");
     if (id >= 0 && *n < capacity) ids[(*n)++] = (int32_t)id;
   }
   return ADAM_OK;
 }
 
 adam_status am_keys_unsupported(const am_keys *keys, const char *key, const char *value) {
-  return am_fail(keys->error, ADAM_UNSUPPORTED, keys->path, NULL, "%s%s is %s, which is not supported", keys->prefix,
-                 key, value);
+  return am_fail(keys->error, ADAM_UNSUPPORTED, keys->path, NULL, "%s%s is %s, which is not supported",
+                 keys->prefix, key, value);
 }

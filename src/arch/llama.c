@@ -5,13 +5,15 @@
 #include "arch/decoder.h"
 #include "arch/families.h"
 
-static adam_status from_hf(const am_json *config_json, const char *path, am_config *config, adam_error *error) {
+static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
+                           adam_error *error) {
   am_keys keys = {config_json, path, "", error};
   adam_status status = am_decoder_from_hf(&keys, config);
   return status ? status : am_keys_bool(&keys, "mlp_bias", &config->mlp_bias);
 }
 
-static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config, adam_error *error) {
+static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config,
+                             adam_error *error) {
   am_keys keys = {metadata, path, "llama.", error};
   return am_decoder_from_gguf(&keys, AM_ROPE_PAIRS, config);
 }
@@ -30,8 +32,10 @@ static const am_tensor_role roles[] = {
     {"attn_k_bias", HF "self_attn.k_proj.bias", GGUF "attn_k.bias", true, true, am_shape_kv_bias},
     {"attn_v", HF "self_attn.v_proj.weight", GGUF "attn_v.weight", true, false, am_shape_kv},
     {"attn_v_bias", HF "self_attn.v_proj.bias", GGUF "attn_v.bias", true, true, am_shape_kv_bias},
-    {"attn_output", HF "self_attn.o_proj.weight", GGUF "attn_output.weight", true, false, am_shape_attn_output},
-    {"attn_output_bias", HF "self_attn.o_proj.bias", GGUF "attn_output.bias", true, true, am_shape_attn_output_bias},
+    {"attn_output", HF "self_attn.o_proj.weight", GGUF "attn_output.weight", true, false,
+     am_shape_attn_output},
+    {"attn_output_bias", HF "self_attn.o_proj.bias", GGUF "attn_output.bias", true, true,
+     am_shape_attn_output_bias},
     {"ffn_norm", HF "post_attention_layernorm.weight", GGUF "ffn_norm.weight", true, false, am_shape_norm},
     {"ffn_gate", HF "mlp.gate_proj.weight", GGUF "ffn_gate.weight", true, false, am_shape_ffn},
     {"ffn_gate_bias", HF "mlp.gate_proj.bias", GGUF "ffn_gate.bias", true, true, am_shape_ffn_bias},

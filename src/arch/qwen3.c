@@ -23,13 +23,15 @@ static adam_status check_window(const am_keys *keys, const am_config *config) {
   return slides ? am_keys_unsupported(keys, "sliding_window", "used by some layers") : ADAM_OK;
 }
 
-static adam_status from_hf(const am_json *config_json, const char *path, am_config *config, adam_error *error) {
+static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
+                           adam_error *error) {
   am_keys keys = {config_json, path, "", error};
   adam_status status = am_decoder_from_hf(&keys, config);
   return status ? status : check_window(&keys, config);
 }
 
-static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config, adam_error *error) {
+static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config,
+                             adam_error *error) {
   am_keys keys = {metadata, path, "qwen3.", error};
   return am_decoder_from_gguf(&keys, AM_ROPE_HALF, config);
 }
@@ -49,8 +51,10 @@ static const am_tensor_role roles[] = {
     {"attn_v_bias", HF "self_attn.v_proj.bias", GGUF "attn_v.bias", true, true, am_shape_kv_bias},
     {"attn_q_norm", HF "self_attn.q_norm.weight", GGUF "attn_q_norm.weight", true, false, am_shape_head_norm},
     {"attn_k_norm", HF "self_attn.k_norm.weight", GGUF "attn_k_norm.weight", true, false, am_shape_head_norm},
-    {"attn_output", HF "self_attn.o_proj.weight", GGUF "attn_output.weight", true, false, am_shape_attn_output},
-    {"attn_output_bias", HF "self_attn.o_proj.bias", GGUF "attn_output.bias", true, true, am_shape_attn_output_bias},
+    {"attn_output", HF "self_attn.o_proj.weight", GGUF "attn_output.weight", true, false,
+     am_shape_attn_output},
+    {"attn_output_bias", HF "self_attn.o_proj.bias", GGUF "attn_output.bias", true, true,
+     am_shape_attn_output_bias},
     {"ffn_norm", HF "post_attention_layernorm.weight", GGUF "ffn_norm.weight", true, false, am_shape_norm},
     {"ffn_gate", HF "mlp.gate_proj.weight", GGUF "ffn_gate.weight", true, false, am_shape_ffn},
     {"ffn_up", HF "mlp.up_proj.weight", GGUF "ffn_up.weight", true, false, am_shape_ffn},

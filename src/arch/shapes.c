@@ -25,7 +25,9 @@ uint32_t am_shape_norm(const am_config *c, uint64_t shape[2]) { return vector(sh
 uint32_t am_shape_head_norm(const am_config *c, uint64_t shape[2]) { return vector(shape, c->head_dim); }
 uint32_t am_shape_q(const am_config *c, uint64_t shape[2]) { return matrix(shape, q_width(c), c->n_embd); }
 uint32_t am_shape_kv(const am_config *c, uint64_t shape[2]) { return matrix(shape, kv_width(c), c->n_embd); }
-uint32_t am_shape_attn_output(const am_config *c, uint64_t shape[2]) { return matrix(shape, c->n_embd, q_width(c)); }
+uint32_t am_shape_attn_output(const am_config *c, uint64_t shape[2]) {
+  return matrix(shape, c->n_embd, q_width(c));
+}
 
 uint32_t am_shape_q_bias(const am_config *c, uint64_t shape[2]) {
   return c->attention_bias ? vector(shape, q_width(c)) : 0;
@@ -40,8 +42,12 @@ uint32_t am_shape_attn_output_bias(const am_config *c, uint64_t shape[2]) {
 }
 
 uint32_t am_shape_ffn(const am_config *c, uint64_t shape[2]) { return matrix(shape, c->n_ff, c->n_embd); }
-uint32_t am_shape_ffn_down(const am_config *c, uint64_t shape[2]) { return matrix(shape, c->n_embd, c->n_ff); }
-uint32_t am_shape_ffn_bias(const am_config *c, uint64_t shape[2]) { return c->mlp_bias ? vector(shape, c->n_ff) : 0; }
+uint32_t am_shape_ffn_down(const am_config *c, uint64_t shape[2]) {
+  return matrix(shape, c->n_embd, c->n_ff);
+}
+uint32_t am_shape_ffn_bias(const am_config *c, uint64_t shape[2]) {
+  return c->mlp_bias ? vector(shape, c->n_ff) : 0;
+}
 
 uint32_t am_shape_ffn_down_bias(const am_config *c, uint64_t shape[2]) {
   return c->mlp_bias ? vector(shape, c->n_embd) : 0;

@@ -39,10 +39,12 @@ static adam_status recognise(const am_json *object, const char *path, am_source 
     int n = snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "known are ", (*family)->name);
     at += n > 0 ? (size_t)n : 0;
   }
-  return am_fail(error, ADAM_UNSUPPORTED, path, known, "%s is '%s', a family that is not supported", key, name);
+  return am_fail(error, ADAM_UNSUPPORTED, path, known, "%s is '%s', a family that is not supported", key,
+                 name);
 }
 
-adam_status am_arch_config_hf(const am_json *config_json, const char *path, am_config *config, adam_error *error) {
+adam_status am_arch_config_hf(const am_json *config_json, const char *path, am_config *config,
+                              adam_error *error) {
   am_config made;
   adam_status status = recognise(config_json, path, AM_SOURCE_HF, "model_type", &made, error);
   if (status) return status;
@@ -56,7 +58,8 @@ adam_status am_arch_config_hf(const am_json *config_json, const char *path, am_c
   return status;
 }
 
-adam_status am_arch_config_gguf(const am_json *metadata, const char *path, am_config *config, adam_error *error) {
+adam_status am_arch_config_gguf(const am_json *metadata, const char *path, am_config *config,
+                                adam_error *error) {
   am_config made;
   adam_status status = recognise(metadata, path, AM_SOURCE_GGUF, "general.architecture", &made, error);
   if (!status) status = made.arch->from_gguf(metadata, path, &made, error);
@@ -70,8 +73,8 @@ const am_tensor_role *am_arch_role(const am_arch *arch, const char *field) {
   return NULL;
 }
 
-bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer, bool bare, char *out,
-                         size_t capacity) {
+bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer, bool bare,
+                         char *out, size_t capacity) {
   static const char prefix[] = "model.";
   const char *pattern = config->source == AM_SOURCE_HF ? role->hf : role->gguf;
   if (bare) {

@@ -60,8 +60,9 @@ static adam_status index_tensors(am_gguf *gguf, adam_error *error) {
     size_t name_bytes = strlen(t->name);
     uint64_t first;
     if (am_map_get(&gguf->by_name, t->name, name_bytes, &first)) {
-      return am_fail(error, ADAM_DAMAGED, name, hint_damaged, "the tensor name '%s' stands there twice (tensors %"
-                     PRIu64 " and %zu)", t->name, first, i);
+      return am_fail(error, ADAM_DAMAGED, name, hint_damaged,
+                     "the tensor name '%s' stands there twice (tensors %" PRIu64 " and %zu)", t->name, first,
+                     i);
     }
     if (!am_map_set(&gguf->by_name, t->name, name_bytes, i)) return am_fail_memory(error, name);
   }
@@ -111,8 +112,8 @@ static adam_status open_part(am_gguf *gguf, size_t index, adam_error *error) {
   int64_t no = part_int(part, "split.no", -1), count = part_int(part, "split.count", -1);
   if (no != (int64_t)index || count != (int64_t)gguf->n_parts) {
     return am_fail(error, ADAM_DAMAGED, path, hint_damaged,
-                   "split.no is %" PRId64 " and split.count %" PRId64 ", expected %zu and %zu", no, count, index,
-                   gguf->n_parts);
+                   "split.no is %" PRId64 " and split.count %" PRId64 ", expected %zu and %zu", no, count,
+                   index, gguf->n_parts);
   }
   return ADAM_OK;
 }
@@ -124,8 +125,8 @@ static adam_status open_parts(am_gguf *gguf, adam_error *error) {
   if (count == 0 || (count == 1 && no == 0)) return ADAM_OK;
   if (count < 0 || count > PARTS_LIMIT || no < 0 || no >= count) {
     return am_fail(error, ADAM_DAMAGED, first->name, hint_damaged,
-                   "split.no is %" PRId64 " and split.count %" PRId64 ", expected at most %d parts", no, count,
-                   PARTS_LIMIT);
+                   "split.no is %" PRId64 " and split.count %" PRId64 ", expected at most %d parts", no,
+                   count, PARTS_LIMIT);
   }
   if (no != 0 || !gguf->mapped) {
     return am_fail(error, ADAM_UNSUPPORTED, first->name, "open the part whose name ends in -00001-of-...",
@@ -154,7 +155,8 @@ static adam_status open_parts(am_gguf *gguf, adam_error *error) {
   return ADAM_OK;
 }
 
-static adam_status open_map(const char *name, am_file_map file, bool mapped, am_gguf **out, adam_error *error) {
+static adam_status open_map(const char *name, am_file_map file, bool mapped, am_gguf **out,
+                            adam_error *error) {
   adam_status status = ADAM_NO_MEMORY;
   am_gguf *gguf = am_mem_zalloc(1, sizeof *gguf);
   if (!gguf) {

@@ -15,11 +15,25 @@
 typedef struct am_gguf am_gguf;
 
 typedef enum am_gguf_type {
-  AM_GGUF_U8, AM_GGUF_I8, AM_GGUF_U16, AM_GGUF_I16, AM_GGUF_U32, AM_GGUF_I32, AM_GGUF_F32,
-  AM_GGUF_BOOL, AM_GGUF_STRING, AM_GGUF_ARRAY, AM_GGUF_U64, AM_GGUF_I64, AM_GGUF_F64
+  AM_GGUF_U8,
+  AM_GGUF_I8,
+  AM_GGUF_U16,
+  AM_GGUF_I16,
+  AM_GGUF_U32,
+  AM_GGUF_I32,
+  AM_GGUF_F32,
+  AM_GGUF_BOOL,
+  AM_GGUF_STRING,
+  AM_GGUF_ARRAY,
+  AM_GGUF_U64,
+  AM_GGUF_I64,
+  AM_GGUF_F64
 } am_gguf_type; /* values are the file's own */
 
-typedef struct am_gguf_string { const char *bytes; size_t n_bytes; } am_gguf_string; /* no NUL after */
+typedef struct am_gguf_string {
+  const char *bytes;
+  size_t n_bytes;
+} am_gguf_string; /* no NUL after */
 
 /* One metadata value; strings and arrays point into the map. */
 typedef struct am_gguf_value {
@@ -27,7 +41,14 @@ typedef struct am_gguf_value {
   am_gguf_type type;
   am_gguf_type element_type; /* arrays */
   uint64_t n;                /* arrays: elements */
-  union { uint64_t u; int64_t i; double f; bool b; am_gguf_string s; const uint8_t *array; } as;
+  union {
+    uint64_t u;
+    int64_t i;
+    double f;
+    bool b;
+    am_gguf_string s;
+    const uint8_t *array;
+  } as;
   const am_gguf_string *strings; /* arrays of strings: n of them, else NULL */
 } am_gguf_value;
 
@@ -49,7 +70,6 @@ bool am_gguf_bool(const am_gguf *file, const char *key, bool fallback);
 /* All scalar values, and arrays of numbers up to 4096 elements, as one JSON object in arena: the
  * form in which src/arch reads a GGUF's hyperparameters. Strings longer than 64 KiB and arrays of
  * strings are left out. */
-adam_status am_gguf_metadata_json(const am_gguf *file, am_arena *arena, am_json *out,
-                                  adam_error *error);
+adam_status am_gguf_metadata_json(const am_gguf *file, am_arena *arena, am_json *out, adam_error *error);
 
 #endif

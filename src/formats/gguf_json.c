@@ -22,24 +22,43 @@ static am_json json_real(double f) { return (am_json){.type = AM_JSON_FLOAT, .as
 /* Element i of an array of scalars. */
 static am_json json_element(const am_gguf_value *value, size_t i) {
   union {
-    uint8_t u8; int8_t i8; uint16_t u16; int16_t i16; uint32_t u32; int32_t i32; uint64_t u64; int64_t i64;
-    float f32; double f64;
+    uint8_t u8;
+    int8_t i8;
+    uint16_t u16;
+    int16_t i16;
+    uint32_t u32;
+    int32_t i32;
+    uint64_t u64;
+    int64_t i64;
+    float f32;
+    double f64;
   } x = {0};
-#define AM_ELEMENT(field, make)                                              \
+#define AM_ELEMENT(field, make)                                           \
   memcpy(&x.field, value->as.array + i * sizeof x.field, sizeof x.field); \
   return make
   switch (value->element_type) {
-    case AM_GGUF_U8: AM_ELEMENT(u8, json_unsigned(x.u8));
-    case AM_GGUF_I8: AM_ELEMENT(i8, json_signed(x.i8));
-    case AM_GGUF_U16: AM_ELEMENT(u16, json_unsigned(x.u16));
-    case AM_GGUF_I16: AM_ELEMENT(i16, json_signed(x.i16));
-    case AM_GGUF_U32: AM_ELEMENT(u32, json_unsigned(x.u32));
-    case AM_GGUF_I32: AM_ELEMENT(i32, json_signed(x.i32));
-    case AM_GGUF_F32: AM_ELEMENT(f32, json_real((double)x.f32));
-    case AM_GGUF_U64: AM_ELEMENT(u64, json_unsigned(x.u64));
-    case AM_GGUF_I64: AM_ELEMENT(i64, json_signed(x.i64));
-    case AM_GGUF_F64: AM_ELEMENT(f64, json_real(x.f64));
-    default: AM_ELEMENT(u8, ((am_json){.type = AM_JSON_BOOL, .as.boolean = x.u8 != 0}));
+    case AM_GGUF_U8:
+      AM_ELEMENT(u8, json_unsigned(x.u8));
+    case AM_GGUF_I8:
+      AM_ELEMENT(i8, json_signed(x.i8));
+    case AM_GGUF_U16:
+      AM_ELEMENT(u16, json_unsigned(x.u16));
+    case AM_GGUF_I16:
+      AM_ELEMENT(i16, json_signed(x.i16));
+    case AM_GGUF_U32:
+      AM_ELEMENT(u32, json_unsigned(x.u32));
+    case AM_GGUF_I32:
+      AM_ELEMENT(i32, json_signed(x.i32));
+    case AM_GGUF_F32:
+      AM_ELEMENT(f32, json_real((double)x.f32));
+    case AM_GGUF_U64:
+      AM_ELEMENT(u64, json_unsigned(x.u64));
+    case AM_GGUF_I64:
+      AM_ELEMENT(i64, json_signed(x.i64));
+    case AM_GGUF_F64:
+      AM_ELEMENT(f64, json_real(x.f64));
+    default:
+      AM_ELEMENT(u8, ((am_json){.type = AM_JSON_BOOL, .as.boolean = x.u8 != 0}));
   }
 #undef AM_ELEMENT
 }
@@ -58,14 +77,22 @@ static bool json_value(const am_gguf_value *v, am_arena *arena, am_json *out) {
     case AM_GGUF_U8:
     case AM_GGUF_U16:
     case AM_GGUF_U32:
-    case AM_GGUF_U64: *out = json_unsigned(v->as.u); return true;
+    case AM_GGUF_U64:
+      *out = json_unsigned(v->as.u);
+      return true;
     case AM_GGUF_I8:
     case AM_GGUF_I16:
     case AM_GGUF_I32:
-    case AM_GGUF_I64: *out = json_signed(v->as.i); return true;
+    case AM_GGUF_I64:
+      *out = json_signed(v->as.i);
+      return true;
     case AM_GGUF_F32:
-    case AM_GGUF_F64: *out = json_real(v->as.f); return true;
-    case AM_GGUF_BOOL: *out = (am_json){.type = AM_JSON_BOOL, .as.boolean = v->as.b}; return true;
+    case AM_GGUF_F64:
+      *out = json_real(v->as.f);
+      return true;
+    case AM_GGUF_BOOL:
+      *out = (am_json){.type = AM_JSON_BOOL, .as.boolean = v->as.b};
+      return true;
     case AM_GGUF_STRING: {
       const char *text = am_arena_dup(arena, v->as.s.bytes, v->as.s.n_bytes);
       *out = (am_json){.type = AM_JSON_STRING, .n = (uint32_t)v->as.s.n_bytes, .as.string = text};

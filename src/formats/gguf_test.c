@@ -15,7 +15,8 @@
 
 static const char golden[] = ADAM_SOURCE_DIR "/tests/golden/";
 static const char listing_path[] = ADAM_SOURCE_DIR "/tests/golden/gguf_listing.json";
-static const char parts_path[] = ADAM_SOURCE_DIR "/tests/golden/models/gguf-llama-bf16-parts/model-00001-of-00003.gguf";
+static const char parts_path[] =
+    ADAM_SOURCE_DIR "/tests/golden/models/gguf-llama-bf16-parts/model-00001-of-00003.gguf";
 static const char model_path[] = ADAM_SOURCE_DIR "/tests/golden/models/gguf-qwen3-q4_0/model.gguf";
 
 /* Files made byte by byte. */
@@ -34,7 +35,8 @@ static void head(am_buf *b, uint32_t version, uint64_t n_tensors, uint64_t n_val
   u64(b, n_tensors);
   u64(b, n_values);
 }
-static void info(am_buf *b, const char *name, uint32_t n_dims, const uint64_t *ne, uint32_t type, uint64_t offset) {
+static void info(am_buf *b, const char *name, uint32_t n_dims, const uint64_t *ne, uint32_t type,
+                 uint64_t offset) {
   str(b, name);
   u32(b, n_dims);
   for (uint32_t i = 0; i < n_dims && i < 5; i++) u64(b, ne[i]); /* n_dims may lie */
@@ -62,7 +64,8 @@ static void refuse(const am_buf *b, adam_status expected, const char *words) {
   adam_error error;
   adam_status status = open_exact(b, b->len, &file, &copy, &error);
   if (status != expected || !strstr(error.why, words)) {
-    fail_msg("expected %s with '%s', got %s: %s", adam_status_name(expected), words, adam_status_name(status), error.why);
+    fail_msg("expected %s with '%s', got %s: %s", adam_status_name(expected), words, adam_status_name(status),
+             error.why);
   }
   assert_string_equal(error.what, "x.gguf");
   free(copy);
@@ -91,9 +94,15 @@ static void check_value(const am_gguf *file, const am_json_member *expected) {
   if (!v) fail_msg("no %s", expected->key);
   const am_json *e = &expected->value;
   switch (e->type) {
-    case AM_JSON_INT: assert_int_equal(am_gguf_int(file, expected->key, -77), e->as.integer); break;
-    case AM_JSON_FLOAT: assert_true(am_gguf_real(file, expected->key, -77) == e->as.real); break;
-    case AM_JSON_BOOL: assert_int_equal(am_gguf_bool(file, expected->key, !e->as.boolean), e->as.boolean); break;
+    case AM_JSON_INT:
+      assert_int_equal(am_gguf_int(file, expected->key, -77), e->as.integer);
+      break;
+    case AM_JSON_FLOAT:
+      assert_true(am_gguf_real(file, expected->key, -77) == e->as.real);
+      break;
+    case AM_JSON_BOOL:
+      assert_int_equal(am_gguf_bool(file, expected->key, !e->as.boolean), e->as.boolean);
+      break;
     case AM_JSON_STRING:
       assert_int_equal(v->type, AM_GGUF_STRING);
       assert_int_equal(v->as.s.n_bytes, e->n);
@@ -112,7 +121,8 @@ static void check_value(const am_gguf *file, const am_json_member *expected) {
       am_buf_close(&joined);
       break;
     }
-    default: assert_int_equal(v->n, e->n);
+    default:
+      assert_int_equal(v->n, e->n);
   }
 }
 
@@ -122,7 +132,8 @@ static void check_tensor(const am_gguf *file, const am_json *expected) {
   assert_non_null(t);
   const am_json *shape = am_json_get(expected, "shape");
   assert_int_equal(t->n_dims, shape->n);
-  for (uint32_t i = 0; i < shape->n; i++) assert_int_equal(t->shape[i], am_json_int(am_json_at(shape, i), -1));
+  for (uint32_t i = 0; i < shape->n; i++)
+    assert_int_equal(t->shape[i], am_json_int(am_json_at(shape, i), -1));
   assert_int_equal(am_dtype_info(t->dtype)->gguf, am_json_int(am_json_get(expected, "type"), -1));
   assert_true(am_sha256_hex(t->data, t->n_bytes, hex));
   assert_string_equal(hex, am_json_str(am_json_get(expected, "sha256"), ""));
@@ -194,19 +205,24 @@ static void test_values(void **state) {
   am_buf b = {0};
   head(&b, 3, 0, 13);
   static const uint8_t bytes[8] = {0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
-  static const char *const keys[] = {"u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64",
-                                     "i64", "f64"};
+  static const char *const keys[] = {"u8",   "i8",     "u16",   "i16", "u32", "i32", "f32",
+                                     "bool", "string", "array", "u64", "i64", "f64"};
   static const uint8_t sizes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
   for (uint32_t type = 0; type < 13; type++) {
     str(&b, keys[type]);
     u32(&b, type);
     float half = 0.5f;
     double third = 1.0 / 3;
-    if (type == AM_GGUF_STRING) str(&b, "text");
-    else if (type == AM_GGUF_F32) put(&b, &half, 4);
-    else if (type == AM_GGUF_F64) put(&b, &third, 8);
-    else if (type == AM_GGUF_ARRAY) u32(&b, AM_GGUF_I16), u64(&b, 2), put(&b, bytes, 4);
-    else put(&b, bytes, sizes[type]);
+    if (type == AM_GGUF_STRING)
+      str(&b, "text");
+    else if (type == AM_GGUF_F32)
+      put(&b, &half, 4);
+    else if (type == AM_GGUF_F64)
+      put(&b, &third, 8);
+    else if (type == AM_GGUF_ARRAY)
+      u32(&b, AM_GGUF_I16), u64(&b, 2), put(&b, bytes, 4);
+    else
+      put(&b, bytes, sizes[type]);
   }
   am_gguf *file = NULL;
   uint8_t *copy;
@@ -224,10 +240,11 @@ static void test_values(void **state) {
   assert_true(am_gguf_real(file, "f32", 0) == 0.5 && am_gguf_real(file, "i64", 0) == -2.0);
   assert_int_equal(am_gguf_metadata_json(file, &arena, &json, &error), ADAM_OK);
   assert_true(am_json_write(&text, &json));
-  assert_string_equal(text.data,
-                      "{\"u8\":254,\"i8\":-2,\"u16\":65534,\"i16\":-2,\"u32\":4294967294,\"i32\":-2,\"f32\":0.5,"
-                      "\"bool\":true,\"string\":\"text\",\"array\":[-2,-1],\"u64\":1.8446744073709552e+19,\"i64\":-2,"
-                      "\"f64\":0.3333333333333333}");
+  assert_string_equal(
+      text.data,
+      "{\"u8\":254,\"i8\":-2,\"u16\":65534,\"i16\":-2,\"u32\":4294967294,\"i32\":-2,\"f32\":0.5,"
+      "\"bool\":true,\"string\":\"text\",\"array\":[-2,-1],\"u64\":1.8446744073709552e+19,\"i64\":-2,"
+      "\"f64\":0.3333333333333333}");
   am_buf_close(&text);
   am_arena_close(&arena);
   am_gguf_close(&file);
@@ -278,7 +295,8 @@ static void test_hostile_values(void **state) {
   am_buf_close(&b);
 }
 
-static void one_tensor(am_buf *b, uint32_t n_dims, const uint64_t *ne, uint32_t type, uint64_t offset, size_t n_data) {
+static void one_tensor(am_buf *b, uint32_t n_dims, const uint64_t *ne, uint32_t type, uint64_t offset,
+                       size_t n_data) {
   head(b, 3, 1, 0);
   info(b, "t", n_dims, ne, type, offset);
   pad(b, 32);
@@ -306,8 +324,8 @@ static void test_tensors(void **state) {
     one_tensor(&b, 1, ne, types[i], 0, 4096);
     refuse(&b, ADAM_UNSUPPORTED, words);
   }
-  const uint64_t ragged[] = {48}, huge[] = {1ull << 32, 1ull << 31}, wraps[] = {1ull << 62, 4}, negative[] = {1ull << 63},
-                 zero[] = {0, 5};
+  const uint64_t ragged[] = {48}, huge[] = {1ull << 32, 1ull << 31}, wraps[] = {1ull << 62, 4},
+                 negative[] = {1ull << 63}, zero[] = {0, 5};
   one_tensor(&b, 1, ragged, 2, 0, 4096);
   refuse(&b, ADAM_DAMAGED, "tensor 't' (48): expected rows of a multiple of 32 elements for q4_0");
   one_tensor(&b, 2, huge, 0, 0, 64);
@@ -330,13 +348,16 @@ static void test_two_tensors(void **state) {
   am_buf b = {0};
   const uint64_t ne[] = {9};
   static const uint64_t offsets[] = {64, 0, 36, 32, 96, 65};
-  for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) { /* 36 bytes padded to 64: only 64 is right */
+  for (size_t i = 0; i < sizeof offsets / sizeof *offsets;
+       i++) { /* 36 bytes padded to 64: only 64 is right */
     head(&b, 3, 2, 0);
     info(&b, "a", 1, ne, 0, 0), info(&b, "b", 1, ne, 0, offsets[i]);
     pad(&b, 32);
     zeros(&b, 64 + 36); /* the last one's padding may be missing */
-    if (i == 0) accept(&b);
-    else refuse(&b, ADAM_DAMAGED, "expected 64");
+    if (i == 0)
+      accept(&b);
+    else
+      refuse(&b, ADAM_DAMAGED, "expected 64");
   }
   head(&b, 3, 2, 0);
   info(&b, "same", 1, ne, 0, 0), info(&b, "same", 1, ne, 0, 64);
@@ -439,9 +460,10 @@ static void test_faults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_listing),        cmocka_unit_test(test_header),  cmocka_unit_test(test_values),
-      cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_tensors), cmocka_unit_test(test_two_tensors),
-      cmocka_unit_test(test_parts),          cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_listing), cmocka_unit_test(test_header),
+      cmocka_unit_test(test_values),  cmocka_unit_test(test_hostile_values),
+      cmocka_unit_test(test_tensors), cmocka_unit_test(test_two_tensors),
+      cmocka_unit_test(test_parts),   cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,7 +67,8 @@ static const char *generous_json(const char *text, size_t n, size_t *at) {
         memcpy(unit, text + i + 3, 4);
         low = strtoul(unit, NULL, 16);
       }
-      if (high > 0xDBFF || low < 0xDC00 || low > 0xDFFF) return "expected a surrogate pair, found half of one";
+      if (high > 0xDBFF || low < 0xDC00 || low > 0xDFFF)
+        return "expected a surrogate pair, found half of one";
       i += 6;
     } else if (c == '"') {
       in_string = true;
@@ -87,7 +88,8 @@ static const char *generous_json(const char *text, size_t n, size_t *at) {
 /* A number beyond the range of a double, which the reference refuses wherever it stands. */
 static bool has_infinity(const am_json *value) {
   switch (value->type) {
-    case AM_JSON_FLOAT: return !isfinite(value->as.real);
+    case AM_JSON_FLOAT:
+      return !isfinite(value->as.real);
     case AM_JSON_ARRAY:
       for (uint32_t i = 0; i < value->n; i++)
         if (has_infinity(&value->as.items[i])) return true;
@@ -96,7 +98,8 @@ static bool has_infinity(const am_json *value) {
       for (uint32_t i = 0; i < value->n; i++)
         if (has_infinity(&value->as.members[i].value)) return true;
       return false;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -119,12 +122,14 @@ static adam_status parse_header(am_safetensors *st, adam_error *error) {
   uint64_t n_header = 0;
   if (st->file.size < PREFIX_BYTES) {
     return am_fail(error, ADAM_DAMAGED, st->name, hint_damaged,
-                   "at byte 0: expected the 8-byte length of the header, the file has %zu bytes", st->file.size);
+                   "at byte 0: expected the 8-byte length of the header, the file has %zu bytes",
+                   st->file.size);
   }
   memcpy(&n_header, st->file.bytes, PREFIX_BYTES);
   if (n_header > HEADER_LIMIT_BYTES) {
     return am_fail(error, ADAM_DAMAGED, st->name, hint_damaged,
-                   "at byte 0: the header has %" PRIu64 " bytes, at most %d are allowed", n_header, HEADER_LIMIT_BYTES);
+                   "at byte 0: the header has %" PRIu64 " bytes, at most %d are allowed", n_header,
+                   HEADER_LIMIT_BYTES);
   }
   if (n_header > st->file.size - PREFIX_BYTES) {
     return am_fail(error, ADAM_DAMAGED, st->name, hint_damaged,
@@ -179,9 +184,10 @@ static adam_status read_fields(const am_safetensors *st, const char *name, const
     return ADAM_OK;
   }
   if (value->type != AM_JSON_OBJECT) {
-    return am_fail(error, ADAM_DAMAGED, st->name, hint_damaged,
-                   "at byte %d: header: expected an object with dtype, shape and data_offsets for tensor '%s'",
-                   PREFIX_BYTES, name);
+    return am_fail(
+        error, ADAM_DAMAGED, st->name, hint_damaged,
+        "at byte %d: header: expected an object with dtype, shape and data_offsets for tensor '%s'",
+        PREFIX_BYTES, name);
   }
   for (uint32_t i = 0; i < value->n; i++) {
     for (size_t k = 0; k < 3; k++) {
@@ -195,21 +201,22 @@ static adam_status read_fields(const am_safetensors *st, const char *name, const
   }
   for (size_t k = 0; k < 3; k++) {
     if (!fields[k]) {
-      return am_fail(error, ADAM_DAMAGED, st->name, hint_damaged, "at byte %d: header: tensor '%s' has no '%s'",
-                     PREFIX_BYTES, name, keys[k]);
+      return am_fail(error, ADAM_DAMAGED, st->name, hint_damaged,
+                     "at byte %d: header: tensor '%s' has no '%s'", PREFIX_BYTES, name, keys[k]);
     }
   }
   return ADAM_OK;
 }
 
-static adam_status bad_field(const am_safetensors *st, const char *name, const char *expected, adam_error *error) {
+static adam_status bad_field(const am_safetensors *st, const char *name, const char *expected,
+                             adam_error *error) {
   return am_fail(error, ADAM_DAMAGED, st->name, hint_damaged, "at byte %d: header: tensor '%s': expected %s",
                  PREFIX_BYTES, name, expected);
 }
 
 /* Types of the format that no dtype row of ours describes. */
 static bool known_elsewhere(const char *dtype) {
-  static const char *const names[] = {"F4",           "F6_E2M3",     "F6_E3M2", "F8_E8M0",
+  static const char *const names[] = {"F4",          "F6_E2M3",     "F6_E3M2", "F8_E8M0",
                                       "F8_E4M3FNUZ", "F8_E5M2FNUZ", "C64"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strcmp(names[i], dtype) == 0) return true;
@@ -236,8 +243,9 @@ static adam_status read_shape(const am_safetensors *st, const am_json *shape, en
   }
   t->n_bytes = bits / 8;
   if (shape->n > AM_TENSOR_MAX_DIMS) {
-    return am_fail(error, ADAM_UNSUPPORTED, st->name, "", "tensor '%s' has %u dimensions, at most %d are supported",
-                   t->name, shape->n, AM_TENSOR_MAX_DIMS);
+    return am_fail(error, ADAM_UNSUPPORTED, st->name, "",
+                   "tensor '%s' has %u dimensions, at most %d are supported", t->name, shape->n,
+                   AM_TENSOR_MAX_DIMS);
   }
   t->n_dims = shape->n;
   return ADAM_OK;

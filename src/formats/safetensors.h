@@ -19,7 +19,7 @@ adam_status am_safetensors_open_bytes(const char *name, const void *bytes, size_
                                       am_safetensors **out, adam_error *error);
 void am_safetensors_close(am_safetensors **file);
 size_t am_safetensors_count(const am_safetensors *file);
-const am_tensor *am_safetensors_at(const am_safetensors *file, size_t index); /* file order */
+const am_tensor *am_safetensors_at(const am_safetensors *file, size_t index);       /* file order */
 const am_tensor *am_safetensors_find(const am_safetensors *file, const char *name); /* NULL: absent */
 /* The "__metadata__" object, or NULL. */
 const am_json *am_safetensors_metadata(const am_safetensors *file);

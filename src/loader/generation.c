@@ -37,8 +37,9 @@ static adam_status read_sampling(const am_keys *keys, const char *const names[6]
   if (status) return status;
   s->top_k = (int32_t)top_k;
   s->max_tokens = max_tokens;
-  static const uint32_t bits[6] = {ADAM_SET_TEMPERATURE, ADAM_SET_TOP_P,              ADAM_SET_TOP_K,
-                                   ADAM_SET_MIN_P,       ADAM_SET_REPETITION_PENALTY, ADAM_SET_MAX_TOKENS};
+  static const uint32_t bits[6] = {
+      ADAM_SET_TEMPERATURE,        ADAM_SET_TOP_P,     ADAM_SET_TOP_K, ADAM_SET_MIN_P,
+      ADAM_SET_REPETITION_PENALTY, ADAM_SET_MAX_TOKENS};
   for (size_t i = 0; i < 6; i++) mark(s, keys, names[i], bits[i]);
   if (s->top_p == 0) s->set &= ~(uint32_t)ADAM_SET_TOP_P; /* no mass at all: meant as "not used" */
   return ADAM_OK;
@@ -46,7 +47,8 @@ static adam_status read_sampling(const am_keys *keys, const char *const names[6]
 
 adam_status am_loader_read_generation(am_loader *loader, const char *folder, const am_json *config,
                                       adam_error *error) {
-  static const char *const names[6] = {"temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens"};
+  static const char *const names[6] = {"temperature",        "top_p",         "top_k", "min_p",
+                                       "repetition_penalty", "max_new_tokens"};
   const am_json *generation = NULL;
   const char *path = am_loader_join(loader, folder, "generation_config.json");
   const char *config_path = am_loader_join(loader, folder, "config.json");
@@ -67,7 +69,8 @@ adam_status am_loader_read_generation(am_loader *loader, const char *folder, con
   /* Not in transformers' generate: chat checkpoints whose configs still name the base model's end
    * token exist, and there only tokenizer_config.json knows the one that the template writes. */
   const am_json *eos = am_json_get(&loader->special_tokens, "eos_token");
-  if (eos && loader->tokenizer) add_end_id(loader, am_tokenizer_find(loader->tokenizer, eos->as.string, eos->n));
+  if (eos && loader->tokenizer)
+    add_end_id(loader, am_tokenizer_find(loader->tokenizer, eos->as.string, eos->n));
   return ADAM_OK;
 }
 
@@ -76,8 +79,16 @@ adam_status am_loader_gguf_generation(am_loader *loader, adam_error *error) {
   static const char *const ids[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
                                     "tokenizer.ggml.eom_token_id"};
   /* Spellings that llama.cpp takes for an end wherever they are in a vocabulary. */
-  static const char *const spellings[] = {"<|eot_id|>",    "<|im_end|>", "<|end|>", "<end_of_turn>",   "<|endoftext|>",
-                                          "<|end_of_text|>", "<EOT>",      "_<EOT>",  "<|eom_id|>",      "< EOT >",
+  static const char *const spellings[] = {"<|eot_id|>",
+                                          "<|im_end|>",
+                                          "<|end|>",
+                                          "<end_of_turn>",
+                                          "<|endoftext|>",
+                                          "<|end_of_text|>",
+                                          "<EOT>",
+                                          "_<EOT>",
+                                          "<|eom_id|>",
+                                          "< EOT >",
                                           u8"<\uFF5Cend\u2581of\u2581sentence\uFF5C>"};
   am_json metadata;
   adam_status status = am_gguf_metadata_json(loader->gguf, &loader->arena, &metadata, error);
@@ -85,7 +96,8 @@ adam_status am_loader_gguf_generation(am_loader *loader, adam_error *error) {
   am_keys keys = {&metadata, loader->path, "general.sampling.", error};
   status = read_sampling(&keys, names, &loader->sampling);
   if (status) return status;
-  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) add_end_id(loader, am_gguf_int(loader->gguf, ids[i], -1));
+  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+    add_end_id(loader, am_gguf_int(loader->gguf, ids[i], -1));
   for (size_t i = 0; loader->tokenizer && i < sizeof spellings / sizeof *spellings; i++) {
     add_end_id(loader, am_tokenizer_find(loader->tokenizer, spellings[i], strlen(spellings[i])));
   }

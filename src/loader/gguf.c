@@ -37,11 +37,12 @@ static am_vocab_string *copy_strings(const am_gguf_value *value) {
 
 /* An array of `n` 4-byte numbers of one of two types, copied (the file need not align it). A file
  * without it is fine: *out stays NULL. */
-static adam_status copy_numbers(const am_loader *loader, const char *key, am_gguf_type type, am_gguf_type other,
-                                size_t n, void **out, adam_error *error) {
+static adam_status copy_numbers(const am_loader *loader, const char *key, am_gguf_type type,
+                                am_gguf_type other, size_t n, void **out, adam_error *error) {
   const am_gguf_value *value = am_gguf_get(loader->gguf, key);
   if (!value) return ADAM_OK;
-  if (value->type != AM_GGUF_ARRAY || (value->element_type != type && value->element_type != other) || value->n != n) {
+  if (value->type != AM_GGUF_ARRAY || (value->element_type != type && value->element_type != other) ||
+      value->n != n) {
     return am_fail(error, ADAM_DAMAGED, loader->path, NULL,
                    "%s: expected an array of %zu numbers, one for each token", key, n);
   }
@@ -68,14 +69,17 @@ static adam_status fill_vocabulary(am_loader *loader, vocabulary *v, adam_error 
   v->merges = merges ? copy_strings(merges) : NULL;
   if (!v->tokens || (merges && !v->merges)) return am_fail_memory(error, loader->path);
   size_t n = (size_t)tokens->n;
-  adam_status status = copy_numbers(loader, "tokenizer.ggml.scores", AM_GGUF_F32, AM_GGUF_F32, n, (void **)&v->scores, error);
+  adam_status status =
+      copy_numbers(loader, "tokenizer.ggml.scores", AM_GGUF_F32, AM_GGUF_F32, n, (void **)&v->scores, error);
   if (!status) {
-    status = copy_numbers(loader, "tokenizer.ggml.token_type", AM_GGUF_I32, AM_GGUF_U32, n, (void **)&v->types, error);
+    status = copy_numbers(loader, "tokenizer.ggml.token_type", AM_GGUF_I32, AM_GGUF_U32, n,
+                          (void **)&v->types, error);
   }
   if (!status) status = read_text(loader, "tokenizer.ggml.model", &v->vocab.model, error);
   if (!status) status = read_text(loader, "tokenizer.ggml.pre", &v->vocab.pre, error);
   if (status) return status;
-  if (!v->vocab.model) return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "tokenizer.ggml.model is missing");
+  if (!v->vocab.model)
+    return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "tokenizer.ggml.model is missing");
   v->vocab.tokens = v->tokens;
   v->vocab.n_tokens = n;
   v->vocab.merges = v->merges;
@@ -94,23 +98,26 @@ static adam_status fill_vocabulary(am_loader *loader, vocabulary *v, adam_error 
   return ADAM_OK;
 }
 
-static adam_status open_tokenizer(am_loader *loader, const char *path, const char *cache_dir, adam_error *error) {
+static adam_status open_tokenizer(am_loader *loader, const char *path, const char *cache_dir,
+                                  adam_error *error) {
   vocabulary v = {0};
   adam_error inner = {0};
   am_file_stamp stamp;
   char key[128];
   if (!string_array(loader, "tokenizer.ggml.tokens")) {
-    am_fail(&loader->no_tokenizer, ADAM_NOT_FOUND, path, NULL, "there is no vocabulary (tokenizer.ggml.tokens) in it");
+    am_fail(&loader->no_tokenizer, ADAM_NOT_FOUND, path, NULL,
+            "there is no vocabulary (tokenizer.ggml.tokens) in it");
     return ADAM_OK;
   }
   bool stamped = am_file_stamp_get(path, &stamp);
   if (stamped) {
-    snprintf(key, sizeof key, "gguf %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, stamp.size_bytes, stamp.mtime_ns,
-             stamp.inode, stamp.device);
+    snprintf(key, sizeof key, "gguf %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, stamp.size_bytes,
+             stamp.mtime_ns, stamp.inode, stamp.device);
   }
   adam_status status = fill_vocabulary(loader, &v, &inner);
   if (!status) {
-    status = am_tokenizer_open_vocab(path, &v.vocab, stamped ? key : NULL, cache_dir, &loader->tokenizer, &inner);
+    status =
+        am_tokenizer_open_vocab(path, &v.vocab, stamped ? key : NULL, cache_dir, &loader->tokenizer, &inner);
   }
   am_mem_free(v.tokens);
   am_mem_free(v.merges);
@@ -130,14 +137,16 @@ static adam_status read_templates(am_loader *loader, adam_error *error) {
   const size_t n_prefix = sizeof prefix - 1;
   for (size_t i = 0; i < am_gguf_n_values(loader->gguf); i++) {
     const am_gguf_value *v = am_gguf_value_at(loader->gguf, i);
-    if (v->type != AM_GGUF_STRING || v->key.n_bytes < n_prefix || memcmp(v->key.bytes, prefix, n_prefix) != 0) continue;
+    if (v->type != AM_GGUF_STRING || v->key.n_bytes < n_prefix || memcmp(v->key.bytes, prefix, n_prefix) != 0)
+      continue;
     const char *name = "default";
     if (v->key.n_bytes > n_prefix) {
       if (v->key.bytes[n_prefix] != '.') continue;
       name = am_arena_dup(&loader->arena, v->key.bytes + n_prefix + 1, v->key.n_bytes - n_prefix - 1);
     }
     if (!am_utf8_valid(v->as.s.bytes, v->as.s.n_bytes)) {
-      return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "the chat template '%s' is not UTF-8", name ? name : "");
+      return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "the chat template '%s' is not UTF-8",
+                     name ? name : "");
     }
     const char *text = am_arena_dup(&loader->arena, v->as.s.bytes, v->as.s.n_bytes);
     if (!name || !text) return am_fail_memory(error, loader->path);
@@ -150,7 +159,8 @@ static adam_status read_templates(am_loader *loader, adam_error *error) {
 static adam_status add_tensors(am_loader *loader, adam_error *error) {
   size_t n = am_gguf_count(loader->gguf);
   adam_status status = am_loader_reserve(loader, n, error);
-  for (size_t i = 0; i < n && !status; i++) status = am_loader_add(loader, am_gguf_at(loader->gguf, i), error);
+  for (size_t i = 0; i < n && !status; i++)
+    status = am_loader_add(loader, am_gguf_at(loader->gguf, i), error);
   return status;
 }
 

@@ -26,7 +26,8 @@ static adam_status open_single(am_loader *loader, const char *path, adam_error *
   loader->n_shards = 1;
   size_t n = am_safetensors_count(loader->shards[0]);
   status = am_loader_reserve(loader, n, error);
-  for (size_t i = 0; i < n && !status; i++) status = am_loader_add(loader, am_safetensors_at(loader->shards[0], i), error);
+  for (size_t i = 0; i < n && !status; i++)
+    status = am_loader_add(loader, am_safetensors_at(loader->shards[0], i), error);
   return status;
 }
 
@@ -38,8 +39,8 @@ static bool is_plain_name(const am_json *value) {
 }
 
 /* Opens the shard that holds one tensor of the index, unless it is open, and adds the tensor. */
-static adam_status add_indexed(am_loader *loader, const char *folder, const char *index_path, am_map *shard_of,
-                               const am_json_member *member, adam_error *error) {
+static adam_status add_indexed(am_loader *loader, const char *folder, const char *index_path,
+                               am_map *shard_of, const am_json_member *member, adam_error *error) {
   if (member->value.type != AM_JSON_STRING || !is_plain_name(&member->value)) {
     return am_fail(error, ADAM_DAMAGED, index_path, NULL,
                    "weight_map: expected the name of a file in the same folder for %s", member->key);
@@ -52,18 +53,21 @@ static adam_status add_indexed(am_loader *loader, const char *folder, const char
     }
     const char *path = am_loader_join(loader, folder, file);
     shard = loader->n_shards;
-    if (!path || !am_map_set(shard_of, file, member->value.n, shard)) return am_fail_memory(error, index_path);
+    if (!path || !am_map_set(shard_of, file, member->value.n, shard))
+      return am_fail_memory(error, index_path);
     adam_status status = open_shard(loader, path, error);
     if (status) return status;
   }
   const am_tensor *tensor = am_safetensors_find(loader->shards[shard], member->key);
   if (!tensor) {
-    return am_fail(error, ADAM_DAMAGED, index_path, NULL, "weight_map: tensor %s is not in %s", member->key, file);
+    return am_fail(error, ADAM_DAMAGED, index_path, NULL, "weight_map: tensor %s is not in %s", member->key,
+                   file);
   }
   return am_loader_add(loader, tensor, error);
 }
 
-static adam_status open_indexed(am_loader *loader, const char *folder, const char *index_name, adam_error *error) {
+static adam_status open_indexed(am_loader *loader, const char *folder, const char *index_name,
+                                adam_error *error) {
   const am_json *index = NULL;
   am_map shard_of = {0}; /* file name -> index in loader->shards */
   const char *path = am_loader_join(loader, folder, index_name);
@@ -95,7 +99,8 @@ static adam_status open_weights(am_loader *loader, const char *folder, const cha
   return open_indexed(loader, folder, index_name, error);
 }
 
-static adam_status open_tokenizer(am_loader *loader, const char *folder, const char *cache_dir, adam_error *error) {
+static adam_status open_tokenizer(am_loader *loader, const char *folder, const char *cache_dir,
+                                  adam_error *error) {
   const char *path = am_loader_join(loader, folder, "tokenizer.json");
   const char *config = am_loader_join(loader, folder, "tokenizer_config.json");
   if (!path || !config) return am_fail_memory(error, folder);
@@ -104,8 +109,8 @@ static adam_status open_tokenizer(am_loader *loader, const char *folder, const c
     return ADAM_OK;
   }
   adam_error inner = {0};
-  adam_status status =
-      am_tokenizer_open_file(path, am_file_is_regular(config) ? config : NULL, cache_dir, &loader->tokenizer, &inner);
+  adam_status status = am_tokenizer_open_file(path, am_file_is_regular(config) ? config : NULL, cache_dir,
+                                              &loader->tokenizer, &inner);
   if (status == ADAM_UNSUPPORTED) { /* the weights can be used without it */
     loader->no_tokenizer = inner;
     return ADAM_OK;
@@ -138,7 +143,8 @@ adam_status am_loader_open_folder(am_loader *loader, const char *folder, const c
     status = open_weights(loader, folder, file, error);
     if (!status) status = am_loader_check_weights(loader, error);
   }
-  if (!status) status = am_loader_read_json(loader, folder, "tokenizer_config.json", 0, &tokenizer_config, error);
+  if (!status)
+    status = am_loader_read_json(loader, folder, "tokenizer_config.json", 0, &tokenizer_config, error);
   if (!status) status = open_tokenizer(loader, folder, cache_dir, error);
   if (!status) status = am_loader_read_templates(loader, folder, tokenizer_config, error);
   if (!status) status = am_loader_read_special(loader, folder, tokenizer_config, error);

@@ -94,8 +94,8 @@ static bool on_gguf(void *user, const char *name) {
   return s->failed;
 }
 
-static adam_status any_file(am_loader *loader, const char *folder, const char *const *names, size_t n, bool *found,
-                            adam_error *error) {
+static adam_status any_file(am_loader *loader, const char *folder, const char *const *names, size_t n,
+                            bool *found, adam_error *error) {
   *found = false;
   for (size_t i = 0; i < n && !*found; i++) {
     const char *path = am_loader_join(loader, folder, names[i]);
@@ -129,11 +129,13 @@ static adam_status open_folder(am_loader *loader, const char *folder, uint32_t f
   if (status) return status;
   if (vocab_only && found) return am_loader_open_folder(loader, folder, NULL, flags, cache_dir, error);
   if (search.n_found > 1) {
-    return am_fail(error, ADAM_INVALID, folder, "name one of them", "there are %zu .gguf models in it", search.n_found);
+    return am_fail(error, ADAM_INVALID, folder, "name one of them", "there are %zu .gguf models in it",
+                   search.n_found);
   }
-  return am_fail(error, ADAM_NOT_FOUND, folder, NULL, vocab_only
-                 ? "there is no tokenizer.json, no chat template and no .gguf in it"
-                 : "there is no model.safetensors, no model.safetensors.index.json and no .gguf in it");
+  return am_fail(error, ADAM_NOT_FOUND, folder, NULL,
+                 vocab_only
+                     ? "there is no tokenizer.json, no chat template and no .gguf in it"
+                     : "there is no model.safetensors, no model.safetensors.index.json and no .gguf in it");
 }
 
 static bool has_gguf_magic(const char *path) {
@@ -155,7 +157,8 @@ static bool is_shard(const char *name) {
 static adam_status open_path(am_loader *loader, uint32_t flags, const char *cache_dir, adam_error *error) {
   const char *path = loader->path;
   if (am_file_is_dir(path)) return open_folder(loader, path, flags, cache_dir, error);
-  if (!am_file_is_regular(path)) return am_fail(error, ADAM_NOT_FOUND, path, NULL, "there is no such file or folder");
+  if (!am_file_is_regular(path))
+    return am_fail(error, ADAM_NOT_FOUND, path, NULL, "there is no such file or folder");
   if (ends_with(path, ".safetensors")) {
     char *folder = am_path_dirname(path);
     if (!folder) return am_fail_memory(error, path);
@@ -180,8 +183,10 @@ adam_status am_loader_open(const char *path, uint32_t flags, const char *cache_d
   loader->special_tokens.type = AM_JSON_OBJECT;
   loader->path = am_arena_dup(&loader->arena, path, strlen(path));
   if (loader->path) loader->name = model_name(loader);
-  if (!loader->name) am_fail_memory(error, path);
-  else status = open_path(loader, flags, cache_dir, error);
+  if (!loader->name)
+    am_fail_memory(error, path);
+  else
+    status = open_path(loader, flags, cache_dir, error);
   if (status) {
     am_loader_close(&loader);
     return status;
@@ -204,7 +209,9 @@ void am_loader_close(am_loader **loader) {
 
 const char *am_loader_path(const am_loader *loader) { return loader->path; }
 const char *am_loader_name(const am_loader *loader) { return loader->name; }
-const am_config *am_loader_config(const am_loader *loader) { return loader->has_config ? &loader->config : NULL; }
+const am_config *am_loader_config(const am_loader *loader) {
+  return loader->has_config ? &loader->config : NULL;
+}
 const am_tokenizer *am_loader_tokenizer(const am_loader *loader) { return loader->tokenizer; }
 
 adam_status am_loader_need_tokenizer(const am_loader *loader, const am_tokenizer **out, adam_error *error) {

@@ -25,7 +25,8 @@ static int read_golden(void **state) {
   (void)state;
   am_buf text = {0};
   int failed = am_file_read(GOLDEN "loader.json", 1 << 24, &text, NULL) ||
-               am_json_parse(text.data, text.len, "loader.json", 0, &arena, &golden, NULL) || !mkdtemp(scratch);
+               am_json_parse(text.data, text.len, "loader.json", 0, &arena, &golden, NULL) ||
+               !mkdtemp(scratch);
   am_buf_close(&text);
   return failed;
 }
@@ -87,13 +88,14 @@ static am_loader *open_ok(const char *path, uint32_t flags) {
   return loader;
 }
 
-static void refuse(const char *path, uint32_t flags, adam_status expected, const char *what, const char *why) {
+static void refuse(const char *path, uint32_t flags, adam_status expected, const char *what,
+                   const char *why) {
   am_loader *loader = NULL;
   adam_error error = {0};
   adam_status status = am_loader_open(path, flags, NULL, &loader, &error);
   if (status != expected || !strstr(error.why, why) || !strstr(error.what, what)) {
-    fail_msg("expected %s '%s' '%s', got %s %s: %s", adam_status_name(expected), what, why, adam_status_name(status),
-             error.what, error.why);
+    fail_msg("expected %s '%s' '%s', got %s %s: %s", adam_status_name(expected), what, why,
+             adam_status_name(status), error.what, error.why);
   }
   assert_null(loader);
 }
@@ -115,8 +117,10 @@ static void check_facts(const am_loader *loader, const am_json *facts) {
   for (int tools = 0; tools < 2; tools++) {
     const char *picked = am_json_str(am_json_path(facts, tools ? "picked.tools" : "picked.plain"), NULL);
     const char *text = am_loader_template(loader, NULL, tools);
-    if (picked) assert_string_equal(text, picked);
-    else assert_null(text);
+    if (picked)
+      assert_string_equal(text, picked);
+    else
+      assert_null(text);
   }
 }
 
@@ -169,8 +173,10 @@ static void test_variants(void **state) {
     for (uint32_t k = 0; k < files->n; k++) {
       const am_json *content = &files->as.members[k].value;
       am_buf text = {0};
-      if (content->type == AM_JSON_STRING) am_buf_append(&text, content->as.string, content->n);
-      else am_json_write(&text, content);
+      if (content->type == AM_JSON_STRING)
+        am_buf_append(&text, content->as.string, content->n);
+      else
+        am_json_write(&text, content);
       put_bytes(files->as.members[k].key, text.data, text.len);
       am_buf_close(&text);
     }
@@ -235,14 +241,17 @@ static void test_gguf(void **state) {
     const char *text = am_json_str(am_json_path(facts, tools ? "picked.tools" : "picked.plain"), NULL);
     assert_string_equal(am_loader_template(loader, NULL, tools), text);
   }
-  assert_string_equal(am_json_str(am_json_get(am_loader_special_tokens(loader), "bos_token"), ""), "<|begin_of_text|>");
-  assert_string_equal(am_json_str(am_json_get(am_loader_special_tokens(loader), "eos_token"), ""), "<|end_of_text|>");
+  assert_string_equal(am_json_str(am_json_get(am_loader_special_tokens(loader), "bos_token"), ""),
+                      "<|begin_of_text|>");
+  assert_string_equal(am_json_str(am_json_get(am_loader_special_tokens(loader), "eos_token"), ""),
+                      "<|end_of_text|>");
   const int32_t *ids = am_loader_end_ids(loader, &n); /* 300 tokens, the last 5 special: eos, then eot */
   assert_true(n == 2 && ids[0] == 296 && ids[1] == 299);
   am_loader_close(&loader);
   loader = open_ok(MODELS "gguf-llama-bf16-parts", 0);
   assert_int_equal(am_loader_n_tensors(loader), 2 * 9 + 3);
-  assert_true(am_loader_config(loader)->rope.scaling == AM_ROPE_LINEAR && am_loader_config(loader)->rope.factor == 4);
+  assert_true(am_loader_config(loader)->rope.scaling == AM_ROPE_LINEAR &&
+              am_loader_config(loader)->rope.factor == 4);
   am_loader_close(&loader);
   loader = open_ok(MODELS "gguf-llama-q5_1/model.gguf", 0);
   assert_true(am_loader_config(loader)->attention_bias && am_loader_config(loader)->mlp_bias);
@@ -267,7 +276,8 @@ static void test_damaged(void **state) {
   refuse(m, 0, ADAM_DAMAGED, "/m", "has the shape (96, 64), expected (95, 64)");
   fresh("qwen3-bf16-tied");
   edit("config.json", "\"vocab_size\": 320", "\"vocab_size\": 321");
-  refuse(m, 0, ADAM_DAMAGED, "/m", "tensor model.embed_tokens.weight has the shape (320, 64), expected (321, 64)");
+  refuse(m, 0, ADAM_DAMAGED, "/m",
+         "tensor model.embed_tokens.weight has the shape (320, 64), expected (321, 64)");
   fresh("qwen3-bf16-tied");
   edit("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
   refuse(m, 0, ADAM_DAMAGED, "/m", "tensor model.layers.2.input_layernorm.weight is missing");
@@ -297,8 +307,8 @@ static void test_damaged_index(void **state) {
   (void)state;
   static const char index[] = "model.safetensors.index.json";
   static const char second[] = "model-00002-of-00004.safetensors\"";
-  static const char *const escapes[] = {"../x.safetensors\"", "/etc/passwd\"", "a/b.safetensors\"", "..\"", "\"",
-                                        "a\\\\b\"", "a\\u0000b\""};
+  static const char *const escapes[] = {
+      "../x.safetensors\"", "/etc/passwd\"", "a/b.safetensors\"", "..\"", "\"", "a\\\\b\"", "a\\u0000b\""};
   for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
     const char *m = fresh("qwen3-bf16-sharded");
     edit(index, second, escapes[i]);
@@ -378,7 +388,8 @@ static void faults(const char *path, uint32_t flags) {
     int fired = am_mem_fault_fired();
     am_mem_fault_set(0);
     am_loader_close(&loader);
-    if (status && status != ADAM_NO_MEMORY) fail_msg("%s, allocation %d: %s", path, (int)n, adam_status_name(status));
+    if (status && status != ADAM_NO_MEMORY)
+      fail_msg("%s, allocation %d: %s", path, (int)n, adam_status_name(status));
     if (!fired) {
       assert_int_equal(status, ADAM_OK);
       break;
@@ -409,9 +420,9 @@ static void test_faults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_models),  cmocka_unit_test(test_variants),      cmocka_unit_test(test_roles),
-      cmocka_unit_test(test_gguf),    cmocka_unit_test(test_damaged),       cmocka_unit_test(test_damaged_index),
-      cmocka_unit_test(test_paths),   cmocka_unit_test(test_names),         cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_models), cmocka_unit_test(test_variants), cmocka_unit_test(test_roles),
+      cmocka_unit_test(test_gguf),   cmocka_unit_test(test_damaged),  cmocka_unit_test(test_damaged_index),
+      cmocka_unit_test(test_paths),  cmocka_unit_test(test_names),    cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, read_golden, forget_golden);
 }

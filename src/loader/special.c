@@ -52,10 +52,11 @@ static bool add_object(pairs *p, const am_json *object, bool every_key) {
 
 /* What transformers' tokenizer classes say where the file says nothing. A key with null says "none". */
 static bool add_class_defaults(pairs *p, const am_json *tokenizer_config) {
-  static const struct { const char *name, *unk, *bos, *eos, *pad; } classes[] = {
-      {"Qwen2Tokenizer", "<|endoftext|>", NULL, "<|endoftext|>", "<|endoftext|>"},
-      {"GPT2Tokenizer", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL},
-      {"LlamaTokenizer", "<unk>", "<s>", "</s>", NULL}};
+  static const struct {
+    const char *name, *unk, *bos, *eos, *pad;
+  } classes[] = {{"Qwen2Tokenizer", "<|endoftext|>", NULL, "<|endoftext|>", "<|endoftext|>"},
+                 {"GPT2Tokenizer", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL},
+                 {"LlamaTokenizer", "<unk>", "<s>", "</s>", NULL}};
   static const char *const keys[] = {"unk_token", "bos_token", "eos_token", "pad_token"};
   const char *name = am_json_str(am_json_get(tokenizer_config, "tokenizer_class"), "");
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
@@ -89,7 +90,9 @@ adam_status am_loader_read_special(am_loader *loader, const char *folder, const 
 }
 
 adam_status am_loader_gguf_special(am_loader *loader, adam_error *error) {
-  static const struct { const char *key, *name; } known[] = {
+  static const struct {
+    const char *key, *name;
+  } known[] = {
       {"tokenizer.ggml.bos_token_id", "bos_token"},       {"tokenizer.ggml.eos_token_id", "eos_token"},
       {"tokenizer.ggml.padding_token_id", "pad_token"},   {"tokenizer.ggml.unknown_token_id", "unk_token"},
       {"tokenizer.ggml.seperator_token_id", "sep_token"}, {"tokenizer.ggml.cls_token_id", "cls_token"},

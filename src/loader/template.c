@@ -77,7 +77,8 @@ static adam_status add_additional(am_loader *loader, const char *folder, adam_er
 /* A string, or a list of {"name", "template"}. */
 static adam_status add_value(am_loader *loader, const am_json *value, const char *path, adam_error *error) {
   if (am_json_is_null(value)) return ADAM_OK;
-  if (value->type == AM_JSON_STRING) return am_loader_add_template(loader, "default", value->as.string, error);
+  if (value->type == AM_JSON_STRING)
+    return am_loader_add_template(loader, "default", value->as.string, error);
   if (value->type != AM_JSON_ARRAY) {
     return am_fail(error, ADAM_DAMAGED, path, NULL, "chat_template: expected a string or a list");
   }
@@ -85,7 +86,8 @@ static adam_status add_value(am_loader *loader, const am_json *value, const char
     const char *name = am_json_str(am_json_get(am_json_at(value, i), "name"), NULL);
     const char *text = am_json_str(am_json_get(am_json_at(value, i), "template"), NULL);
     if (!name || !text) {
-      return am_fail(error, ADAM_DAMAGED, path, NULL, "chat_template: expected a name and a template in item %u", i);
+      return am_fail(error, ADAM_DAMAGED, path, NULL,
+                     "chat_template: expected a name and a template in item %u", i);
     }
     adam_status status = am_loader_add_template(loader, name, text, error);
     if (status) return status;

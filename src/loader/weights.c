@@ -10,7 +10,8 @@
 enum { NAME_CAPACITY = 256 };
 
 adam_status am_loader_reserve(am_loader *loader, size_t n_more, adam_error *error) {
-  const am_tensor **tensors = am_arena_alloc(&loader->arena, (loader->n_tensors + n_more + 1) * sizeof *tensors);
+  const am_tensor **tensors =
+      am_arena_alloc(&loader->arena, (loader->n_tensors + n_more + 1) * sizeof *tensors);
   if (!tensors || !am_map_reserve(&loader->by_name, loader->n_tensors + n_more)) {
     return am_fail_memory(error, loader->path);
   }
@@ -58,11 +59,12 @@ static adam_status check_shape(const am_loader *loader, const am_tensor *tensor,
   am_tensor_shape_text(tensor->n_dims, tensor->shape, found, sizeof found);
   am_tensor_shape_text(n_dims, shape, expected, sizeof expected);
   if (same) {
-    return am_fail(error, ADAM_UNSUPPORTED, loader->path, NULL, "tensor %s has the type %s, expected numbers with a fraction",
-                   tensor->name, am_dtype_info(tensor->dtype)->name);
+    return am_fail(error, ADAM_UNSUPPORTED, loader->path, NULL,
+                   "tensor %s has the type %s, expected numbers with a fraction", tensor->name,
+                   am_dtype_info(tensor->dtype)->name);
   }
-  return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "tensor %s has the shape %s, expected %s", tensor->name, found,
-                 expected);
+  return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "tensor %s has the shape %s, expected %s",
+                 tensor->name, found, expected);
 }
 
 adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t layer, const am_tensor **out,
@@ -93,7 +95,9 @@ adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t 
   return status;
 }
 
-static const am_tensor *find_by_name(const void *user, const char *name) { return am_loader_find(user, name); }
+static const am_tensor *find_by_name(const void *user, const char *name) {
+  return am_loader_find(user, name);
+}
 
 adam_status am_loader_check_weights(am_loader *loader, adam_error *error) {
   const am_arch *arch = loader->config.arch;
@@ -124,7 +128,8 @@ uint64_t am_loader_n_parameters(const am_loader *loader) {
 am_dtype am_loader_dtype(const am_loader *loader) {
   uint64_t bytes[AM_DTYPE_COUNT] = {0};
   am_dtype most = AM_DTYPE_F32;
-  for (size_t i = 0; i < loader->n_tensors; i++) bytes[loader->tensors[i]->dtype] += loader->tensors[i]->n_bytes;
+  for (size_t i = 0; i < loader->n_tensors; i++)
+    bytes[loader->tensors[i]->dtype] += loader->tensors[i]->n_bytes;
   for (int i = 0; i < AM_DTYPE_COUNT; i++)
     if (bytes[i] > bytes[most]) most = (am_dtype)i;
   return most;
