@@ -6,6 +6,17 @@
 
 #if defined(__x86_64__)
 static void fill_x86(am_kernels *k, const am_cpu_flags *flags) {
+  if (flags->avx2) {
+    am_kernels_avx2_float(k);
+    am_kernels_avx2_rows(k);
+    am_kernels_avx2_quants(k);
+    am_kernels_avx2_q32(k);
+    k->tier = "avx2";
+  }
+  if (flags->avx2 && flags->avxvnni) {
+    am_kernels_avxvnni_q32(k);
+    k->tier = "avxvnni";
+  }
   if (flags->avx2 && flags->avx512) {
     am_kernels_avx512_float(k);
     am_kernels_avx512_rows(k);
