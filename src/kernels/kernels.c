@@ -11,10 +11,12 @@ static void fill_x86(am_kernels *k, const am_cpu_flags *flags) {
     am_kernels_avx2_rows(k);
     am_kernels_avx2_quants(k);
     am_kernels_avx2_q32(k);
+    am_kernels_avx2_q256(k);
     k->tier = "avx2";
   }
   if (flags->avx2 && flags->avxvnni) {
     am_kernels_avxvnni_q32(k);
+    am_kernels_avxvnni_q256(k);
     k->tier = "avxvnni";
   }
   if (flags->avx2 && flags->avx512) {
@@ -24,6 +26,7 @@ static void fill_x86(am_kernels *k, const am_cpu_flags *flags) {
   }
   if (flags->avx2 && flags->avx512 && flags->avx512vnni) {
     am_kernels_avx512vnni_q32(k);
+    am_kernels_avx512vnni_q256(k);
     k->tier = "avx512vnni";
   }
 }

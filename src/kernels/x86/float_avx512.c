@@ -54,9 +54,9 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
 #define F32_TILE(m, r, t, R, T) tile(m, r, t, R, T, F32)
 #define F16_TILE(m, r, t, R, T) tile(m, r, t, R, T, F16)
 #define BF16_TILE(m, r, t, R, T) tile(m, r, t, R, T, BF16)
-AM_TILES(matmul_f32, F32_TILE, 4, 4)
-AM_TILES(matmul_f16, F16_TILE, 4, 4)
-AM_TILES(matmul_bf16, BF16_TILE, 4, 4)
+AM_TILES(matmul_f32, F32_TILE, 4, 4, 4)
+AM_TILES(matmul_f16, F16_TILE, 4, 4, 4)
+AM_TILES(matmul_bf16, BF16_TILE, 4, 4, 4)
 
 /* R rows and 16 C columns (the last one masked) of a mix: keys one after the other. */
 AM_INLINE void mix_tile(const am_mix *m, uint32_t row, uint32_t column, __mmask16 mask, const int R, const int C,

@@ -197,11 +197,11 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
 #define Q5_0_TILE(m, r, t, R, T) tile(m, r, t, R, T, Q5_0)
 #define Q5_1_TILE(m, r, t, R, T) tile(m, r, t, R, T, Q5_1)
 #define Q8_0_TILE(m, r, t, R, T) tile(m, r, t, R, T, Q8_0)
-AM_TILES(matmul_q4_0, Q4_0_TILE, 4, 4)
-AM_TILES(matmul_q4_1, Q4_1_TILE, 4, 4)
-AM_TILES(matmul_q5_0, Q5_0_TILE, 4, 4)
-AM_TILES(matmul_q5_1, Q5_1_TILE, 4, 4)
-AM_TILES(matmul_q8_0, Q8_0_TILE, 4, 4)
+AM_TILES(matmul_q4_0, Q4_0_TILE, 4, 4, 4)
+AM_TILES(matmul_q4_1, Q4_1_TILE, 4, 4, 4)
+AM_TILES(matmul_q5_0, Q5_0_TILE, 4, 4, 4)
+AM_TILES(matmul_q5_1, Q5_1_TILE, 4, 4, 4)
+AM_TILES(matmul_q8_0, Q8_0_TILE, 4, 4, 4)
 
 void am_kernels_avx512vnni_q32(am_kernels *k) {
   k->matmul[AM_DTYPE_Q4_0] = matmul_q4_0;

@@ -1,28 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernels/x86/tiles: walks a matmul in tiles of rows and tokens. TILE(m, row, token, R, T) must be
- * always_inline, so that each call below becomes a loop of its own with everything in registers.
- * Tokens outside, rows inside: a chunk's weights stay in cache while the tokens pass. */
+/* kernels/x86/tiles: walks a matmul in tiles of ROWS x TOKENS, or ROWS_OF_ONE rows of one token.
+ * TILE(m, row, token, R, T) must be always_inline, so that each call below becomes a loop of its own
+ * with everything in registers. Tokens outside, rows inside: a chunk's weights stay in cache while
+ * the tokens pass. */
 #ifndef AM_KERNELS_X86_TILES_H
 #define AM_KERNELS_X86_TILES_H
 
-#define AM_TILES(name, TILE, ROWS, TOKENS)                                              \
-  static void name(const am_matmul *m) {                                                \
-    uint32_t t = 0;                                                                     \
-    for (; t + TOKENS <= m->n_tokens; t += TOKENS) {                                    \
-      uint32_t r = 0;                                                                   \
-      for (; r + ROWS <= m->n_rows; r += ROWS) TILE(m, r, t, ROWS, TOKENS);             \
-      for (; r < m->n_rows; r++) TILE(m, r, t, 1, TOKENS);                              \
-    }                                                                                   \
-    for (; t + 2 <= m->n_tokens; t += 2) {                                              \
-      uint32_t r = 0;                                                                   \
-      for (; r + ROWS <= m->n_rows; r += ROWS) TILE(m, r, t, ROWS, 2);                  \
-      for (; r < m->n_rows; r++) TILE(m, r, t, 1, 2);                                   \
-    }                                                                                   \
-    for (; t < m->n_tokens; t++) {                                                      \
-      uint32_t r = 0;                                                                   \
-      for (; r + 4 <= m->n_rows; r += 4) TILE(m, r, t, 4, 1);                           \
-      for (; r < m->n_rows; r++) TILE(m, r, t, 1, 1);                                   \
-    }                                                                                   \
+#define AM_TILE_ROWS(TILE, R, T)                                   \
+  do {                                                             \
+    uint32_t r = 0;                                                \
+    for (; r + (R) <= m->n_rows; r += (R)) TILE(m, r, t, R, T);    \
+    if ((R) > 1)                                                   \
+      for (; r < m->n_rows; r++) TILE(m, r, t, 1, T);              \
+  } while (0)
+
+#define AM_TILES(name, TILE, ROWS, TOKENS, ROWS_OF_ONE)                           \
+  static void name(const am_matmul *m) {                                          \
+    uint32_t t = 0;                                                               \
+    for (; t + (TOKENS) <= m->n_tokens; t += (TOKENS)) AM_TILE_ROWS(TILE, ROWS, TOKENS); \
+    for (; t + 2 <= m->n_tokens; t += 2) AM_TILE_ROWS(TILE, ROWS, 2);             \
+    for (; t < m->n_tokens; t++) AM_TILE_ROWS(TILE, ROWS_OF_ONE, 1);              \
   }
 
 /* Loops over rows and tokens of a tile are unrolled, else the sums would live in memory. */
