@@ -50,7 +50,8 @@ struct am_json_member {
 enum { AM_JSON_UNIQUE_KEYS = 1u << 0 };
 
 /* Parses n_bytes of text into *out, whose nodes live in arena. `name` is the `what` of errors; the
- * `why` has the byte offset and what was expected. Invalid UTF-8 is ADAM_DAMAGED. Depth limit 512.
+ * `why` has the byte offset and what was expected: ADAM_DAMAGED, also for invalid UTF-8 and for bare
+ * control characters in strings; ADAM_LIMIT beyond 512 levels, 4 GiB of text or the arena's limit.
  * Strings without escapes still are copied: the text may be freed afterwards. */
 adam_status am_json_parse(const char *text, size_t n_bytes, const char *name, uint32_t flags,
                           am_arena *arena, am_json *out, adam_error *error);

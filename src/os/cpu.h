@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* os/cpu: which instructions this processor has and the operating system lets us use (CPUID with
  * XGETBV; getauxval on Arm), masked by ADAM_CPU=c|avx2|avxvnni|avx512|avx512vnni|avx512bf16|neon|
- * dotprod|i8mm: tiers above the named one are off. Any thread; the answer never changes. */
+ * dotprod|i8mm: tiers above the named one are off (auto or empty: none is; a tier of another
+ * architecture leaves plain C). Any thread; the answer never changes. */
 #ifndef AM_OS_CPU_H
 #define AM_OS_CPU_H
 
