@@ -88,14 +88,23 @@ static adam_status open_indexed(am_loader *loader, const char *folder, const cha
   return status;
 }
 
+/* One file of a model that is in several: "model-00002-of-00003.safetensors". */
+static bool is_shard(const char *name) {
+  static const char form[] = "-00001-of-00001.safetensors";
+  size_t n = strlen(name);
+  const char *tail = n > sizeof form ? name + n - (sizeof form - 1) : "";
+  return tail[0] == '-' && memcmp(tail + 6, "-of-", 4) == 0;
+}
+
 /* model.safetensors comes before the index, as in transformers. */
 static adam_status open_weights(am_loader *loader, const char *folder, const char *file, adam_error *error) {
   static const char index_name[] = "model.safetensors.index.json";
-  if (file) return open_single(loader, file, error);
   const char *single = am_loader_join(loader, folder, "model.safetensors");
   const char *index = am_loader_join(loader, folder, index_name);
   if (!single || !index) return am_fail_memory(error, folder);
-  if (am_file_is_regular(single) || !am_file_is_regular(index)) return open_single(loader, single, error);
+  bool indexed = am_file_is_regular(index);
+  if (file && !(indexed && is_shard(am_path_basename(file)))) return open_single(loader, file, error);
+  if (!file && (am_file_is_regular(single) || !indexed)) return open_single(loader, single, error);
   return open_indexed(loader, folder, index_name, error);
 }
 

@@ -146,14 +146,6 @@ static bool has_gguf_magic(const char *path) {
   return found;
 }
 
-/* One file of a model that is in several: "model-00002-of-00003.safetensors". */
-static bool is_shard(const char *name) {
-  static const char form[] = "-00001-of-00001.safetensors";
-  size_t n = strlen(name);
-  const char *tail = n > sizeof form ? name + n - (sizeof form - 1) : "";
-  return tail[0] == '-' && memcmp(tail + 6, "-of-", 4) == 0;
-}
-
 static adam_status open_path(am_loader *loader, uint32_t flags, const char *cache_dir, adam_error *error) {
   const char *path = loader->path;
   if (am_file_is_dir(path)) return open_folder(loader, path, flags, cache_dir, error);
@@ -162,8 +154,7 @@ static adam_status open_path(am_loader *loader, uint32_t flags, const char *cach
   if (ends_with(path, ".safetensors")) {
     char *folder = am_path_dirname(path);
     if (!folder) return am_fail_memory(error, path);
-    const char *file = is_shard(am_path_basename(path)) ? NULL : path;
-    adam_status status = am_loader_open_folder(loader, folder, file, flags, cache_dir, error);
+    adam_status status = am_loader_open_folder(loader, folder, path, flags, cache_dir, error);
     am_mem_free(folder);
     return status;
   }

@@ -355,6 +355,11 @@ static void test_paths(void **state) {
   assert_string_equal(am_loader_config(loader)->arch->name, "qwen3");
   am_loader_close(&loader);
   fresh("qwen3-f32-gqa4");
+  snprintf(path, sizeof path, "%s/model-00001-of-00001.safetensors", m);
+  assert_int_equal(shell("mv '%s'/model.safetensors '%s'", m, path), 0);
+  loader = open_ok(path, 0); /* named like a part, but there is no index */
+  am_loader_close(&loader);
+  fresh("qwen3-f32-gqa4");
   assert_int_equal(shell("rm '%s'/config.json", m), 0);
   refuse(m, 0, ADAM_NOT_FOUND, "/config.json", "no such file beside the weights");
   fresh("qwen3-f32-gqa4");

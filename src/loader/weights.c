@@ -60,7 +60,7 @@ static adam_status check_shape(const am_loader *loader, const am_tensor *tensor,
   am_tensor_shape_text(n_dims, shape, expected, sizeof expected);
   if (same) {
     return am_fail(error, ADAM_UNSUPPORTED, loader->path, NULL,
-                   "tensor %s has the type %s, expected numbers with a fraction", tensor->name,
+                   "tensor %s has the type %s, which no weight of this family has", tensor->name,
                    am_dtype_info(tensor->dtype)->name);
   }
   return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "tensor %s has the shape %s, expected %s",
