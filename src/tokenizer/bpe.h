@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tokenizer/bpe: byte pair encoding. The merges lie in a hash table (left id, right id) -> (rank,
+ * new id), the piece's first symbols are bytes or characters. Immutable after bind. */
+#ifndef AM_TOKENIZER_BPE_H
+#define AM_TOKENIZER_BPE_H
+
+#include "tokenizer/model.h"
+
+#define AM_BPE_NONE UINT32_MAX
+
+typedef struct am_bpe_merge {
+  uint32_t left, right;
+  uint32_t rank; /* AM_BPE_NONE: the slot is empty */
+  uint32_t id;   /* what the pair becomes */
+} am_bpe_merge;
+
+typedef struct am_bpe {
+  const am_bpe_merge *merges; /* (mask + 1) slots, at least one empty */
+  size_t mask;
+  int shift;                  /* 64 - log2(mask + 1) */
+  uint64_t seed;
+  int32_t byte_ids[256];      /* raw bytes: first symbol of a byte; with byte_fallback: of <0xXX>; -1 */
+  bool raw_bytes, ignore_merges, fuse_unknown, byte_fallback;
+  bool wants_unknown;         /* an unknown token is named */
+  int32_t unknown_id;         /* -1: not in the vocabulary */
+  const char *prefix, *suffix; /* continuing_subword_prefix, end_of_word_suffix; borrowed; "" = none */
+  size_t prefix_bytes, suffix_bytes;
+} am_bpe;
+
+#define AM_BPE_TAG_MERGES AM_IMAGE_TAG('B', 'M', 'E', 'R')
+#define AM_BPE_TAG_INFO AM_IMAGE_TAG('B', 'I', 'N', 'F')
+
+static inline size_t am_bpe_slot(uint64_t seed, int shift, uint32_t left, uint32_t right) {
+  uint64_t key = ((uint64_t)left << 32 | right) ^ seed;
+  key *= 0x9E3779B97F4A7C15u;
+  key ^= key >> 29;
+  return (size_t)(key * 0xD6E8FEB86659FD93u >> shift);
+}
+
+/* The merge of a pair; NULL when there is none. */
+static inline const am_bpe_merge *am_bpe_find(const am_bpe *bpe, uint32_t left, uint32_t right) {
+  size_t at = am_bpe_slot(bpe->seed, bpe->shift, left, right);
+  for (;; at = (at + 1) & bpe->mask) {
+    const am_bpe_merge *merge = &bpe->merges[at];
+    if (merge->left == left && merge->right == right && merge->rank != AM_BPE_NONE) return merge;
+    if (merge->rank == AM_BPE_NONE) return NULL;
+  }
+}
+
+adam_status am_bpe_build(const am_model_source *source, const am_vocabulary *vocabulary,
+                         am_image_writer *writer, adam_error *error);
+adam_status am_bpe_bind(const am_image *image, const am_json *settings, am_model *model, adam_error *error);
+
+/* bpe_merge.c: merges symbols (n of them, ids) in place until no pair has a merge; the new n, or
+ * SIZE_MAX when memory is out. */
+typedef struct am_bpe_memory {
+  uint32_t *ids;     /* (capacity) symbols; the caller fills the first n */
+  size_t capacity;
+  uint32_t *ranks, *made; /* (capacity) of the pair that begins here: rank and new id */
+  uint32_t *next, *previous; /* (links) linked symbols for long pieces */
+  uint64_t *heap;    /* rank << 32 | position */
+  size_t links, heap_n, heap_capacity;
+} am_bpe_memory;
+bool am_bpe_reserve(am_bpe_memory *memory, size_t n);
+size_t am_bpe_merge_all(const am_bpe *bpe, am_bpe_memory *memory, size_t n);
+void am_bpe_memory_close(am_bpe_memory *memory);
+
+#endif

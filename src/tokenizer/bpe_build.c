@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BPE: from a file's settings and merges to the sections of an image, and back to a model. */
+#include "tokenizer/bpe.h"
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "tokenizer/alphabet.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MOST_MERGES (1u << 24)
+
+typedef struct info {
+  uint64_t seed;
+} info;
+
+static adam_status bad_merge(adam_error *error, size_t index, const char *why) {
+  return am_fail(error, ADAM_DAMAGED, "tokenizer", NULL, "model: merge %zu: %s", index, why);
+}
+
+/* The two parts of a merge, whichever way it is written. */
+typedef struct merge_text {
+  const char *left, *right;
+  size_t left_bytes, right_bytes;
+} merge_text;
+
+static bool split_line(const char *line, size_t n_bytes, size_t from, bool strict, merge_text *out) {
+  if (n_bytes <= from) return false;
+  const char *space = memchr(line + from, ' ', n_bytes - from);
+  if (!space) return false;
+  *out = (merge_text){line, space + 1, (size_t)(space - line), n_bytes - (size_t)(space - line) - 1};
+  return !strict || !memchr(out->right, ' ', out->right_bytes);
+}
+
+/* Merge i of the source. 1: there, 0: to be skipped, -1: malformed. */
+static int merge_at(const am_model_source *source, size_t i, merge_text *out) {
+  if (!source->merges)
+    return split_line(source->merge_lines[i].bytes, source->merge_lines[i].n_bytes, 1, false, out) ? 1 : -1;
+  const am_json *item = &source->merges->as.items[i];
+  if (item->type == AM_JSON_STRING) {
+    if (item->n >= 8 && memcmp(item->as.string, "#version", 8) == 0) return 0;
+    return split_line(item->as.string, item->n, 0, true, out) ? 1 : -1;
+  }
+  const am_json *left = am_json_at(item, 0), *right = am_json_at(item, 1);
+  if (!left || !right || item->n != 2 || left->type != AM_JSON_STRING || right->type != AM_JSON_STRING)
+    return -1;
+  *out = (merge_text){left->as.string, right->as.string, left->n, right->n};
+  return 1;
+}
+
+/* The same for the same merges, and hard to aim at: it depends on all of them. */
+static uint64_t seed_of(const am_model_source *source, const am_vocabulary *vocabulary) {
+  uint64_t seed = vocabulary->seed;
+  size_t n = source->merges ? source->merges->n : source->n_merges;
+  for (size_t i = 0; i < n; i++) {
+    merge_text text;
+    if (merge_at(source, i, &text) <= 0) continue;
+    seed = am_hash_bytes(text.left, text.left_bytes, seed);
+    seed = am_hash_bytes(text.right, text.right_bytes, seed);
+  }
+  return seed;
+}
+
+static void put_merge(am_bpe_merge *slots, const am_bpe *bpe, const am_bpe_merge *merge) {
+  size_t at = am_bpe_slot(bpe->seed, bpe->shift, merge->left, merge->right);
+  while (slots[at].rank != AM_BPE_NONE && (slots[at].left != merge->left || slots[at].right != merge->right))
+    at = (at + 1) & bpe->mask;
+  slots[at] = *merge; /* of one pair twice, the later counts */
+}
+
+/* Ids of left, right and their concatenation. Raw bytes: words that no text can make are skipped. */
+static int resolve(const am_vocabulary *v, const merge_text *text, size_t prefix_bytes, char *scratch,
+                   am_bpe_merge *out) {
+  size_t n_left = text->left_bytes, n_right = text->right_bytes;
+  if (v->raw_bytes) {
+    n_left = am_alphabet_bytes(text->left, text->left_bytes, scratch);
+    n_right = n_left == SIZE_MAX ? SIZE_MAX : am_alphabet_bytes(text->right, text->right_bytes, scratch + n_left);
+    if (n_right == SIZE_MAX) return 0;
+  } else {
+    memcpy(scratch, text->left, n_left);
+    memcpy(scratch + n_left, text->right, n_right);
+  }
+  int32_t left = am_vocabulary_find(v, scratch, n_left);
+  int32_t right = am_vocabulary_find(v, scratch + n_left, n_right);
+  if (n_right < prefix_bytes) return -1;
+  if (prefix_bytes > 0) memmove(scratch + n_left, scratch + n_left + prefix_bytes, n_right - prefix_bytes);
+  int32_t both = am_vocabulary_find(v, scratch, n_left + n_right - prefix_bytes);
+  if (left < 0 || right < 0 || both < 0) return -1;
+  out->left = (uint32_t)left;
+  out->right = (uint32_t)right;
+  out->id = (uint32_t)both;
+  return 1;
+}
+
+static adam_status fill_merges(const am_model_source *source, const am_vocabulary *vocabulary,
+                               const am_bpe *bpe, size_t prefix_bytes, am_bpe_merge *slots,
+                               adam_error *error) {
+  adam_status status = ADAM_OK;
+  char *scratch = NULL;
+  size_t capacity = 0, n = source->merges ? source->merges->n : source->n_merges;
+  uint32_t rank = 0;
+  for (size_t i = 0; status == ADAM_OK && i < n; i++) {
+    merge_text text;
+    int form = merge_at(source, i, &text);
+    if (form == 0) continue;
+    if (form < 0) {
+      status = bad_merge(error, i, "expected two parts");
+      break;
+    }
+    size_t need = text.left_bytes + text.right_bytes + 1;
+    if (need > capacity) {
+      char *grown = am_mem_resize(scratch, need * 2, 1);
+      if (!grown) {
+        status = am_fail_memory(error, "tokenizer");
+        break;
+      }
+      scratch = grown;
+      capacity = need * 2;
+    }
+    am_bpe_merge merge = {.rank = rank++};
+    int found = resolve(vocabulary, &text, prefix_bytes, scratch, &merge);
+    if (found < 0)
+      status = bad_merge(error, i, "a part of it, or the two together, is not in the vocabulary");
+    else if (found > 0)
+      put_merge(slots, bpe, &merge);
+  }
+  am_mem_free(scratch);
+  return status;
+}
+
+static size_t text_bytes(const am_json *value) { return value && value->type == AM_JSON_STRING ? value->n : 0; }
+
+adam_status am_bpe_build(const am_model_source *source, const am_vocabulary *vocabulary,
+                         am_image_writer *writer, adam_error *error) {
+  size_t n = source->n_merges, n_slots = 64;
+  if (source->merges) {
+    if (source->merges->type != AM_JSON_ARRAY) return bad_merge(error, 0, "merges is no array");
+    n = source->merges->n;
+  }
+  if (n > MOST_MERGES) return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "model: %zu merges", n);
+  am_bpe bpe = {.seed = seed_of(source, vocabulary), .shift = 58};
+  while (n_slots < n + n / 2) n_slots *= 2, bpe.shift--;
+  bpe.mask = n_slots - 1;
+  am_bpe_merge *slots = am_mem_alloc(n_slots * sizeof *slots);
+  if (!slots) return am_fail_memory(error, "tokenizer");
+  for (size_t i = 0; i < n_slots; i++) slots[i] = (am_bpe_merge){0, 0, AM_BPE_NONE, 0};
+  size_t prefix_bytes = text_bytes(am_json_get(source->settings, "continuing_subword_prefix"));
+  adam_status status = fill_merges(source, vocabulary, &bpe, prefix_bytes, slots, error);
+  info facts = {bpe.seed};
+  if (status == ADAM_OK && (!am_image_add(writer, AM_BPE_TAG_MERGES, slots, n_slots * sizeof *slots) ||
+                            !am_image_add(writer, AM_BPE_TAG_INFO, &facts, sizeof facts)))
+    status = am_fail_memory(error, "tokenizer");
+  am_mem_free(slots);
+  return status;
+}
+
+static bool merges_are_sound(const am_bpe_merge *slots, size_t n_slots, size_t n_ids) {
+  size_t empty = 0;
+  uint32_t wrong = 0;
+  for (size_t i = 0; i < n_slots; i++) {
+    bool is_empty = slots[i].rank == AM_BPE_NONE;
+    empty += is_empty;
+    wrong |= (slots[i].id >= n_ids) & !is_empty;
+  }
+  return empty > 0 && !wrong;
+}
+
+static void read_settings(const am_json *settings, const am_vocabulary *v, am_bpe *bpe) {
+  const am_json *unknown = am_json_get(settings, "unk_token");
+  const am_json *prefix = am_json_get(settings, "continuing_subword_prefix");
+  const am_json *suffix = am_json_get(settings, "end_of_word_suffix");
+  bpe->raw_bytes = v->raw_bytes;
+  bpe->ignore_merges = am_json_bool(am_json_get(settings, "ignore_merges"), false);
+  bpe->fuse_unknown = am_json_bool(am_json_get(settings, "fuse_unk"), false);
+  bpe->byte_fallback = am_json_bool(am_json_get(settings, "byte_fallback"), false);
+  bpe->wants_unknown = unknown && unknown->type == AM_JSON_STRING;
+  bpe->unknown_id = bpe->wants_unknown ? am_vocabulary_find_spelling(v, unknown->as.string, unknown->n) : -1;
+  bpe->prefix_bytes = text_bytes(prefix);
+  bpe->suffix_bytes = text_bytes(suffix);
+  bpe->prefix = bpe->prefix_bytes ? prefix->as.string : "";
+  bpe->suffix = bpe->suffix_bytes ? suffix->as.string : "";
+  for (int byte = 0; byte < 256; byte++) {
+    char name[8], raw = (char)byte;
+    int n = snprintf(name, sizeof name, "<0x%02X>", (unsigned)byte);
+    bpe->byte_ids[byte] = v->raw_bytes         ? am_vocabulary_find(v, &raw, 1)
+                          : bpe->byte_fallback ? am_vocabulary_find(v, name, (size_t)n)
+                                               : -1;
+  }
+}
+
+adam_status am_bpe_bind(const am_image *image, const am_json *settings, am_model *model, adam_error *error) {
+  size_t n_slots = 0, n_info = 0;
+  const am_bpe_merge *slots = am_image_section(image, AM_BPE_TAG_MERGES, sizeof *slots, &n_slots);
+  const info *facts = am_image_section(image, AM_BPE_TAG_INFO, sizeof *facts, &n_info);
+  if (!slots || !facts || n_info != 1 || n_slots < 2 || (n_slots & (n_slots - 1)) != 0 ||
+      !merges_are_sound(slots, n_slots, model->vocabulary.n_ids))
+    return am_fail(error, ADAM_DAMAGED, "tokenizer cache", NULL, "BPE sections do not fit together");
+  double dropout = am_json_real(am_json_get(settings, "dropout"), 0.0);
+  if (dropout != 0.0)
+    return am_fail(error, ADAM_UNSUPPORTED, "tokenizer", NULL, "model: BPE dropout %g (0 or null is)", dropout);
+  am_bpe *bpe = am_mem_zalloc(1, sizeof *bpe);
+  if (!bpe) return am_fail_memory(error, "tokenizer");
+  bpe->merges = slots;
+  bpe->mask = n_slots - 1;
+  bpe->shift = __builtin_clzll((unsigned long long)n_slots) + 1;
+  bpe->seed = facts->seed;
+  read_settings(settings, &model->vocabulary, bpe);
+  model->own = bpe;
+  return ADAM_OK;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BPE: merging. The pair with the lowest rank goes first, the leftmost of equals. Short pieces look
+ * for it in an array, long ones keep a heap with stale entries, so that no piece costs more than
+ * n log n. */
+#include "tokenizer/bpe.h"
+
+#include "base/mem.h"
+#include "tokenizer/pieces.h"
+
+#include <string.h>
+
+#define SHORT 96 /* symbols; up to here the array is faster than the heap */
+
+static bool grow_array(uint32_t **data, size_t n) {
+  uint32_t *grown = am_mem_resize(*data, n, sizeof **data);
+  if (grown) *data = grown;
+  return grown != NULL;
+}
+
+bool am_bpe_reserve(am_bpe_memory *memory, size_t n) {
+  if (n <= memory->capacity) return true;
+  size_t wanted = n + n / 2 + 128;
+  if (!grow_array(&memory->ids, wanted) || !grow_array(&memory->ranks, wanted) || !grow_array(&memory->made, wanted))
+    return false;
+  memory->capacity = wanted;
+  return true;
+}
+
+void am_bpe_memory_close(am_bpe_memory *memory) {
+  am_mem_free(memory->ids);
+  am_mem_free(memory->ranks);
+  am_mem_free(memory->made);
+  am_mem_free(memory->next);
+  am_mem_free(memory->previous);
+  am_mem_free(memory->heap);
+  *memory = (am_bpe_memory){0};
+}
+
+static inline void rate(const am_bpe *bpe, am_bpe_memory *m, size_t at, uint32_t left, uint32_t right) {
+  const am_bpe_merge *merge = am_bpe_find(bpe, left, right);
+  m->ranks[at] = merge ? merge->rank : AM_BPE_NONE;
+  m->made[at] = merge ? merge->id : 0;
+}
+
+static size_t merge_short(const am_bpe *bpe, am_bpe_memory *m, size_t n) {
+  uint32_t *ids = m->ids, *ranks = m->ranks, *made = m->made;
+  for (size_t i = 0; i + 1 < n; i++) rate(bpe, m, i, ids[i], ids[i + 1]);
+  while (n > 1) {
+    size_t best = 0;
+    uint32_t lowest = ranks[0];
+    for (size_t i = 1; i + 1 < n; i++) {
+      best = ranks[i] < lowest ? i : best;
+      lowest = ranks[i] < lowest ? ranks[i] : lowest;
+    }
+    if (lowest == AM_BPE_NONE) break;
+    ids[best] = made[best];
+    n--;
+    size_t tail = n - best - 1; /* symbols behind the merged one */
+    memmove(ids + best + 1, ids + best + 2, tail * sizeof *ids);
+    if (tail > 0) {
+      memmove(ranks + best + 1, ranks + best + 2, (tail - 1) * sizeof *ranks);
+      memmove(made + best + 1, made + best + 2, (tail - 1) * sizeof *made);
+      rate(bpe, m, best, ids[best], ids[best + 1]);
+    }
+    if (best > 0) rate(bpe, m, best - 1, ids[best - 1], ids[best]);
+  }
+  return n;
+}
+
+static bool heap_push(am_bpe_memory *m, uint64_t entry) {
+  uint64_t *heap = am_grow(m->heap, m->heap_n, 1, &m->heap_capacity, sizeof *heap);
+  if (!heap) return false;
+  m->heap = heap;
+  size_t at = m->heap_n++;
+  while (at > 0 && heap[(at - 1) / 2] > entry) {
+    heap[at] = heap[(at - 1) / 2];
+    at = (at - 1) / 2;
+  }
+  heap[at] = entry;
+  return true;
+}
+
+static uint64_t heap_pop(am_bpe_memory *m) {
+  uint64_t *heap = m->heap, top = heap[0], last = heap[--m->heap_n];
+  size_t at = 0, n = m->heap_n;
+  for (;;) {
+    size_t child = 2 * at + 1;
+    if (child >= n) break;
+    if (child + 1 < n && heap[child + 1] < heap[child]) child++;
+    if (heap[child] >= last) break;
+    heap[at] = heap[child];
+    at = child;
+  }
+  if (n > 0) heap[at] = last;
+  return top;
+}
+
+static bool rate_and_push(const am_bpe *bpe, am_bpe_memory *m, uint32_t at) {
+  uint32_t right = m->next[at];
+  if (right == AM_BPE_NONE) {
+    m->ranks[at] = AM_BPE_NONE;
+    return true;
+  }
+  rate(bpe, m, at, m->ids[at], m->ids[right]);
+  return m->ranks[at] == AM_BPE_NONE || heap_push(m, (uint64_t)m->ranks[at] << 32 | at);
+}
+
+static size_t merge_long(const am_bpe *bpe, am_bpe_memory *m, size_t n) {
+  if (n > m->links) {
+    if (!grow_array(&m->next, n) || !grow_array(&m->previous, n)) return SIZE_MAX;
+    m->links = n;
+  }
+  m->heap_n = 0;
+  for (size_t i = 0; i < n; i++) {
+    m->next[i] = i + 1 < n ? (uint32_t)i + 1 : AM_BPE_NONE;
+    m->previous[i] = i > 0 ? (uint32_t)i - 1 : AM_BPE_NONE;
+  }
+  for (size_t i = 0; i < n; i++)
+    if (!rate_and_push(bpe, m, (uint32_t)i)) return SIZE_MAX;
+  while (m->heap_n > 0) {
+    uint64_t entry = heap_pop(m);
+    uint32_t at = (uint32_t)entry;
+    if (m->ranks[at] != (uint32_t)(entry >> 32)) continue; /* stale: the pair has changed since */
+    uint32_t right = m->next[at], behind = m->next[right];
+    m->ids[at] = m->made[at];
+    m->ranks[right] = AM_BPE_NONE;
+    m->next[at] = behind;
+    if (behind != AM_BPE_NONE) m->previous[behind] = at;
+    if (!rate_and_push(bpe, m, at)) return SIZE_MAX;
+    if (m->previous[at] != AM_BPE_NONE && !rate_and_push(bpe, m, m->previous[at])) return SIZE_MAX;
+  }
+  size_t left = 0;
+  for (uint32_t at = 0; at != AM_BPE_NONE; at = m->next[at]) m->ids[left++] = m->ids[at];
+  return left;
+}
+
+size_t am_bpe_merge_all(const am_bpe *bpe, am_bpe_memory *memory, size_t n) {
+  if (n < 2) return n;
+  return n <= SHORT ? merge_short(bpe, memory, n) : merge_long(bpe, memory, n);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text -> ids: the stages in their order, and the questions about single ids. */
+#include "tokenizer/tokenizer.h"
+
+#include "base/utf8.h"
+#include "tokenizer/pipeline.h"
+#include "tokenizer/unicode.h"
+
+#include <string.h>
+
+#define MOST_TEXT_BYTES ((size_t)1 << 30)
+#define KEPT_BYTES ((size_t)4 << 20) /* a pooled buffer larger than this is given back */
+
+static adam_status no_memory(adam_error *error) { return am_fail_memory(error, "tokenizer"); }
+
+/* One pass over the text, no spans: byte-level models with a known pattern. */
+static adam_status encode_words(const am_tokenizer *t, am_scratch *scratch, const char *text, size_t n_bytes,
+                                am_ids *ids, adam_error *error) {
+  am_word_walk walk = am_word_begin(t->pretokenizer.words, t->pretokenizer.isolate, text, n_bytes);
+  while (walk.position < walk.end) {
+    size_t start = walk.position, stop = am_word_next(&walk);
+    adam_status status =
+        t->model.row->encode(&t->model, scratch->model, text + start, stop - start, n_bytes - start, ids, error);
+    if (status != ADAM_OK) return status;
+  }
+  return ADAM_OK;
+}
+
+/* Normalised text without added tokens. `first`: it begins where the caller's text begins. */
+static adam_status encode_plain(const am_tokenizer *t, am_scratch *scratch, const char *text, size_t n_bytes,
+                                bool first, am_ids *ids, adam_error *error) {
+  am_pieces *pieces = &scratch->stage.pieces;
+  if (t->pretokenizer.words) return encode_words(t, scratch, text, n_bytes, ids, error);
+  am_buf_clear(&pieces->text);
+  pieces->spans.n = 0;
+  if (!am_buf_append(&pieces->text, text, n_bytes) || !am_spans_add(&pieces->spans, 0, n_bytes, first))
+    return no_memory(error);
+  adam_status status = am_pretokenizer_run(&t->pretokenizer, &scratch->stage, error);
+  for (size_t i = 0; status == ADAM_OK && i < pieces->spans.n; i++) {
+    am_span span = pieces->spans.data[i];
+    status = t->model.row->encode(&t->model, scratch->model, pieces->text.data + span.start,
+                                  span.end - span.start, pieces->text.len - span.start, ids, error);
+  }
+  return status;
+}
+
+/* A part of the text between the added tokens that are matched before normalisation. */
+static adam_status encode_part(const am_tokenizer *t, am_scratch *scratch, const char *text, size_t n_bytes,
+                               bool first, bool plain, am_ids *ids, adam_error *error) {
+  am_normalized normal;
+  adam_status status = am_normalizer_run(&t->normalizer, text, n_bytes, &scratch->stage, &normal, error);
+  if (status != ADAM_OK) return status;
+  am_added_scan scan = am_added_begin(&t->added, true, plain, normal.text, normal.n_bytes);
+  const am_added_token *token;
+  size_t start, end;
+  while (status == ADAM_OK && am_added_next(&scan, &token, &start, &end)) {
+    if (token)
+      status = am_ids_add(ids, token->id) ? ADAM_OK : no_memory(error);
+    else
+      status = encode_plain(t, scratch, normal.text + start, end - start,
+                            first && start == 0 && !normal.lost_start, ids, error);
+  }
+  return status;
+}
+
+static adam_status encode_text(const am_tokenizer *t, am_scratch *scratch, const char *text, size_t n_bytes,
+                               bool plain, am_ids *ids, adam_error *error) {
+  am_added_scan scan = am_added_begin(&t->added, false, plain, text, n_bytes);
+  const am_added_token *token;
+  size_t start, end;
+  adam_status status = ADAM_OK;
+  while (status == ADAM_OK && am_added_next(&scan, &token, &start, &end)) {
+    if (token)
+      status = am_ids_add(ids, token->id) ? ADAM_OK : no_memory(error);
+    else
+      status = encode_part(t, scratch, text + start, end - start, start == 0, plain, ids, error);
+  }
+  return status;
+}
+
+/* text with every invalid sequence replaced by U+FFFD. */
+static bool clean_text(const char *text, size_t n_bytes, am_buf *out) {
+  am_buf_clear(out);
+  for (size_t p = 0; p < n_bytes;) {
+    size_t valid = am_utf8_valid_prefix(text + p, n_bytes - p);
+    am_buf_append(out, text + p, valid);
+    p += valid;
+    if (p == n_bytes) break;
+    uint32_t codepoint;
+    int length = am_utf8_decode(text + p, n_bytes - p, &codepoint);
+    am_buf_append_codepoint(out, AM_UTF8_REPLACEMENT);
+    p += (size_t)(length < 0 ? -length : length);
+  }
+  return !out->failed;
+}
+
+static bool add_all(am_ids *ids, const am_ids *more) {
+  for (size_t i = 0; i < more->n; i++)
+    if (!am_ids_add(ids, more->data[i])) return false;
+  return true;
+}
+
+static void trim(am_buf *buf) {
+  if (buf->capacity > KEPT_BYTES) am_buf_close(buf);
+}
+
+adam_status am_tokenizer_encode(const am_tokenizer *tokenizer, const char *text, size_t n_bytes,
+                                uint32_t flags, am_ids *ids, adam_error *error) {
+  if (n_bytes > MOST_TEXT_BYTES)
+    return am_fail(error, ADAM_LIMIT, "tokenizer", "split the text", "%zu bytes in one call, at most 1 GiB", n_bytes);
+  am_scratch *scratch = am_scratch_lend(tokenizer);
+  if (!scratch) return no_memory(error);
+  adam_status status = ADAM_OK;
+  size_t before = ids->n;
+  bool special = flags & AM_ENCODE_SPECIAL;
+  if (!am_utf8_valid(text, n_bytes)) {
+    if (!clean_text(text, n_bytes, &scratch->clean)) status = no_memory(error);
+    text = scratch->clean.data;
+    n_bytes = scratch->clean.len;
+  }
+  if (status == ADAM_OK && special && !add_all(ids, &tokenizer->postprocessor.before)) status = no_memory(error);
+  if (status == ADAM_OK)
+    status = encode_text(tokenizer, scratch, text, n_bytes, flags & AM_ENCODE_PLAIN_TEXT, ids, error);
+  if (status == ADAM_OK && special && !add_all(ids, &tokenizer->postprocessor.behind)) status = no_memory(error);
+  if (status != ADAM_OK) ids->n = before;
+  trim(&scratch->clean);
+  trim(&scratch->stage.normalized[0]);
+  trim(&scratch->stage.normalized[1]);
+  trim(&scratch->stage.pieces.text);
+  trim(&scratch->stage.other.text);
+  am_scratch_return(tokenizer, scratch);
+  return status;
+}
+
+size_t am_tokenizer_size(const am_tokenizer *tokenizer) {
+  size_t n = tokenizer->model.vocabulary.n_ids, n_added = (size_t)(tokenizer->added.last_id + 1);
+  return n > n_added ? n : n_added;
+}
+
+const char *am_tokenizer_piece(const am_tokenizer *tokenizer, int32_t id, size_t *n_bytes) {
+  const am_added_token *token = am_added_find(&tokenizer->added, id);
+  if (token) return *n_bytes = token->spelling_bytes, token->spelling;
+  const am_vocabulary *v = &tokenizer->model.vocabulary;
+  if (!am_vocabulary_has(v, id)) return NULL;
+  *n_bytes = v->spelling_at[id + 1] - v->spelling_at[id];
+  return v->spelling + v->spelling_at[id];
+}
+
+int32_t am_tokenizer_find(const am_tokenizer *tokenizer, const char *piece, size_t n_bytes) {
+  if (!am_utf8_valid(piece, n_bytes)) return -1;
+  const am_added_token *token = am_added_named(&tokenizer->added, piece, n_bytes);
+  return token ? token->id : am_vocabulary_find_spelling(&tokenizer->model.vocabulary, piece, n_bytes);
+}
+
+bool am_tokenizer_is_special(const am_tokenizer *tokenizer, int32_t id) {
+  const am_added_token *token = am_added_find(&tokenizer->added, id);
+  return token && token->special;
+}
+
+const char *am_tokenizer_kind(const am_tokenizer *tokenizer) { return tokenizer->model.row->name; }
+
+const char *am_tokenizer_digest(const am_tokenizer *tokenizer) { return tokenizer->digest; }

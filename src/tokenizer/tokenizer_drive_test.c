@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Drives a tokenizer from outside: the scripts of tests/golden and bench compare it with the
+ * `tokenizers` package through this program. Without arguments it only checks its own frame.
+ *
+ *   drive FILE.json [CONFIG.json] [--cache DIR]   or   drive --vocab FILE [--cache DIR]
+ * stdin: records of u32 kind, u32 n_bytes, bytes; kind 0..3: encode with these AM_ENCODE flags;
+ * 16, 17: decode int32 ids (17: skip special tokens), whole and then as a stream, compared here;
+ * 32: measure encoding of the text, whole and by lines, answer: text. stdout: u32 n, then n bytes. */
+#include "tokenizer/tokenizer.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static adam_error error;
+
+static int fail(const char *what) {
+  char line[1100];
+  adam_error_format(&error, line, sizeof line);
+  fprintf(stderr, "%s: %s\n", what, line);
+  return 3;
+}
+
+/* A vocabulary as make_tokenizer.py writes it: i64 n_tokens, n_merges, bos, eos, add_bos, add_eos;
+ * then strings (u32 length, bytes): model, pre, tokens, merges; then i32 types. */
+typedef struct vocab_file {
+  am_buf bytes;
+  size_t at;
+  am_vocab vocab;
+} vocab_file;
+
+static am_vocab_string next_string(vocab_file *f) {
+  uint32_t n;
+  memcpy(&n, f->bytes.data + f->at, 4);
+  am_vocab_string s = {f->bytes.data + f->at + 4, n};
+  f->at += 4 + (size_t)n;
+  return s;
+}
+
+static am_vocab_string *next_strings(vocab_file *f, size_t n) {
+  am_vocab_string *list = calloc(n + 1, sizeof *list);
+  for (size_t i = 0; list && i < n; i++) list[i] = next_string(f);
+  return list;
+}
+
+static adam_status open_vocab(const char *path, const char *cache_dir, am_tokenizer **out) {
+  static vocab_file f;
+  int64_t head[6];
+  adam_status status = am_file_read(path, (size_t)1 << 30, &f.bytes, &error);
+  if (status != ADAM_OK) return status;
+  memcpy(head, f.bytes.data, sizeof head);
+  f.at = sizeof head;
+  am_vocab_string model = next_string(&f), pre = next_string(&f);
+  f.vocab = (am_vocab){.model = am_mem_dup(model.bytes, model.n_bytes),
+                       .pre = am_mem_dup(pre.bytes, pre.n_bytes),
+                       .n_tokens = (size_t)head[0],
+                       .n_merges = (size_t)head[1],
+                       .bos_id = head[2],
+                       .eos_id = head[3],
+                       .unknown_id = -1,
+                       .separator_id = -1,
+                       .pad_id = -1,
+                       .cls_id = -1,
+                       .add_bos = (int)head[4],
+                       .add_eos = (int)head[5],
+                       .add_space_prefix = -1};
+  f.vocab.tokens = next_strings(&f, f.vocab.n_tokens);
+  f.vocab.merges = next_strings(&f, f.vocab.n_merges);
+  f.vocab.types = (const int32_t *)(const void *)am_mem_dup(f.bytes.data + f.at, 4 * f.vocab.n_tokens);
+  double start = am_clock_ms();
+  status = am_tokenizer_open_vocab(path, &f.vocab, path, cache_dir, out, &error);
+  fprintf(stderr, "open_ms %.2f\n", am_clock_ms() - start);
+  am_mem_free((void *)(uintptr_t)f.vocab.model);
+  am_mem_free((void *)(uintptr_t)f.vocab.pre);
+  am_mem_free((void *)(uintptr_t)f.vocab.types);
+  free((void *)(uintptr_t)f.vocab.tokens);
+  free((void *)(uintptr_t)f.vocab.merges);
+  am_buf_close(&f.bytes);
+  return status;
+}
+
+static adam_status stream(const am_tokenizer *t, const int32_t *ids, size_t n, bool skip, am_buf *out) {
+  am_decoder *decoder = NULL;
+  adam_status status = am_decoder_open(t, skip, &decoder, &error);
+  for (size_t i = 0; status == ADAM_OK && i < n; i++) status = am_decoder_push(decoder, ids[i], out, &error);
+  if (status == ADAM_OK) status = am_decoder_finish(decoder, out, &error);
+  am_decoder_close(&decoder);
+  return status;
+}
+
+static adam_status decode(const am_tokenizer *t, const am_buf *in, bool skip, am_buf *out) {
+  am_buf streamed = {0};
+  const int32_t *ids = (const int32_t *)(const void *)in->data;
+  adam_status status = am_tokenizer_decode(t, ids, in->len / 4, skip, out, &error);
+  if (status == ADAM_OK) status = stream(t, ids, in->len / 4, skip, &streamed);
+  if (status == ADAM_OK &&
+      (streamed.len != out->len || (out->len > 0 && memcmp(streamed.data, out->data, out->len) != 0))) {
+    fprintf(stderr, "a stream decodes to other text than the whole\n");
+    status = ADAM_FAILED;
+  }
+  am_buf_close(&streamed);
+  return status;
+}
+
+/* Best of some runs, milliseconds. */
+static double measure(const am_tokenizer *t, const am_buf *in, bool lines, int runs, size_t *n_ids) {
+  am_ids ids = {0};
+  double best = 1e9;
+  for (int run = 0; run < runs; run++) {
+    double start = am_clock_ms();
+    ids.n = 0;
+    *n_ids = 0;
+    for (size_t p = 0; p < in->len;) {
+      const char *newline = lines ? memchr(in->data + p, '\n', in->len - p) : NULL;
+      size_t stop = newline ? (size_t)(newline - in->data) + 1 : in->len;
+      ids.n = 0;
+      if (am_tokenizer_encode(t, in->data + p, stop - p, 0, &ids, &error) != ADAM_OK) exit(fail("encode"));
+      *n_ids += ids.n;
+      p = stop;
+    }
+    double ms = am_clock_ms() - start;
+    if (ms < best) best = ms;
+  }
+  am_ids_close(&ids);
+  return best;
+}
+
+static adam_status answer(const am_tokenizer *t, uint32_t kind, const am_buf *in, am_buf *out) {
+  am_ids ids = {0};
+  adam_status status = ADAM_OK;
+  if (kind >= 32) {
+    size_t n_whole, n_lines, n_cold;
+    double cold = measure(t, in, false, 1, &n_cold), whole = measure(t, in, false, 9, &n_whole);
+    double lines = measure(t, in, true, 9, &n_lines);
+    am_buf_printf(out, "{\"first_ms\":%.3f,\"whole_ms\":%.3f,\"lines_ms\":%.3f,\"n_whole\":%zu,\"n_lines\":%zu}", cold,
+                  whole, lines, n_whole, n_lines);
+  } else if (kind >= 16) {
+    status = decode(t, in, kind == 17, out);
+  } else {
+    status = am_tokenizer_encode(t, in->data ? in->data : "", in->len, kind, &ids, &error);
+    if (status == ADAM_OK && ids.n > 0) am_buf_append(out, ids.data, 4 * ids.n);
+  }
+  am_ids_close(&ids);
+  return status;
+}
+
+static int serve(const am_tokenizer *t) {
+  uint32_t head[2];
+  am_buf in = {0}, out = {0};
+  int result = 0;
+  while (result == 0 && fread(head, sizeof head, 1, stdin) == 1) {
+    am_buf_clear(&in);
+    am_buf_clear(&out);
+    if (!am_buf_reserve(&in, (size_t)head[1] + 1)) result = fail("memory");
+    in.len = head[1];
+    if (head[1] > 0 && fread(in.data, head[1], 1, stdin) != 1) result = fail("input");
+    if (result == 0 && answer(t, head[0], &in, &out) != ADAM_OK) result = fail("answer");
+    uint32_t n = (uint32_t)out.len;
+    fwrite(&n, 4, 1, stdout);
+    if (n > 0) fwrite(out.data, n, 1, stdout);
+    fflush(stdout);
+  }
+  am_buf_close(&in);
+  am_buf_close(&out);
+  return result;
+}
+
+int main(int argc, char **argv) {
+  const char *paths[2] = {NULL, NULL}, *vocab = NULL, *cache = NULL;
+  am_tokenizer *t = NULL;
+  int n = 0;
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--cache") == 0 && i + 1 < argc)
+      cache = argv[++i];
+    else if (strcmp(argv[i], "--vocab") == 0 && i + 1 < argc)
+      vocab = argv[++i];
+    else if (n < 2)
+      paths[n++] = argv[i];
+  }
+  if (argc == 1) { /* the frame alone: a file that is not there is said to be so */
+    adam_status status = am_tokenizer_open_file("no/such/tokenizer.json", NULL, NULL, &t, &error);
+    return status == ADAM_NOT_FOUND && !t ? 0 : 1;
+  }
+  adam_status status;
+  if (vocab) {
+    status = open_vocab(vocab, cache, &t);
+  } else {
+    double start = am_clock_ms();
+    status = am_tokenizer_open_file(paths[0], paths[1], cache, &t, &error);
+    fprintf(stderr, "open_ms %.2f\n", am_clock_ms() - start);
+  }
+  if (status != ADAM_OK) return fail("open");
+  int result = serve(t);
+  am_tokenizer_close(&t);
+  return result;
+}
