@@ -256,6 +256,50 @@ static void test_values(void **state) {
   am_buf_close(&b);
 }
 
+/* Arrays of every kind of number as JSON; what is long or no text is left out. */
+static void test_arrays(void **state) {
+  (void)state;
+  static const uint8_t bytes[16] = {0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F,
+                                    0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0xF0, 0x3F};
+  static const struct {
+    am_gguf_type type;
+    size_t n_bytes;
+  } kinds[] = {{AM_GGUF_U8, 2},  {AM_GGUF_I8, 2},   {AM_GGUF_U16, 4},  {AM_GGUF_I16, 4}, {AM_GGUF_U32, 8},
+               {AM_GGUF_I32, 8}, {AM_GGUF_BOOL, 2}, {AM_GGUF_U64, 16}, {AM_GGUF_I64, 16}};
+  am_buf b = {0}, text = {0};
+  head(&b, 3, 0, 14);
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    str(&b, "k"), b.data[b.len - 1] = (char)('a' + i);
+    u32(&b, AM_GGUF_ARRAY), u32(&b, kinds[i].type), u64(&b, 2), put(&b, bytes, kinds[i].n_bytes);
+  }
+  const float floats[2] = {0.5f, -2.0f};
+  const double doubles[1] = {0.1};
+  str(&b, "f32"), u32(&b, AM_GGUF_ARRAY), u32(&b, AM_GGUF_F32), u64(&b, 2), put(&b, floats, 8);
+  str(&b, "f64"), u32(&b, AM_GGUF_ARRAY), u32(&b, AM_GGUF_F64), u64(&b, 1), put(&b, doubles, 8);
+  str(&b, "long"), u32(&b, AM_GGUF_ARRAY), u32(&b, AM_GGUF_U8), u64(&b, 4097), zeros(&b, 4097);
+  str(&b, "not text"), u32(&b, AM_GGUF_STRING), str(&b, "\xFF");
+  str(&b, "words"), u32(&b, AM_GGUF_ARRAY), u32(&b, AM_GGUF_STRING), u64(&b, 1), str(&b, "word");
+  am_gguf *file = NULL;
+  uint8_t *copy;
+  adam_error error;
+  am_arena arena = {0};
+  am_json json;
+  if (open_exact(&b, b.len, &file, &copy, &error)) fail_msg("%s", error.why);
+  assert_int_equal(am_gguf_metadata_json(file, &arena, &json, &error), ADAM_OK);
+  assert_true(am_json_write(&text, &json));
+  assert_string_equal(
+      text.data,
+      "{\"a\":[254,255],\"b\":[-2,-1],\"c\":[65534,65535],\"d\":[-2,-1],\"e\":[4294967294,2147483647],"
+      "\"f\":[-2,2147483647],\"g\":[true,true],\"h\":[9223372036854775806,4607182418800017409],"
+      "\"i\":[9223372036854775806,4607182418800017409],\"f32\":[0.5,-2.0],\"f64\":[0.1]}");
+  assert_int_equal(am_gguf_get(file, "words")->strings[0].n_bytes, 4);
+  am_buf_close(&text);
+  am_buf_close(&b);
+  am_arena_close(&arena);
+  am_gguf_close(&file);
+  free(copy);
+}
+
 static void test_hostile_values(void **state) {
   (void)state;
   am_buf b = {0};
@@ -460,10 +504,11 @@ static void test_faults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_listing), cmocka_unit_test(test_header),
-      cmocka_unit_test(test_values),  cmocka_unit_test(test_hostile_values),
-      cmocka_unit_test(test_tensors), cmocka_unit_test(test_two_tensors),
-      cmocka_unit_test(test_parts),   cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_listing),        cmocka_unit_test(test_header),
+      cmocka_unit_test(test_values),         cmocka_unit_test(test_arrays),
+      cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_tensors),
+      cmocka_unit_test(test_two_tensors),    cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

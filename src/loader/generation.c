@@ -93,7 +93,7 @@ adam_status am_loader_gguf_generation(am_loader *loader, adam_error *error) {
   am_json metadata;
   adam_status status = am_gguf_metadata_json(loader->gguf, &loader->arena, &metadata, error);
   if (status) return status;
-  am_keys keys = {&metadata, loader->path, "general.sampling.", error};
+  am_keys keys = {&metadata, loader->file, "general.sampling.", error};
   status = read_sampling(&keys, names, &loader->sampling);
   if (status) return status;
   for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)

@@ -14,7 +14,7 @@ static adam_status read_text(am_loader *loader, const char *key, const char **ou
   const am_gguf_value *value = am_gguf_get(loader->gguf, key);
   if (!value || value->type != AM_GGUF_STRING) return ADAM_OK;
   const char *text = am_arena_dup(&loader->arena, value->as.s.bytes, value->as.s.n_bytes);
-  if (!text) return am_fail_memory(error, loader->path);
+  if (!text) return am_fail_memory(error, loader->file);
   *out = text;
   return ADAM_OK;
 }
@@ -43,11 +43,11 @@ static adam_status copy_numbers(const am_loader *loader, const char *key, am_ggu
   if (!value) return ADAM_OK;
   if (value->type != AM_GGUF_ARRAY || (value->element_type != type && value->element_type != other) ||
       value->n != n) {
-    return am_fail(error, ADAM_DAMAGED, loader->path, NULL,
+    return am_fail(error, ADAM_DAMAGED, loader->file, NULL,
                    "%s: expected an array of %zu numbers, one for each token", key, n);
   }
   *out = am_mem_dup(value->as.array, n * 4);
-  return *out ? ADAM_OK : am_fail_memory(error, loader->path);
+  return *out ? ADAM_OK : am_fail_memory(error, loader->file);
 }
 
 static const am_gguf_value *string_array(const am_loader *loader, const char *key) {
@@ -67,7 +67,7 @@ static adam_status fill_vocabulary(am_loader *loader, vocabulary *v, adam_error 
   const am_gguf *gguf = loader->gguf;
   v->tokens = copy_strings(tokens);
   v->merges = merges ? copy_strings(merges) : NULL;
-  if (!v->tokens || (merges && !v->merges)) return am_fail_memory(error, loader->path);
+  if (!v->tokens || (merges && !v->merges)) return am_fail_memory(error, loader->file);
   size_t n = (size_t)tokens->n;
   adam_status status =
       copy_numbers(loader, "tokenizer.ggml.scores", AM_GGUF_F32, AM_GGUF_F32, n, (void **)&v->scores, error);
@@ -79,7 +79,7 @@ static adam_status fill_vocabulary(am_loader *loader, vocabulary *v, adam_error 
   if (!status) status = read_text(loader, "tokenizer.ggml.pre", &v->vocab.pre, error);
   if (status) return status;
   if (!v->vocab.model)
-    return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "tokenizer.ggml.model is missing");
+    return am_fail(error, ADAM_DAMAGED, loader->file, NULL, "tokenizer.ggml.model is missing");
   v->vocab.tokens = v->tokens;
   v->vocab.n_tokens = n;
   v->vocab.merges = v->merges;
@@ -145,11 +145,11 @@ static adam_status read_templates(am_loader *loader, adam_error *error) {
       name = am_arena_dup(&loader->arena, v->key.bytes + n_prefix + 1, v->key.n_bytes - n_prefix - 1);
     }
     if (!am_utf8_valid(v->as.s.bytes, v->as.s.n_bytes)) {
-      return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "the chat template '%s' is not UTF-8",
+      return am_fail(error, ADAM_DAMAGED, loader->file, NULL, "the chat template '%s' is not UTF-8",
                      name ? name : "");
     }
     const char *text = am_arena_dup(&loader->arena, v->as.s.bytes, v->as.s.n_bytes);
-    if (!name || !text) return am_fail_memory(error, loader->path);
+    if (!name || !text) return am_fail_memory(error, loader->file);
     adam_status status = am_loader_add_template(loader, name, text, error);
     if (status) return status;
   }
@@ -168,6 +168,7 @@ adam_status am_loader_open_gguf(am_loader *loader, const char *path, uint32_t fl
                                 adam_error *error) {
   am_json metadata;
   bool vocab_only = flags & AM_LOADER_VOCAB_ONLY;
+  loader->file = path;
   adam_status status = am_gguf_open(path, &loader->gguf, error);
   if (status) return status;
   status = am_gguf_metadata_json(loader->gguf, &loader->arena, &metadata, error);

@@ -173,6 +173,7 @@ adam_status am_loader_open(const char *path, uint32_t flags, const char *cache_d
   if (!loader) return am_fail_memory(error, path);
   loader->special_tokens.type = AM_JSON_OBJECT;
   loader->path = am_arena_dup(&loader->arena, path, strlen(path));
+  loader->file = loader->path;
   if (loader->path) loader->name = model_name(loader);
   if (!loader->name)
     am_fail_memory(error, path);

@@ -303,6 +303,75 @@ static void test_damaged(void **state) {
   refuse(m, 0, ADAM_DAMAGED, "/tokenizer.json", "");
 }
 
+static void test_odd_templates(void **state) {
+  (void)state;
+  const char *m = fresh(NULL);
+  put("tokenizer_config.json", "{\"chat_template\": 5}");
+  refuse(m, AM_LOADER_VOCAB_ONLY, ADAM_DAMAGED, "/tokenizer_config.json", "expected a string or a list");
+  put("tokenizer_config.json", "{\"chat_template\": [{\"name\": \"x\"}]}");
+  refuse(m, AM_LOADER_VOCAB_ONLY, ADAM_DAMAGED, "/tokenizer_config.json", "a name and a template in item 0");
+  put("tokenizer_config.json",
+      "{\"chat_template\": [{\"name\": \"default\", \"template\": \"1\"},"
+      "{\"name\": \"default\", \"template\": \"2\"}]}"); /* a dict in Python: the last one */
+  am_loader *loader = open_ok(m, AM_LOADER_VOCAB_ONLY);
+  assert_string_equal(am_loader_template(loader, NULL, false), "2");
+  am_loader_close(&loader);
+  put("tokenizer_config.json", "{}");
+  put("chat_template.json", "{\"chat_template\": \"legacy\"}");
+  loader = open_ok(m, AM_LOADER_VOCAB_ONLY);
+  assert_string_equal(am_loader_template(loader, NULL, true), "legacy");
+  am_loader_close(&loader);
+  am_buf many = {0};
+  assert_true(am_buf_append_str(&many, "{\"chat_template\": [{\"name\": \"n\", \"template\": \"\"}"));
+  for (int i = 0; i < 64; i++)
+    assert_true(am_buf_printf(&many, ",{\"name\": \"n%d\", \"template\": \"\"}", i));
+  assert_true(am_buf_append_str(&many, "]}"));
+  put("tokenizer_config.json", many.data);
+  am_buf_close(&many);
+  refuse(m, AM_LOADER_VOCAB_ONLY, ADAM_DAMAGED, "/m", "more than 64 chat templates");
+}
+
+/* A GGUF with one thing changed; the keys keep their lengths. */
+static void test_odd_gguf(void **state) {
+  (void)state;
+  const am_tensor *t;
+  const char *m = fresh("gguf-qwen3-f16");
+  edit("model.gguf", "tokenizer.ggml.tokens", "tokenizer.ggml.nokens");
+  am_loader *loader = open_ok(m, 0); /* weights without a vocabulary */
+  assert_null(am_loader_tokenizer(loader));
+  assert_ptr_equal(am_loader_find(loader, am_loader_tensor_at(loader, 3)->name),
+                   am_loader_tensor_at(loader, 3));
+  assert_null(am_loader_tensor_at(loader, 999));
+  am_loader_close(&loader);
+  fresh("gguf-qwen3-f16");
+  edit("model.gguf", "tokenizer.ggml.model", "tokenizer.ggml.nodel");
+  refuse(m, 0, ADAM_DAMAGED, "/model.gguf", "tokenizer.ggml.model is missing");
+  fresh("gguf-qwen3-f16");
+  edit("model.gguf", "tokenizer.ggml.merges", "tokenizer.ggml.scores");
+  refuse(m, 0, ADAM_DAMAGED, "/model.gguf", "tokenizer.ggml.scores: expected an array of 320 numbers");
+  fresh("gguf-qwen3-f16");
+  edit("model.gguf", "{%- for message", "{%- for m\xFFssage");
+  refuse(m, 0, ADAM_DAMAGED, "/model.gguf", "the chat template 'default' is not UTF-8");
+  fresh("gguf-qwen3-f16");
+  edit("model.gguf", "qwen3", "qwen9");
+  refuse(m, 0, ADAM_UNSUPPORTED, "/model.gguf", "general.architecture is 'qwen9'");
+  loader = open_ok(m, AM_LOADER_VOCAB_ONLY); /* its tokens can still be counted */
+  assert_null(am_loader_config(loader));
+  assert_int_equal(am_loader_role(loader, "attn_q", 0, &t, NULL), ADAM_INVALID);
+  am_loader_close(&loader);
+  fresh("gguf-llama-q5_1");
+  edit("model.gguf", "blk.0.attn_output.bias", "blk.0.attn_output.none");
+  loader = open_ok(m, 0); /* each bias of a GGUF is there or not */
+  assert_int_equal(am_loader_role(loader, "attn_output_bias", 0, &t, NULL), ADAM_OK);
+  assert_null(t);
+  assert_int_equal(am_loader_role(loader, "attn_output_bias", 1, &t, NULL), ADAM_OK);
+  assert_non_null(t);
+  am_loader_close(&loader);
+  fresh("gguf-llama-q5_1");
+  edit("model.gguf", "blk.0.attn_output.weight", "blk.0.attn_output.wxight");
+  refuse(m, 0, ADAM_DAMAGED, "/model.gguf", "tensor blk.0.attn_output.weight is missing");
+}
+
 static void test_damaged_index(void **state) {
   (void)state;
   static const char index[] = "model.safetensors.index.json";
@@ -425,9 +494,12 @@ static void test_faults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_models), cmocka_unit_test(test_variants), cmocka_unit_test(test_roles),
-      cmocka_unit_test(test_gguf),   cmocka_unit_test(test_damaged),  cmocka_unit_test(test_damaged_index),
-      cmocka_unit_test(test_paths),  cmocka_unit_test(test_names),    cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_models),        cmocka_unit_test(test_variants),
+      cmocka_unit_test(test_roles),         cmocka_unit_test(test_gguf),
+      cmocka_unit_test(test_damaged),       cmocka_unit_test(test_damaged_index),
+      cmocka_unit_test(test_odd_templates), cmocka_unit_test(test_odd_gguf),
+      cmocka_unit_test(test_paths),         cmocka_unit_test(test_names),
+      cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, read_golden, forget_golden);
 }

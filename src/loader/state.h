@@ -19,6 +19,7 @@ typedef struct am_loader_text {
 struct am_loader {
   am_arena arena; /* names, texts, JSON, tables */
   const char *path, *name;
+  const char *file; /* for errors: the GGUF, or the folder */
   bool has_config;
   am_config config;
   am_tokenizer *tokenizer;

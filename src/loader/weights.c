@@ -13,7 +13,7 @@ adam_status am_loader_reserve(am_loader *loader, size_t n_more, adam_error *erro
   const am_tensor **tensors =
       am_arena_alloc(&loader->arena, (loader->n_tensors + n_more + 1) * sizeof *tensors);
   if (!tensors || !am_map_reserve(&loader->by_name, loader->n_tensors + n_more)) {
-    return am_fail_memory(error, loader->path);
+    return am_fail_memory(error, loader->file);
   }
   if (loader->n_tensors) memcpy(tensors, loader->tensors, loader->n_tensors * sizeof *tensors);
   loader->tensors = tensors;
@@ -22,7 +22,7 @@ adam_status am_loader_reserve(am_loader *loader, size_t n_more, adam_error *erro
 
 adam_status am_loader_add(am_loader *loader, const am_tensor *tensor, adam_error *error) {
   if (!am_map_set(&loader->by_name, tensor->name, strlen(tensor->name), loader->n_tensors)) {
-    return am_fail_memory(error, loader->path);
+    return am_fail_memory(error, loader->file);
   }
   loader->tensors[loader->n_tensors++] = tensor;
   return ADAM_OK;
@@ -59,11 +59,11 @@ static adam_status check_shape(const am_loader *loader, const am_tensor *tensor,
   am_tensor_shape_text(tensor->n_dims, tensor->shape, found, sizeof found);
   am_tensor_shape_text(n_dims, shape, expected, sizeof expected);
   if (same) {
-    return am_fail(error, ADAM_UNSUPPORTED, loader->path, NULL,
+    return am_fail(error, ADAM_UNSUPPORTED, loader->file, NULL,
                    "tensor %s has the type %s, which no weight of this family has", tensor->name,
                    am_dtype_info(tensor->dtype)->name);
   }
-  return am_fail(error, ADAM_DAMAGED, loader->path, NULL, "tensor %s has the shape %s, expected %s",
+  return am_fail(error, ADAM_DAMAGED, loader->file, NULL, "tensor %s has the shape %s, expected %s",
                  tensor->name, found, expected);
 }
 
@@ -71,7 +71,7 @@ adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t 
                            adam_error *error) {
   uint64_t shape[2];
   if (!loader->has_config) {
-    return am_fail(error, ADAM_INVALID, loader->path, NULL, "only the vocabulary is open");
+    return am_fail(error, ADAM_INVALID, loader->file, NULL, "only the vocabulary is open");
   }
   const am_tensor_role *role = am_arch_role(loader->config.arch, field);
   uint32_t n_dims = role ? role->shape(&loader->config, shape) : 0;
@@ -87,7 +87,7 @@ adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t 
     }
     char name[NAME_CAPACITY] = "";
     am_arch_tensor_name(&loader->config, role, layer, false, name, sizeof name);
-    return am_fail(error, ADAM_DAMAGED, loader->path, "the file is damaged or incomplete: download it again",
+    return am_fail(error, ADAM_DAMAGED, loader->file, "the file is damaged or incomplete: download it again",
                    "tensor %s is missing, expected one among %zu tensors", name, loader->n_tensors);
   }
   adam_status status = check_shape(loader, tensor, n_dims, shape, error);
@@ -101,7 +101,7 @@ static const am_tensor *find_by_name(const void *user, const char *name) {
 
 adam_status am_loader_check_weights(am_loader *loader, adam_error *error) {
   const am_arch *arch = loader->config.arch;
-  adam_status status = arch->from_tensors(&loader->config, find_by_name, loader, loader->path, error);
+  adam_status status = arch->from_tensors(&loader->config, find_by_name, loader, loader->file, error);
   for (size_t i = 0; i < arch->n_roles && !status; i++) {
     uint32_t n_layers = arch->roles[i].per_layer ? loader->config.n_layers : 1;
     for (uint32_t layer = 0; layer < n_layers && !status; layer++) {
