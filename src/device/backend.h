@@ -102,6 +102,7 @@ struct am_queue {
   am_verb *verbs;
   uint32_t n_verbs, capacity;
   bool failed;
+  bool exact;       /* am_queue_set_exact */
   adam_error error; /* of recording */
 };
 

@@ -72,6 +72,10 @@ typedef struct am_segment {
 /* Queue with room for `capacity` verbs. */
 adam_status am_queue_open(am_device *device, uint32_t capacity, am_queue **out, adam_error *error);
 void am_queue_close(am_queue **queue);
+/* exact: quantised weights are multiplied with float32 activations as they are, dequantised a few rows at
+ * a time: slow, and nothing is rounded. Off (the default), kernels may round the activations that meet
+ * a quantised weight to 8 bits per element. Changed only while nothing is recorded. */
+void am_queue_set_exact(am_queue *queue, bool exact);
 /* Runs everything recorded, then empties the queue. The first error of recording is reported here. */
 adam_status am_queue_run(am_queue *queue, adam_error *error);
 

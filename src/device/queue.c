@@ -17,6 +17,8 @@ void am_queue_close(am_queue **queue) {
   *queue = NULL;
 }
 
+void am_queue_set_exact(am_queue *queue, bool exact) { queue->exact = exact; }
+
 static void fail(am_queue *q, const char *what, const char *format, ...) AM_PRINTF(3, 4);
 static void fail(am_queue *q, const char *what, const char *format, ...) {
   char why[256];

@@ -36,6 +36,8 @@ am_kv_options am_model_kv_options(const am_model *model, uint64_t n_ctx, am_dtyp
 adam_status am_workspace_open(const am_model *model, uint32_t max_tokens, uint32_t max_outputs,
                               am_workspace **out, adam_error *error);
 void am_workspace_close(am_workspace **workspace);
+/* exact: no activation is rounded, whatever the weights are (device.h); slow with quantised ones. */
+void am_workspace_set_exact(am_workspace *workspace, bool exact);
 /* What open will allocate on the device; 0 on overflow. */
 uint64_t am_workspace_bytes(const am_model *model, uint32_t max_tokens, uint32_t max_outputs);
 /* Runs the batch. *logits: (n_outputs, n_vocab) in host memory, owned by the workspace, valid and

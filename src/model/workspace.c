@@ -112,6 +112,10 @@ void am_workspace_close(am_workspace **workspace) {
   *workspace = NULL;
 }
 
+void am_workspace_set_exact(am_workspace *workspace, bool exact) {
+  am_queue_set_exact(workspace->queue, exact);
+}
+
 static adam_status check_rows(const am_workspace *w, const uint32_t *rows, uint32_t n,
                               uint32_t n_tokens, adam_error *error) {
   if (n > w->max_outputs)

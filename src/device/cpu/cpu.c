@@ -101,6 +101,7 @@ static void close_queue(am_queue *queue) {
   am_mem_free(q->angles.memory);
   am_mem_free(q->attend.memory);
   am_mem_free(q->partial.memory);
+  am_mem_free(q->exact.memory);
   am_mem_free(q->base.verbs);
   am_mem_free(q->ops);
   am_mem_free(q->phases);
@@ -131,8 +132,11 @@ static adam_status reserve(am_queue *queue, const am_verb *verb, adam_error *err
   am_cpu_queue *q = (am_cpu_queue *)queue;
   bool done = true;
   if (verb->kind == AM_VERB_MATMUL) {
-    am_x_format format = q->kernels->x_format[verb->weight->dtype];
+    am_x_format format = am_cpu_x_format(q, verb->weight);
     size_t bytes = verb->n * am_kernels_x_bytes(format, verb->weight->columns);
+    if (format != q->kernels->x_format[verb->weight->dtype])
+      done = am_cpu_scratch_grow(&q->exact, (size_t)am_pool_threads(q->pool) * AM_CPU_EXACT_ROWS *
+                                                verb->weight->columns * sizeof(float));
     for (int i = 0; i < AM_CPU_X_SLOTS && format != AM_X_F32; i++) done = done && am_cpu_scratch_grow(&q->x[i], bytes);
   } else if (verb->kind == AM_VERB_ROPE) {
     done = am_cpu_scratch_grow(&q->angles, (size_t)verb->n * verb->as.rope.head_dim * sizeof(float));

@@ -71,7 +71,15 @@ struct am_cpu_queue {
   am_cpu_scratch attend;            /* per thread, attend_stride bytes each */
   size_t attend_stride;
   am_cpu_scratch partial; /* attention of one token: unmerged splits */
+  am_cpu_scratch exact;   /* per thread, AM_CPU_EXACT_ROWS dequantised rows of a weight */
 };
+
+enum { AM_CPU_EXACT_ROWS = 8 };
+
+/* What the activations of a matmul with this weight look like in this queue. */
+static inline am_x_format am_cpu_x_format(const am_cpu_queue *q, const am_weight *weight) {
+  return q->base.exact ? AM_X_F32 : q->kernels->x_format[weight->dtype];
+}
 
 /* What one chunk of an element-wise operation should have at least, and what is small: 16 K simple
  * element steps take some 3 microseconds. */

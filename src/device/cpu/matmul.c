@@ -2,13 +2,37 @@
 /* out = x weight^T + bias, cut along the weight's rows: each chunk reads its weights once for all tokens. */
 #include "device/cpu/cpu.h"
 
+/* Rows [begin, end) of a quantised weight by float32 activations: a few rows dequantised at a time. */
+static void run_exact(am_cpu_queue *q, const am_verb *v, uint32_t begin, uint32_t end, uint32_t thread) {
+  const am_weight *w = v->weight;
+  float *rows = (float *)q->exact.memory + (size_t)thread * AM_CPU_EXACT_ROWS * w->columns;
+  for (uint32_t done = begin; done < end;) {
+    uint32_t n = end - done < AM_CPU_EXACT_ROWS ? end - done : AM_CPU_EXACT_ROWS;
+    for (uint32_t r = 0; r < n; r++)
+      q->kernels->dequantize[w->dtype](rows + (size_t)r * w->columns,
+                                       (const uint8_t *)w->data + (done + r) * w->row_bytes, w->columns);
+    q->kernels->matmul[AM_DTYPE_F32](&(am_matmul){
+        .out = v->out + done,
+        .out_stride = v->columns,
+        .w = rows,
+        .w_stride = w->columns * sizeof(float),
+        .x = v->x,
+        .x_stride = w->columns * sizeof(float),
+        .n_rows = n,
+        .n_tokens = v->n,
+        .n_in = w->columns,
+    });
+    done += n;
+  }
+}
+
 static void run_matmul(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
   const am_verb *v = op->verb;
   const am_weight *w = v->weight;
   uint32_t begin, end;
-  (void)thread;
   am_cpu_rows(op, chunk, w->rows, &begin, &end);
-  q->kernels->matmul[w->dtype](&(am_matmul){
+  if (op->format != q->kernels->x_format[w->dtype]) run_exact(q, v, begin, end, thread);
+  else q->kernels->matmul[w->dtype](&(am_matmul){
       .out = v->out + begin,
       .out_stride = v->columns,
       .w = (const uint8_t *)w->data + begin * w->row_bytes,
@@ -43,7 +67,7 @@ void am_cpu_op_matmul(am_cpu_queue *q, const am_verb *verb, void *scratch, am_cp
   const am_weight *w = verb->weight;
   op->run = run_matmul;
   op->scratch = scratch;
-  op->format = q->kernels->x_format[w->dtype];
+  op->format = am_cpu_x_format(q, w);
   op->x_stride = scratch ? am_kernels_x_bytes(op->format, w->columns) : w->columns * sizeof(float);
   op->reads[0] = scratch ? (am_cpu_range){scratch, verb->n * op->x_stride}
                          : (am_cpu_range){verb->x, verb->n * op->x_stride};

@@ -43,7 +43,7 @@ static void forget_overwritten(held *have, am_cpu_range written) {
 }
 
 static void add_matmul(am_cpu_queue *q, const am_verb *verb, held *have) {
-  am_x_format format = q->kernels->x_format[verb->weight->dtype];
+  am_x_format format = am_cpu_x_format(q, verb->weight);
   void *scratch = NULL;
   if (format != AM_X_F32) {
     for (int i = 0; i < AM_CPU_X_SLOTS; i++) {
