@@ -273,6 +273,33 @@ static void test_seed(void **state) {
   assert_int_not_equal(cold.outcome.seed, cold_again.outcome.seed); /* drawn, and told */
 }
 
+static bool collect(void *user, const void *bytes, size_t n_bytes) {
+  strncat(user, bytes, n_bytes);
+  return true;
+}
+
+static void test_templates(void **state) {
+  (void)state;
+  adam_render_request request = {
+      .struct_size = sizeof request,
+      .messages_json = "[{\"role\":\"user\",\"content\":\"q\"}]",
+      .kwargs_json = "{\"name\":\"adam\"}",
+      .tools_json = "[{\"type\":\"function\"}]",
+      .template_text = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{{ name }}{{ tools | length }}"
+                       "{% if add_generation_prompt %}>{% endif %}{{ enable_thinking }}",
+      .think = ADAM_THINK_OFF};
+  char text[256] = "";
+  const adam_backend_ops *ops = am_backend_mock();
+  assert_int_equal(ops->render(NULL, NULL, &request, collect, text, NULL), ADAM_OK);
+  assert_string_equal(text, "<user>qadam1>False");
+  adam_error error = {0};
+  request.template_text = "{{ raise_exception('no') }}";
+  assert_int_equal(ops->render(NULL, NULL, &request, collect, text, &error), ADAM_TEMPLATE);
+  assert_non_null(strstr(error.why, "no"));
+  request.template_text = "{% if";
+  assert_int_equal(ops->render(NULL, NULL, &request, collect, text, &error), ADAM_TEMPLATE);
+}
+
 /* Every allocation fails once: an error or the right answer, never a leak (the sanitizer looks). */
 static void test_faults(void **state) {
   (void)state;
@@ -304,7 +331,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_scripts), cmocka_unit_test(test_bad_scripts), cmocka_unit_test(test_limits_and_errors),
       cmocka_unit_test(test_stop), cmocka_unit_test(test_context),    cmocka_unit_test(test_cancel_and_delay), cmocka_unit_test(test_prompts),
-      cmocka_unit_test(test_file),    cmocka_unit_test(test_seed),        cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_file),    cmocka_unit_test(test_seed),        cmocka_unit_test(test_templates), cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
