@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "template/jinja/filters.h"
+
+#include <string.h>
+
+static const am_jfilter filters[] = {{"abs", am_jfilter_abs},
+                                     {"attr", am_jfilter_attr},
+                                     {"batch", am_jfilter_batch},
+                                     {"capitalize", am_jfilter_capitalize},
+                                     {"center", am_jfilter_center},
+                                     {"count", am_jfilter_length},
+                                     {"d", am_jfilter_default},
+                                     {"default", am_jfilter_default},
+                                     {"dictsort", am_jfilter_dictsort},
+                                     {"e", am_jfilter_escape},
+                                     {"escape", am_jfilter_escape},
+                                     {"filesizeformat", am_jfilter_filesizeformat},
+                                     {"first", am_jfilter_first},
+                                     {"float", am_jfilter_float},
+                                     {"forceescape", am_jfilter_forceescape},
+                                     {"format", am_jfilter_format},
+                                     {"groupby", am_jfilter_groupby},
+                                     {"indent", am_jfilter_indent},
+                                     {"int", am_jfilter_int},
+                                     {"items", am_jfilter_items},
+                                     {"join", am_jfilter_join},
+                                     {"last", am_jfilter_last},
+                                     {"length", am_jfilter_length},
+                                     {"list", am_jfilter_list},
+                                     {"lower", am_jfilter_lower},
+                                     {"map", am_jfilter_map},
+                                     {"max", am_jfilter_max},
+                                     {"min", am_jfilter_min},
+                                     {"pprint", am_jfilter_pprint},
+                                     {"random", am_jfilter_unsupported},
+                                     {"reject", am_jfilter_reject},
+                                     {"rejectattr", am_jfilter_rejectattr},
+                                     {"replace", am_jfilter_replace},
+                                     {"reverse", am_jfilter_reverse},
+                                     {"round", am_jfilter_round},
+                                     {"safe", am_jfilter_safe},
+                                     {"select", am_jfilter_select},
+                                     {"selectattr", am_jfilter_selectattr},
+                                     {"slice", am_jfilter_slice},
+                                     {"sort", am_jfilter_sort},
+                                     {"string", am_jfilter_string},
+                                     {"striptags", am_jfilter_striptags},
+                                     {"sum", am_jfilter_sum},
+                                     {"title", am_jfilter_title},
+                                     {"tojson", am_jfilter_tojson},
+                                     {"trim", am_jfilter_trim},
+                                     {"truncate", am_jfilter_truncate},
+                                     {"unique", am_jfilter_unique},
+                                     {"upper", am_jfilter_upper},
+                                     {"urlencode", am_jfilter_urlencode},
+                                     {"urlize", am_jfilter_unsupported},
+                                     {"wordcount", am_jfilter_wordcount},
+                                     {"wordwrap", am_jfilter_wordwrap},
+                                     {"xmlattr", am_jfilter_xmlattr}};
+
+const am_jfilter *am_jfilter_find(const char *name, size_t n_bytes) {
+  for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+    if (strlen(filters[i].name) == n_bytes && memcmp(filters[i].name, name, n_bytes) == 0) return &filters[i];
+  return NULL;
+}
