@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MOST_MERGES (1u << 24)
-
 typedef struct info {
   uint64_t seed;
 } info;
@@ -62,16 +60,21 @@ static uint64_t seed_of(const am_model_source *source, const am_vocabulary *voca
   return seed;
 }
 
-static void put_merge(am_bpe_merge *slots, const am_bpe *bpe, const am_bpe_merge *merge) {
-  size_t at = am_bpe_slot(bpe->seed, bpe->shift, merge->left, merge->right);
-  while (slots[at].rank != AM_BPE_NONE && (slots[at].left != merge->left || slots[at].right != merge->right))
-    at = (at + 1) & bpe->mask;
-  slots[at] = *merge; /* of one pair twice, the later counts */
+static void put_merge(am_bpe_merge *slots, const am_bpe *bpe, uint64_t pair, uint32_t rank) {
+  size_t at = am_bpe_slot(bpe->seed, bpe->shift, pair);
+  while (slots[at] != AM_BPE_EMPTY && slots[at] >> 22 != pair) at = (at + 1) & bpe->mask;
+  slots[at] = pair << 22 | rank; /* of one pair twice, the later counts */
 }
 
-/* Ids of left, right and their concatenation. Raw bytes: words that no text can make are skipped. */
+static bool word_is(const am_vocabulary *v, int32_t id, const char *bytes, size_t n_bytes) {
+  return am_vocabulary_has(v, id) && v->bytes_at[id + 1] - v->bytes_at[id] == n_bytes &&
+         memcmp(v->bytes + v->bytes_at[id], bytes, n_bytes) == 0;
+}
+
+/* Pair and result of a merge. Raw bytes: words that no text can make are skipped (0); -1: a part is no
+ * word. *made is the result of the merge before: mostly the next id is that of this one. */
 static int resolve(const am_vocabulary *v, const merge_text *text, size_t prefix_bytes, char *scratch,
-                   am_bpe_merge *out) {
+                   uint64_t *pair, int32_t *made) {
   size_t n_left = text->left_bytes, n_right = text->right_bytes;
   if (v->raw_bytes) {
     n_left = am_alphabet_bytes(text->left, text->left_bytes, scratch);
@@ -85,21 +88,23 @@ static int resolve(const am_vocabulary *v, const merge_text *text, size_t prefix
   int32_t right = am_vocabulary_find(v, scratch + n_left, n_right);
   if (n_right < prefix_bytes) return -1;
   if (prefix_bytes > 0) memmove(scratch + n_left, scratch + n_left + prefix_bytes, n_right - prefix_bytes);
-  int32_t both = am_vocabulary_find(v, scratch, n_left + n_right - prefix_bytes);
+  size_t n_both = n_left + n_right - prefix_bytes;
+  int32_t both = *made + 1;
+  if (!word_is(v, both, scratch, n_both)) both = am_vocabulary_find(v, scratch, n_both);
   if (left < 0 || right < 0 || both < 0) return -1;
-  out->left = (uint32_t)left;
-  out->right = (uint32_t)right;
-  out->id = (uint32_t)both;
+  *pair = am_bpe_pair((uint32_t)left, (uint32_t)right);
+  *made = both;
   return 1;
 }
 
 static adam_status fill_merges(const am_model_source *source, const am_vocabulary *vocabulary,
                                const am_bpe *bpe, size_t prefix_bytes, am_bpe_merge *slots,
-                               adam_error *error) {
+                               uint32_t *results, adam_error *error) {
   adam_status status = ADAM_OK;
   char *scratch = NULL;
   size_t capacity = 0, n = source->merges ? source->merges->n : source->n_merges;
   uint32_t rank = 0;
+  int32_t made = -2;
   for (size_t i = 0; status == ADAM_OK && i < n; i++) {
     merge_text text;
     int form = merge_at(source, i, &text);
@@ -118,12 +123,13 @@ static adam_status fill_merges(const am_model_source *source, const am_vocabular
       scratch = grown;
       capacity = need * 2;
     }
-    am_bpe_merge merge = {.rank = rank++};
-    int found = resolve(vocabulary, &text, prefix_bytes, scratch, &merge);
+    uint64_t pair = 0;
+    int found = resolve(vocabulary, &text, prefix_bytes, scratch, &pair, &made);
     if (found < 0)
       status = bad_merge(error, i, "a part of it, or the two together, is not in the vocabulary");
     else if (found > 0)
-      put_merge(slots, bpe, &merge);
+      put_merge(slots, bpe, pair, rank), results[rank] = (uint32_t)made;
+    rank++;
   }
   am_mem_free(scratch);
   return status;
@@ -138,31 +144,40 @@ adam_status am_bpe_build(const am_model_source *source, const am_vocabulary *voc
     if (source->merges->type != AM_JSON_ARRAY) return bad_merge(error, 0, "merges is no array");
     n = source->merges->n;
   }
-  if (n > MOST_MERGES) return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "model: %zu merges", n);
+  if (n >= AM_BPE_MOST_MERGES) return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "model: %zu merges", n);
   am_bpe bpe = {.seed = seed_of(source, vocabulary), .shift = 58};
   while (n_slots < n + n / 2) n_slots *= 2, bpe.shift--;
   bpe.mask = n_slots - 1;
   am_bpe_merge *slots = am_mem_alloc(n_slots * sizeof *slots);
-  if (!slots) return am_fail_memory(error, "tokenizer");
-  for (size_t i = 0; i < n_slots; i++) slots[i] = (am_bpe_merge){0, 0, AM_BPE_NONE, 0};
+  uint32_t *results = am_mem_zalloc(n + 1, sizeof *results);
+  if (!slots || !results) {
+    am_mem_free(slots);
+    am_mem_free(results);
+    return am_fail_memory(error, "tokenizer");
+  }
+  memset(slots, 0xFF, n_slots * sizeof *slots);
   size_t prefix_bytes = text_bytes(am_json_get(source->settings, "continuing_subword_prefix"));
-  adam_status status = fill_merges(source, vocabulary, &bpe, prefix_bytes, slots, error);
+  adam_status status = fill_merges(source, vocabulary, &bpe, prefix_bytes, slots, results, error);
   info facts = {bpe.seed};
   if (status == ADAM_OK && (!am_image_add(writer, AM_BPE_TAG_MERGES, slots, n_slots * sizeof *slots) ||
+                            !am_image_add(writer, AM_BPE_TAG_RESULTS, results, n * sizeof *results) ||
                             !am_image_add(writer, AM_BPE_TAG_INFO, &facts, sizeof facts)))
     status = am_fail_memory(error, "tokenizer");
   am_mem_free(slots);
+  am_mem_free(results);
   return status;
 }
 
-static bool merges_are_sound(const am_bpe_merge *slots, size_t n_slots, size_t n_ids) {
+static bool merges_are_sound(const am_bpe_merge *slots, size_t n_slots, const uint32_t *results,
+                             size_t n_results, size_t n_ids) {
   size_t empty = 0;
   uint32_t wrong = 0;
   for (size_t i = 0; i < n_slots; i++) {
-    bool is_empty = slots[i].rank == AM_BPE_NONE;
+    bool is_empty = slots[i] == AM_BPE_EMPTY;
     empty += is_empty;
-    wrong |= (slots[i].id >= n_ids) & !is_empty;
+    wrong |= ((slots[i] & (AM_BPE_MOST_MERGES - 1)) >= n_results) & !is_empty;
   }
+  for (size_t i = 0; i < n_results; i++) wrong |= results[i] >= n_ids;
   return empty > 0 && !wrong;
 }
 
@@ -190,11 +205,12 @@ static void read_settings(const am_json *settings, const am_vocabulary *v, am_bp
 }
 
 adam_status am_bpe_bind(const am_image *image, const am_json *settings, am_model *model, adam_error *error) {
-  size_t n_slots = 0, n_info = 0;
+  size_t n_slots = 0, n_results = 0, n_info = 0;
   const am_bpe_merge *slots = am_image_section(image, AM_BPE_TAG_MERGES, sizeof *slots, &n_slots);
+  const uint32_t *results = am_image_section(image, AM_BPE_TAG_RESULTS, sizeof *results, &n_results);
   const info *facts = am_image_section(image, AM_BPE_TAG_INFO, sizeof *facts, &n_info);
-  if (!slots || !facts || n_info != 1 || n_slots < 2 || (n_slots & (n_slots - 1)) != 0 ||
-      !merges_are_sound(slots, n_slots, model->vocabulary.n_ids))
+  if (!slots || !results || !facts || n_info != 1 || n_slots < 2 || (n_slots & (n_slots - 1)) != 0 ||
+      !merges_are_sound(slots, n_slots, results, n_results, model->vocabulary.n_ids))
     return am_fail(error, ADAM_DAMAGED, "tokenizer cache", NULL, "BPE sections do not fit together");
   double dropout = am_json_real(am_json_get(settings, "dropout"), 0.0);
   if (dropout != 0.0)
@@ -202,6 +218,8 @@ adam_status am_bpe_bind(const am_image *image, const am_json *settings, am_model
   am_bpe *bpe = am_mem_zalloc(1, sizeof *bpe);
   if (!bpe) return am_fail_memory(error, "tokenizer");
   bpe->merges = slots;
+  bpe->results = results;
+  bpe->n_results = n_results;
   bpe->mask = n_slots - 1;
   bpe->shift = __builtin_clzll((unsigned long long)n_slots) + 1;
   bpe->seed = facts->seed;

@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "tokenizer/pieces.h"
 
-#include <string.h>
-
 #define SHORT 96 /* symbols; up to here the array is faster than the heap */
 
 static bool grow_array(uint32_t **data, size_t n) {
@@ -20,8 +18,7 @@ static bool grow_array(uint32_t **data, size_t n) {
 bool am_bpe_reserve(am_bpe_memory *memory, size_t n) {
   if (n <= memory->capacity) return true;
   size_t wanted = n + n / 2 + 128;
-  if (!grow_array(&memory->ids, wanted) || !grow_array(&memory->ranks, wanted) || !grow_array(&memory->made, wanted))
-    return false;
+  if (!grow_array(&memory->ids, wanted) || !grow_array(&memory->ranks, wanted)) return false;
   memory->capacity = wanted;
   return true;
 }
@@ -29,22 +26,17 @@ bool am_bpe_reserve(am_bpe_memory *memory, size_t n) {
 void am_bpe_memory_close(am_bpe_memory *memory) {
   am_mem_free(memory->ids);
   am_mem_free(memory->ranks);
-  am_mem_free(memory->made);
   am_mem_free(memory->next);
   am_mem_free(memory->previous);
   am_mem_free(memory->heap);
   *memory = (am_bpe_memory){0};
 }
 
-static inline void rate(const am_bpe *bpe, am_bpe_memory *m, size_t at, uint32_t left, uint32_t right) {
-  const am_bpe_merge *merge = am_bpe_find(bpe, left, right);
-  m->ranks[at] = merge ? merge->rank : AM_BPE_NONE;
-  m->made[at] = merge ? merge->id : 0;
-}
-
-static size_t merge_short(const am_bpe *bpe, am_bpe_memory *m, size_t n) {
-  uint32_t *ids = m->ids, *ranks = m->ranks, *made = m->made;
-  for (size_t i = 0; i + 1 < n; i++) rate(bpe, m, i, ids[i], ids[i + 1]);
+static size_t merge_short(const am_bpe *bpe, uint32_t *ids, uint32_t *ranks, size_t n) {
+  /* The table is larger than the caches: ask for all slots before waiting for the first. */
+  for (size_t i = 0; i + 1 < n; i++)
+    __builtin_prefetch(&bpe->merges[am_bpe_slot(bpe->seed, bpe->shift, am_bpe_pair(ids[i], ids[i + 1]))]);
+  for (size_t i = 0; i + 1 < n; i++) ranks[i] = am_bpe_rank(bpe, ids[i], ids[i + 1]);
   while (n > 1) {
     size_t best = 0;
     uint32_t lowest = ranks[0];
@@ -53,16 +45,12 @@ static size_t merge_short(const am_bpe *bpe, am_bpe_memory *m, size_t n) {
       lowest = ranks[i] < lowest ? ranks[i] : lowest;
     }
     if (lowest == AM_BPE_NONE) break;
-    ids[best] = made[best];
+    ids[best] = bpe->results[lowest];
     n--;
-    size_t tail = n - best - 1; /* symbols behind the merged one */
-    memmove(ids + best + 1, ids + best + 2, tail * sizeof *ids);
-    if (tail > 0) {
-      memmove(ranks + best + 1, ranks + best + 2, (tail - 1) * sizeof *ranks);
-      memmove(made + best + 1, made + best + 2, (tail - 1) * sizeof *made);
-      rate(bpe, m, best, ids[best], ids[best + 1]);
-    }
-    if (best > 0) rate(bpe, m, best - 1, ids[best - 1], ids[best]);
+    for (size_t i = best + 1; i < n; i++) ids[i] = ids[i + 1];
+    for (size_t i = best + 1; i + 1 < n; i++) ranks[i] = ranks[i + 1];
+    if (best + 1 < n) ranks[best] = am_bpe_rank(bpe, ids[best], ids[best + 1]);
+    if (best > 0) ranks[best - 1] = am_bpe_rank(bpe, ids[best - 1], ids[best]);
   }
   return n;
 }
@@ -101,7 +89,7 @@ static bool rate_and_push(const am_bpe *bpe, am_bpe_memory *m, uint32_t at) {
     m->ranks[at] = AM_BPE_NONE;
     return true;
   }
-  rate(bpe, m, at, m->ids[at], m->ids[right]);
+  m->ranks[at] = am_bpe_rank(bpe, m->ids[at], m->ids[right]);
   return m->ranks[at] == AM_BPE_NONE || heap_push(m, (uint64_t)m->ranks[at] << 32 | at);
 }
 
@@ -122,7 +110,7 @@ static size_t merge_long(const am_bpe *bpe, am_bpe_memory *m, size_t n) {
     uint32_t at = (uint32_t)entry;
     if (m->ranks[at] != (uint32_t)(entry >> 32)) continue; /* stale: the pair has changed since */
     uint32_t right = m->next[at], behind = m->next[right];
-    m->ids[at] = m->made[at];
+    m->ids[at] = bpe->results[m->ranks[at]];
     m->ranks[right] = AM_BPE_NONE;
     m->next[at] = behind;
     if (behind != AM_BPE_NONE) m->previous[behind] = at;
@@ -136,5 +124,5 @@ static size_t merge_long(const am_bpe *bpe, am_bpe_memory *m, size_t n) {
 
 size_t am_bpe_merge_all(const am_bpe *bpe, am_bpe_memory *memory, size_t n) {
   if (n < 2) return n;
-  return n <= SHORT ? merge_short(bpe, memory, n) : merge_long(bpe, memory, n);
+  return n <= SHORT ? merge_short(bpe, memory->ids, memory->ranks, n) : merge_long(bpe, memory, n);
 }

@@ -35,8 +35,7 @@ static const char not_hex_set[] = "\\x{0}-/:-@G-`g-\\x{10ffff}";
 
 typedef struct run_filter {
   am_buf *out;
-  bool wanted[32];   /* by category */
-  bool word, negate; /* the word set instead of categories */
+  bool wanted[32]; /* by category */
 } run_filter;
 
 static void append_range(am_buf *out, uint32_t first, uint32_t last) {
@@ -50,9 +49,9 @@ static bool is_word(uint32_t first, uint16_t value) {
   return superscript || (value & AM_CLASS_WORD);
 }
 
-static void append_word_run(void *user, uint32_t first, uint32_t last, uint16_t value) {
-  run_filter *filter = user;
-  if (is_word(first, value) != filter->negate) append_range(filter->out, first, last);
+/* The complement cannot be said in properties inside of a class: code points one by one. */
+static void append_not_word_run(void *user, uint32_t first, uint32_t last, uint16_t value) {
+  if (!is_word(first, value)) append_range(user, first, last);
 }
 
 static void append_recent_run(void *user, uint32_t first, uint32_t last, uint16_t value) {
@@ -81,6 +80,14 @@ static bool is_category(const char *name, size_t length) {
   return false;
 }
 
+/* \w as properties; `out` is inside of a class. */
+static void append_word(am_buf *out) {
+  am_buf_append_str(out, "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}");
+  append_recent(out, "L", 1);
+  append_recent(out, "M", 1);
+  append_recent(out, "Nd", 2);
+}
+
 static void open_set(rewriter *r, bool in_class, bool negated) {
   if (!in_class) am_buf_append_str(r->out, negated ? "[^" : "[");
 }
@@ -91,7 +98,6 @@ static void close_set(rewriter *r, bool in_class) {
 
 /* \s \S \d \D \w \W \h \H */
 static void shorthand(rewriter *r, char kind, bool in_class) {
-  run_filter words = {.out = r->out};
   bool negated = isupper((unsigned char)kind) != 0;
   open_set(r, in_class, negated && !in_class);
   switch (tolower((unsigned char)kind)) {
@@ -102,8 +108,10 @@ static void shorthand(rewriter *r, char kind, bool in_class) {
       if (!(negated && in_class)) append_recent(r->out, "Nd", 2);
       break;
     default:
-      words.negate = negated && in_class;
-      am_unicode_runs(append_word_run, &words);
+      if (negated && in_class)
+        am_unicode_runs(append_not_word_run, r->out);
+      else
+        append_word(r->out);
   }
   close_set(r, in_class);
 }
@@ -176,9 +184,8 @@ static void named_property(rewriter *r, bool negated, bool in_class) {
 
 static void word_border(rewriter *r, bool negated) {
   am_buf word = {0};
-  run_filter filter = {.out = &word};
   am_buf_append_char(&word, '[');
-  am_unicode_runs(append_word_run, &filter);
+  append_word(&word);
   am_buf_append_char(&word, ']');
   if (word.failed)
     r->out->failed = true;

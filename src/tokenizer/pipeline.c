@@ -17,7 +17,7 @@ adam_status am_pipeline_assemble(const am_pipeline_plan *plan, const am_image_so
                                  adam_error *error) {
   static const uint32_t digest_tags[] = {AM_PIPELINE_TAG_CONFIG, AM_IMAGE_TAG('V', 'S', 'A', 'T'),
                                          AM_IMAGE_TAG('V', 'S', 'P', 'E'), AM_IMAGE_TAG('V', 'K', 'N', 'O'),
-                                         AM_IMAGE_TAG('B', 'M', 'E', 'R'), 0};
+                                         AM_IMAGE_TAG('B', 'M', 'E', 'R'), AM_IMAGE_TAG('B', 'R', 'E', 'S'), 0};
   am_image_writer writer;
   am_vocabulary vocabulary;
   am_buf config = {0};

@@ -6,7 +6,7 @@
 
 #include "tokenizer/image.h"
 
-#define AM_VOCABULARY_MOST_IDS (1u << 24)
+#define AM_VOCABULARY_MOST_IDS ((1u << 21) - 1)
 
 typedef struct am_vocabulary_word {
   const char *bytes; /* borrowed */

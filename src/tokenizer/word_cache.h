@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer/word_cache: ids of the short pieces that were seen lately. One cache line holds a piece
- * of at most 31 bytes and at most 7 ids; two lines make a set, the newer one in front. Bounded: 1 MiB.
+ * of at most 31 bytes and at most 7 ids; two lines make a set, the newer one in front. Bounded: 2 MiB,
+ * of which only what is used becomes resident.
  * One thread at a time. */
 #ifndef AM_TOKENIZER_WORD_CACHE_H
 #define AM_TOKENIZER_WORD_CACHE_H
@@ -12,7 +13,7 @@
 
 #define AM_WORD_CACHE_MOST_BYTES 31
 #define AM_WORD_CACHE_MOST_IDS 7
-#define AM_WORD_CACHE_LINES ((size_t)1 << 14)
+#define AM_WORD_CACHE_LINES ((size_t)1 << 15)
 
 typedef struct am_word_key {
   uint64_t words[4]; /* the bytes, zero behind them; the last byte is the length */
@@ -25,7 +26,8 @@ typedef struct am_word_line {
 } am_word_line;
 
 typedef struct am_word_cache {
-  am_word_line *lines; /* owned, (AM_WORD_CACHE_LINES), aligned to 64 bytes */
+  am_word_line *lines; /* (AM_WORD_CACHE_LINES), aligned to 64 bytes, within: */
+  void *memory;        /* owned */
 } am_word_cache;
 
 bool am_word_cache_open(am_word_cache *cache);
