@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := all
 .PHONY: all run test check-real check-long bench fuzz docs install format clean deps help
 
-PROMPT ?= In two sentences: why run a language model on my own computer?
+PROMPT ?= Why is the sky blue?
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 export PROMPT
@@ -17,7 +17,7 @@ build/build.ninja:
 
 run: all ## Build, fetch a real model where the network allows, and let it answer PROMPT
 	@if tools/get_smollm2.sh; then \
-	  build/adam run smollm2 "$$PROMPT"; \
+	  build/adam run smollm2 --max-tokens 300 "$$PROMPT"; \
 	else \
 	  echo "No SmolLM2 without network: the small model that ships with adam answers instead." >&2; \
 	  build/adam run demo "How do I run a model?"; \
@@ -55,7 +55,9 @@ docs: all ## Generate the man page, completions and docs/commands.md
 	build/adam --dump-docs fish > docs/completions/adam.fish
 
 install: all ## Install to PREFIX (/usr/local); DESTDIR is respected
-	cmake --install build --prefix $(PREFIX)
+	@cmake -B build -DCMAKE_INSTALL_PREFIX="$(PREFIX)" >/dev/null
+	@cmake --build build
+	cmake --install build
 
 format: ## Format every C file
 	git ls-files '*.c' '*.h' | xargs clang-format -i

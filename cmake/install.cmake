@@ -6,6 +6,8 @@ install(TARGETS adam_shared adam_static EXPORT adam_targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/adam DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/adam OPTIONAL)
+# The package file finds its prefix from its own place: cmake --install --prefix may name another.
+file(RELATIVE_PATH ADAM_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/adam.pc.in adam.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/adam.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(EXPORT adam_targets NAMESPACE adam:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/adam)

@@ -21,9 +21,9 @@ for file in bin/adam include/adam/adam.h share/man/man1/adam.1 share/bash-comple
   share/zsh/site-functions/_adam share/fish/vendor_completions.d/adam.fish; do
   [ -f "$prefix/$file" ] || { echo "not installed: $file" >&2; exit 1; }
 done
-"$prefix/bin/adam" run mock:say=installed x | grep -qx installed
+"$prefix/bin/adam" run mock:say=installed x | grep -x installed >/dev/null
 if [ -d "$source_folder/models/demo" ]; then
-  "$prefix/bin/adam" show demo | grep -q "$prefix/share/adam/models/demo" || { echo "the installed demo is not found" >&2; exit 1; }
+  "$prefix/bin/adam" show demo | grep "$prefix/share/adam/models/demo" >/dev/null || { echo "the installed demo is not found" >&2; exit 1; }
 fi
 
 cat >"$work/hello.c" <<'C'
@@ -46,21 +46,19 @@ int main(void) {
 }
 C
 
-# The package files name the prefix of the configuration; pkg-config is told the one in use.
 export PKG_CONFIG_PATH=$libdir/pkgconfig
-config=(pkg-config "--define-variable=prefix=$prefix" --define-prefix)
 compiler=${CC:-cc}
-read -ra flags < <("${config[@]}" --cflags adam)
-read -ra libraries < <("${config[@]}" --libs adam)
+read -ra flags < <(pkg-config --cflags adam)
+read -ra libraries < <(pkg-config --libs adam)
 "$compiler" -std=c11 -Wall -Wextra -Werror -o "$work/shared" "$work/hello.c" "${flags[@]}" "${libraries[@]}"
 LD_LIBRARY_PATH=$libdir "$work/shared"
-if command -v ldd >/dev/null; then LD_LIBRARY_PATH=$libdir ldd "$work/shared" | grep -q "libadam.so.0 => $libdir"; fi
+if command -v ldd >/dev/null; then LD_LIBRARY_PATH=$libdir ldd "$work/shared" | grep "libadam.so.0 => $libdir" >/dev/null; fi
 
-read -ra libraries < <("${config[@]}" --static --libs adam)
+read -ra libraries < <(pkg-config --static --libs adam)
 libraries=("${libraries[@]/#-ladam/$libdir/libadam.a}")
 "$compiler" -std=c11 -o "$work/static" "$work/hello.c" "${flags[@]}" "${libraries[@]}"
 "$work/static"
-if command -v ldd >/dev/null && ldd "$work/static" | grep -q libadam; then
+if command -v ldd >/dev/null && ldd "$work/static" | grep libadam >/dev/null; then
   echo "the static program needs libadam.so" >&2
   exit 1
 fi
@@ -82,14 +80,4 @@ cmake --build "$work/project/build" >"$work/build.log" 2>&1 || { cat "$work/buil
 "$work/project/build/hello"
 "$work/project/build/hello_static"
 
-# Each public header stands alone, as C11 and as C++.
-for header in "$prefix"/include/adam/*.h; do
-  echo "#include <adam/$(basename "$header")>" >"$work/alone.c"
-  "$compiler" -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "${flags[@]}" "$work/alone.c"
-  if command -v c++ >/dev/null; then c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ "${flags[@]}" "$work/alone.c"; fi
-done
-if nm -D --defined-only "$libdir/libadam.so" | awk '$2 ~ /[TDBR]/ {print $3}' | grep -v '^adam_' | grep .; then
-  echo "the shared library shows more than adam_*" >&2
-  exit 1
-fi
 echo "installed: command, documents, pkg-config (shared, static), find_package (shared, static)"
