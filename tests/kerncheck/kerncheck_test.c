@@ -273,7 +273,7 @@ static void test_mix(void **state) {
  * tokens. The best of many short slices, since other programs run beside us. */
 static void bench_slot(const am_kernels *k, am_dtype dtype, size_t n_bytes, uint32_t n_in) {
   uint64_t row_bytes;
-  enum { TOKENS = 32, CHUNK = 32, SLICE_BYTES = 1 << 20, REPEATS = 3 };
+  enum { TOKENS = 32, CHUNK = 32, SLICE_BYTES = 1 << 18, REPEATS = 3 };
   (void)am_dtype_row_bytes(dtype, n_in, &row_bytes);
   uint32_t n_rows = (uint32_t)(n_bytes / row_bytes) / CHUNK * CHUNK;
   size_t x_bytes = am_kernels_x_bytes(k->x_format[dtype], n_in);
@@ -310,12 +310,13 @@ static void bench_slot(const am_kernels *k, am_dtype dtype, size_t n_bytes, uint
   free(row);
 }
 
-static int bench(size_t n_bytes) {
+/* only: a dtype's name, NULL for all. */
+static int bench(size_t n_bytes, const char *only) {
   am_kernels tiers[KERNCHECK_MAX_TIERS];
   int n_tiers = kerncheck_tiers(tiers);
   for (int dtype = 0; dtype < AM_DTYPE_COUNT; dtype++)
     for (int i = 0; i < n_tiers; i++) {
-      if (tiers[i].x_format[dtype] == AM_X_NONE) continue;
+      if (tiers[i].x_format[dtype] == AM_X_NONE || (only && strcmp(only, am_dtype_info(dtype)->name))) continue;
       if (i > 0 && tiers[i].matmul[dtype] == tiers[i - 1].matmul[dtype]) continue;
       bench_slot(&tiers[i], dtype, n_bytes, am_dtype_info(dtype)->block_elements > 32 ? 2048 : 576);
       bench_slot(&tiers[i], dtype, n_bytes, am_dtype_info(dtype)->block_elements > 32 ? 4096 : 1536);
@@ -330,6 +331,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_mix),
   };
   if (argc > 1 && strcmp(argv[1], "--bench") == 0)
-    return bench((argc > 2 ? (size_t)atoi(argv[2]) : 64) << 20); /* MiB of weights: beyond or within the caches */
+    /* MiB of weights, beyond or within the caches; one dtype */
+    return bench((argc > 2 ? (size_t)atoi(argv[2]) : 64) << 20, argc > 3 ? argv[3] : NULL);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

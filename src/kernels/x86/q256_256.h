@@ -65,6 +65,7 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
   AM_UNROLL for (int t = 0; t < T; t++) sums[t] = _mm256_setzero_ps();
   for (size_t i = 0; i < m->n_in / 256; i++, w += k_bytes(k), x += sizeof(am_x256_block)) {
     k_scales s = k_load_scales(k, w);
+    if (T == 1) am_prefetch(w + AM_PREFETCH_BYTES, k_bytes(k));
     __m256i eight[2] = {_mm256_permute4x64_epi64(s.scales, 0x44), _mm256_permute4x64_epi64(s.scales, 0xEE)};
     __m256i dots[4];
     AM_UNROLL for (int t = 0; t < T; t++) dots[t] = _mm256_setzero_si256();

@@ -66,6 +66,7 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
   AM_UNROLL for (int t = 0; t < T; t++) sums[t] = _mm512_setzero_ps();
   for (size_t i = 0; i < m->n_in / 256; i++, w += k_bytes(k), x += sizeof(am_x256_block)) {
     k_scales s = k_load_scales(k, w);
+    if (T == 1) am_prefetch(w + AM_PREFETCH_BYTES, k_bytes(k));
     __m512i eight[2] = {_mm512_broadcast_i32x4(_mm256_castsi256_si128(s.scales)),
                         _mm512_broadcast_i32x4(_mm256_extracti128_si256(s.scales, 1))};
     __m512i dots[8];

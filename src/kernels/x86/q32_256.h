@@ -145,9 +145,10 @@ AM_INLINE __m256i dot(kind k, const __m256i q[4], const am_x8_group *g) {
 }
 #endif
 
-/* One group of four blocks for R rows and T tokens. */
-AM_INLINE void step(__m256 sums[4][4], const uint8_t *const w[4], const am_x8_group *x, size_t x_stride, const int R,
-                    const int T, kind k) {
+/* One group of four blocks for R rows and T tokens; a row's last group may have n_blocks < 4 of its
+ * own, and after them what need not be numbers. */
+AM_INLINE void step(__m256 sums[4][4], const uint8_t *const w[4], const am_x8_group *x, size_t x_stride,
+                    size_t n_blocks, const int R, const int T, kind k) {
   __m256i excess[4];
   AM_UNROLL for (int t = 0; t < T; t++) {
     if (offset_of(k) == 0) continue;
@@ -156,6 +157,11 @@ AM_INLINE void step(__m256 sums[4][4], const uint8_t *const w[4], const am_x8_gr
   }
   AM_UNROLL for (int r = 0; r < R; r++) {
     blocks b = load(k, w[r]);
+    if (n_blocks < 4) {
+      __m256i mine = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n_blocks), block_lanes());
+      b.d = _mm256_and_ps(b.d, _mm256_castsi256_ps(mine));
+      b.m = _mm256_and_ps(b.m, _mm256_castsi256_ps(mine));
+    }
     AM_UNROLL for (int t = 0; t < T; t++) {
       const am_x8_group *g = (const void *)((const uint8_t *)x + t * x_stride);
       __m256i sum = dot(k, b.q, g);
@@ -174,17 +180,21 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
   AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] = _mm256_setzero_ps();
   for (size_t g = 0; g < n_blocks / 4; g++) {
     AM_UNROLL for (int r = 0; r < R; r++) w[r] = rows + r * m->w_stride + g * group_bytes;
-    step(sums, w, x + g, m->x_stride, R, T, k);
+    if (T == 1) am_prefetch(rows + AM_PREFETCH_ROWS * m->w_stride + g * R * group_bytes, R * group_bytes);
+    step(sums, w, x + g, m->x_stride, 4, R, T, k);
   }
-  if (n_blocks % 4) { /* blocks of zero fill the last group up */
+  if (n_blocks % 4) {
     uint8_t last[4][4 * sizeof(am_block_q8_0)];
     size_t g = n_blocks / 4, bytes = n_blocks % 4 * block_bytes(k);
+    bool is_end = n_blocks < 4 || row + (uint32_t)R >= m->n_rows; /* else the next row can be read */
     AM_UNROLL for (int r = 0; r < R; r++) {
-      memset(last[r] + block_bytes(k), 0, sizeof last[r] - block_bytes(k));
-      memcpy(last[r], rows + r * m->w_stride + g * group_bytes, bytes);
+      w[r] = rows + r * m->w_stride + g * group_bytes;
+      if (!is_end) continue;
+      memcpy(last[r], w[r], bytes);
+      memset(last[r] + bytes, 0, sizeof last[r] - bytes);
       w[r] = last[r];
     }
-    step(sums, w, x + g, m->x_stride, R, T, k);
+    step(sums, w, x + g, m->x_stride, n_blocks % 4, R, T, k);
   }
   AM_UNROLL for (int t = 0; t < T; t++) {
     float *out = m->out + (token + (uint32_t)t) * m->out_stride + row;
