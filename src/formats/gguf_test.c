@@ -438,7 +438,7 @@ static void test_parts(void **state) {
   (void)state;
   am_gguf *file = NULL;
   adam_error error = {0};
-  char second[sizeof parts_path], third[sizeof parts_path], folder[] = "/tmp/adam-gguf-XXXXXX", path[1024];
+  char second[sizeof parts_path], third[sizeof parts_path], folder[] = "adam-gguf-XXXXXX", path[1024];
   memcpy(second, parts_path, sizeof second);
   memcpy(third, parts_path, sizeof third);
   *strstr(second, "1-of") = '2';

@@ -19,7 +19,7 @@
 
 static am_arena arena;
 static am_json golden;
-static char scratch[] = "/tmp/adam-loader-XXXXXX";
+static char scratch[] = "adam-loader-XXXXXX";
 
 static int read_golden(void **state) {
   (void)state;
