@@ -104,47 +104,34 @@ static bool write_config_added(builder *b, const am_vocabulary *v, am_buf *out) 
   }
 }
 
-/* bos_token, eos_token: a string or an object with content; NULL when there is none. */
-static const am_json *named_token(const builder *b, const char *key) {
-  const am_json *token = am_json_get(b->config, key);
-  if (token && token->type == AM_JSON_OBJECT) token = am_json_get(token, "content");
-  return token && token->type == AM_JSON_STRING && token->n > 0 ? token : NULL;
+/* A special token that the configuration names and nobody has added yet: a string, or an object. */
+static bool write_named(builder *b, const am_vocabulary *v, const am_json *token, am_buf *out) {
+  const am_json *content = token && token->type == AM_JSON_OBJECT ? am_json_get(token, "content") : token;
+  uint64_t known;
+  bool again;
+  if (!content || content->type != AM_JSON_STRING || content->n == 0) return true;
+  if (am_map_get(&b->added, content->as.string, content->n, &known)) return true;
+  int64_t id = give_id(b, v, content, &again);
+  if (id < 0) return false;
+  am_json_member members[2] = {{"content", 7, *content}, {"special", 7, {.type = AM_JSON_BOOL, .as.boolean = true}}};
+  am_json plain = {.type = AM_JSON_OBJECT, .n = 2, .as.members = members};
+  write_token(out, id, &plain);
+  return true;
 }
 
-static int64_t id_of(const builder *b, const am_vocabulary *v, const am_json *token) {
-  uint64_t id;
-  if (!token) return -1;
-  if (am_map_get(&b->added, token->as.string, token->n, &id)) return (int64_t)id;
-  return am_vocabulary_find_spelling(v, token->as.string, token->n);
-}
-
-static void write_special(am_buf *out, const char *name, int64_t id) {
-  am_buf_printf(out, "\"%s\":{\"id\":\"%s\",\"ids\":[%lld],\"tokens\":[]}", name, name, (long long)id);
-}
-
-/* transformers replaces the post-processor as soon as the configuration has add_bos_token or
- * add_eos_token at all: what is not asked for is not added. */
-static void write_post_processor(const builder *b, const am_vocabulary *v, am_buf *out) {
-  const am_json *bos = am_json_get(b->config, "add_bos_token"), *eos = am_json_get(b->config, "add_eos_token");
-  const am_json *given = am_json_get(b->root, "post_processor");
-  if (!bos && !eos) {
-    if (given)
-      am_json_write(out, given);
-    else
-      am_buf_append_str(out, "null");
-    return;
+static bool write_named_tokens(builder *b, const am_vocabulary *v, am_buf *out) {
+  static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                      "pad_token", "cls_token", "mask_token"};
+  static const char *const lists[] = {"additional_special_tokens", "extra_special_tokens"};
+  bool ok = true;
+  for (size_t i = 0; ok && i < sizeof names / sizeof names[0]; i++)
+    ok = write_named(b, v, am_json_get(b->config, names[i]), out);
+  for (size_t i = 0; ok && i < sizeof lists / sizeof lists[0]; i++) {
+    const am_json *list = am_json_get(b->config, lists[i]);
+    for (size_t k = 0; ok && list && list->type == AM_JSON_ARRAY && k < list->n; k++)
+      ok = write_named(b, v, am_json_at(list, k), out);
   }
-  int64_t bos_id = am_json_bool(bos, false) ? id_of(b, v, named_token(b, "bos_token")) : -1;
-  int64_t eos_id = am_json_bool(eos, false) ? id_of(b, v, named_token(b, "eos_token")) : -1;
-  am_buf_append_str(out, "{\"type\":\"TemplateProcessing\",\"single\":[");
-  if (bos_id >= 0) am_buf_append_str(out, "{\"SpecialToken\":{\"id\":\"bos\",\"type_id\":0}},");
-  am_buf_append_str(out, "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}");
-  if (eos_id >= 0) am_buf_append_str(out, ",{\"SpecialToken\":{\"id\":\"eos\",\"type_id\":0}}");
-  am_buf_append_str(out, "],\"special_tokens\":{");
-  if (bos_id >= 0) write_special(out, "bos", bos_id);
-  if (bos_id >= 0 && eos_id >= 0) am_buf_append_char(out, ',');
-  if (eos_id >= 0) write_special(out, "eos", eos_id);
-  am_buf_append_str(out, "}}");
+  return ok;
 }
 
 static void write_member(am_buf *out, const char *key, const am_json *value) {
@@ -173,9 +160,11 @@ static bool write_config(void *user, const am_vocabulary *v, am_buf *out) {
   builder *b = user;
   b->next_id = (int64_t)v->n_words;
   am_buf_append_str(out, "{\"added_tokens\":[");
-  if (!write_added(b, v, out) || !write_config_added(b, v, out)) return false;
-  am_buf_append_str(out, "],\"post_processor\":");
-  write_post_processor(b, v, out);
+  if (!write_added(b, v, out) || !write_config_added(b, v, out) || !write_named_tokens(b, v, out)) return false;
+  am_buf_append_char(out, ']');
+  /* add_bos_token and add_eos_token are not asked: transformers drops them where there is a
+   * tokenizer.json, whose post-processor alone counts. */
+  write_member(out, "post_processor", am_json_get(b->root, "post_processor"));
   write_member(out, "normalizer", am_json_get(b->root, "normalizer"));
   write_member(out, "pre_tokenizer", am_json_get(b->root, "pre_tokenizer"));
   write_member(out, "decoder", am_json_get(b->root, "decoder"));

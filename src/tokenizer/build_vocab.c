@@ -31,9 +31,10 @@ static void write_tokens(const builder *b, am_buf *out) {
   }
 }
 
-/* \p{..} patterns as isolating Splits, then ByteLevel without its own pattern. */
+/* The patterns as isolating Splits, then ByteLevel without its own pattern. */
 static void write_pre_tokenizer(const am_pre_type *pre, am_buf *out) {
   am_buf_append_str(out, "{\"type\":\"Sequence\",\"pretokenizers\":[");
+  if (pre->digits) am_buf_append_str(out, "{\"type\":\"Digits\",\"individual_digits\":true},");
   for (size_t i = 0; i < AM_PRE_TYPE_MOST_PATTERNS && pre->patterns[i]; i++) {
     am_buf_append_str(out, "{\"type\":\"Split\",\"pattern\":{\"Regex\":");
     am_json_write_string(out, pre->patterns[i], strlen(pre->patterns[i]));

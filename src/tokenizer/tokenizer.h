@@ -15,9 +15,11 @@
 typedef struct am_tokenizer am_tokenizer;
 
 /* From a tokenizer.json (name for errors). tokenizer_config may be NULL: text of
- * tokenizer_config.json, whose added_tokens_decoder adds tokens that the first lacks and whose
- * add_bos_token etc. are honoured as transformers does. `path` forms use a cached binary form under
- * cache_dir (NULL = no cache), keyed by the file's stamp and digest; a damaged cache is rebuilt. */
+ * tokenizer_config.json, whose added_tokens_decoder and named special tokens (bos_token, ...) add
+ * what the first lacks. Its add_bos_token and add_eos_token count for nothing, as in transformers:
+ * the post-processor of tokenizer.json says what is added. `path` forms use a cached binary form under
+ * cache_dir (NULL = no cache), keyed by the files' stamps and contents; a damaged or stale cache is
+ * rebuilt. Truncation and padding that a file may ask for are not done here. */
 adam_status am_tokenizer_open_file(const char *tokenizer_json_path, const char *tokenizer_config_path,
                                    const char *cache_dir, am_tokenizer **out, adam_error *error);
 adam_status am_tokenizer_open_json(const char *name, const char *json, size_t n_bytes,
