@@ -216,7 +216,8 @@ static bool item(am_jinja *jinja, const am_jvalue *object, const am_jvalue *key,
 
 bool am_jvalue_getattr(am_jinja *jinja, const am_jvalue *object, const char *name, size_t n_bytes, am_jvalue *out) {
   bool found = false;
-  if (object->kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, object);
+  if (object->kind == AM_J_UNDEFINED && !am_jattribute_unsafe(object, name, n_bytes))
+    return am_jinja_raise_undefined(jinja, object);
   if (!am_jvalue_attribute(jinja, object, name, n_bytes, out, &found)) return false;
   if (found) return true;
   if (object->kind == AM_J_DICT) { /* the way of nearly every a.b */

@@ -34,7 +34,8 @@ FILTER(attr) {
   if (!am_jargs_bind(jinja, "do_attr", args, params, 1, 1, &name)) return false;
   if (name.kind != AM_J_STRING) return am_jinja_raise(jinja, "attribute name must be string, not '%s'", am_jvalue_type(&name));
   const am_jstring *s = name.as.string;
-  if (value->kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, value);
+  if (value->kind == AM_J_UNDEFINED && !am_jattribute_unsafe(value, s->data, s->n_bytes))
+    return am_jinja_raise_undefined(jinja, value);
   if (!am_jvalue_attribute(jinja, value, s->data, s->n_bytes, out, &found)) return false;
   return found || am_jundefined_new(jinja, false, out, "'%s object' has no attribute '%.*s'", am_jvalue_type(value),
                                     (int)(s->n_bytes < 200 ? s->n_bytes : 200), s->data);

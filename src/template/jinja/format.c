@@ -72,7 +72,7 @@ static bool put_object_repr(am_jinja *jinja, const am_jvalue *value) {
   am_jvalue name;
   switch (value->kind) {
     case AM_J_NAMESPACE:
-      return am_jinja_put_text(jinja, "<TemplateNamespace ") && put_dict_repr(jinja, value->as.dict) &&
+      return am_jinja_put_text(jinja, "<Namespace ") && put_dict_repr(jinja, value->as.dict) &&
              am_jinja_put(jinja, ">", 1);
     case AM_J_MACRO:
       if (!value->as.macro->code->name.text) return am_jinja_put_text(jinja, "<Macro anonymous>");
