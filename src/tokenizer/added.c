@@ -45,8 +45,8 @@ static adam_status trie_add(am_added_trie *trie, const char *pattern, size_t n_b
   uint32_t node = 0;
   if (n_bytes == 0) return ADAM_OK;
   if (n_bytes > MAX_TOKEN_BYTES)
-    return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "an added token has %zu bytes, at most %u are allowed",
-                   n_bytes, MAX_TOKEN_BYTES);
+    return am_fail(error, ADAM_LIMIT, "tokenizer", NULL,
+                   "an added token has %zu bytes, at most %u are allowed", n_bytes, MAX_TOKEN_BYTES);
   for (size_t i = 0; i < n_bytes; i++) {
     node = trie_child(trie, node, (uint8_t)pattern[i]);
     if (!node) return no_memory(error);
@@ -80,7 +80,8 @@ static adam_status read_token(const am_json *json, const am_normalizer *normaliz
   adam_status status = am_normalizer_run(normalizer, out->content, out->n_bytes, memory, &normal, error);
   if (status != ADAM_OK) return status;
   if (normal.n_bytes == out->n_bytes && memcmp(normal.text, out->content, out->n_bytes) == 0) return ADAM_OK;
-  if (normal.n_bytes > UINT32_MAX) return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "an added token is too long");
+  if (normal.n_bytes > UINT32_MAX)
+    return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "an added token is too long");
   out->spelling = am_arena_dup(arena, normal.text, normal.n_bytes);
   out->spelling_bytes = (uint32_t)normal.n_bytes;
   return out->spelling ? ADAM_OK : no_memory(error);
@@ -115,8 +116,10 @@ adam_status am_added_open(const am_json *list, const am_normalizer *normalizer, 
   adam_status status = trie_open(&added.raw, error);
   if (status == ADAM_OK) status = trie_open(&added.normalized, error);
   if (status == ADAM_OK && n > MAX_TOKENS)
-    status = am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "%zu added tokens, at most %u are allowed", n, MAX_TOKENS);
-  if (status == ADAM_OK && !(added.tokens = am_mem_zalloc(n + 1, sizeof *added.tokens))) status = no_memory(error);
+    status = am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "%zu added tokens, at most %u are allowed", n,
+                     MAX_TOKENS);
+  if (status == ADAM_OK && !(added.tokens = am_mem_zalloc(n + 1, sizeof *added.tokens)))
+    status = no_memory(error);
   for (size_t i = 0; status == ADAM_OK && i < n; i++)
     status = read_token(am_json_at(list, i), normalizer, arena, &memory, &added.tokens[added.n++], error);
   if (status != ADAM_OK) goto done;
@@ -230,7 +233,8 @@ static uint16_t class_at(const char *text, size_t p) {
 }
 
 static bool stands_alone(const am_added_scan *scan, size_t start, size_t end) {
-  if (start > 0 && class_at(scan->text, am_unicode_previous((const uint8_t *)scan->text, start)) & AM_CLASS_WORD)
+  if (start > 0 &&
+      class_at(scan->text, am_unicode_previous((const uint8_t *)scan->text, start)) & AM_CLASS_WORD)
     return false;
   return end == scan->n_bytes || !(class_at(scan->text, end) & AM_CLASS_WORD);
 }

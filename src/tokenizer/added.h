@@ -14,7 +14,7 @@ typedef struct am_added_token {
   uint32_t spelling_bytes;
   int32_t id;
   bool single_word, left_strip, right_strip, normalized, special;
-  bool skipped;         /* decode leaves it out when special tokens are skipped */
+  bool skipped; /* decode leaves it out when special tokens are skipped */
 } am_added_token;
 
 /* A trie over bytes; children of a node are a list. */
@@ -27,8 +27,8 @@ typedef struct am_added_node {
 typedef struct am_added_trie {
   am_added_node *nodes; /* owned; [0] is the root */
   size_t n, capacity;
-  uint32_t first[256];  /* the root's children by byte */
-  int only;             /* the one byte that all tokens begin with, -1 = several, -2 = no tokens */
+  uint32_t first[256]; /* the root's children by byte */
+  int only;            /* the one byte that all tokens begin with, -1 = several, -2 = no tokens */
 } am_added_trie;
 
 typedef struct am_added {
@@ -53,9 +53,9 @@ typedef struct am_added_scan {
   const am_added_trie *trie;
   const char *text;
   size_t n_bytes;
-  size_t search; /* where the automaton goes on */
-  size_t done;   /* up to here the text has been given out */
-  bool plain;    /* special tokens are not recognised */
+  size_t search;              /* where the automaton goes on */
+  size_t done;                /* up to here the text has been given out */
+  bool plain;                 /* special tokens are not recognised */
   const am_added_token *held; /* a match to be given out after the text before it */
   size_t held_end;
 } am_added_scan;

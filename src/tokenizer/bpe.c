@@ -117,15 +117,18 @@ static adam_status encode_whole(const am_model *model, am_model_memory *memory, 
   size_t most = n_bytes + 1;
   if (bpe->byte_fallback && bpe->prefix_bytes + bpe->suffix_bytes > 0)
     most += n_bytes * bpe->prefix_bytes + bpe->suffix_bytes;
-  if (most > UINT32_MAX / 2 || !am_bpe_reserve(&memory->merge, most)) return am_fail_memory(error, "tokenizer");
+  if (most > UINT32_MAX / 2 || !am_bpe_reserve(&memory->merge, most))
+    return am_fail_memory(error, "tokenizer");
   symbols s = {.bpe = bpe, .ids = memory->merge.ids};
   bool ok = bpe->raw_bytes ? symbols_of_bytes(&s, piece, n_bytes)
                            : symbols_of_characters(&s, &model->vocabulary, &memory->symbol, piece, n_bytes);
   if (!ok && memory->symbol.failed) return am_fail_memory(error, "tokenizer");
-  if (!ok) return am_fail(error, ADAM_DAMAGED, "tokenizer", NULL, "model: unk_token is not in the vocabulary");
+  if (!ok)
+    return am_fail(error, ADAM_DAMAGED, "tokenizer", NULL, "model: unk_token is not in the vocabulary");
   if (s.pending) s.ids[s.n++] = (uint32_t)bpe->unknown_id;
   size_t n = am_bpe_merge_all(bpe, &memory->merge, s.n);
-  if (n == SIZE_MAX || (n > ids->capacity - ids->n && !am_ids_reserve(ids, n))) return am_fail_memory(error, "tokenizer");
+  if (n == SIZE_MAX || (n > ids->capacity - ids->n && !am_ids_reserve(ids, n)))
+    return am_fail_memory(error, "tokenizer");
   for (size_t i = 0; i < n; i++) ids->data[ids->n++] = (int32_t)memory->merge.ids[i];
   return ADAM_OK;
 }
@@ -145,9 +148,10 @@ static adam_status encode(const am_model *model, am_model_memory *memory, const 
   }
   size_t before = ids->n;
   adam_status status = encode_whole(model, memory, piece, n_bytes, ids, error);
-  if (status == ADAM_OK) am_word_cache_put(&memory->cache, &key, set, ids->data + before, ids->n - before);
+  size_t n = ids->n - before;
+  if (status == ADAM_OK) am_word_cache_put(&memory->cache, &key, set, n > 0 ? ids->data + before : NULL, n);
   return status;
 }
 
-const am_model_row am_model_bpe = {"BPE", "bpe", am_bpe_build, am_bpe_bind, am_mem_free,
-                                   memory_open, memory_close, encode};
+const am_model_row am_model_bpe = {"BPE",       "bpe",       am_bpe_build, am_bpe_bind,
+                                   am_mem_free, memory_open, memory_close, encode};

@@ -20,12 +20,12 @@ typedef struct am_bpe {
   const uint32_t *results;    /* (n_results) by rank: what the pair becomes */
   size_t n_results;
   size_t mask;
-  int shift;                  /* 64 - log2(mask + 1) */
+  int shift; /* 64 - log2(mask + 1) */
   uint64_t seed;
-  int32_t byte_ids[256];      /* raw bytes: first symbol of a byte; with byte_fallback: of <0xXX>; -1 */
+  int32_t byte_ids[256]; /* raw bytes: first symbol of a byte; with byte_fallback: of <0xXX>; -1 */
   bool raw_bytes, ignore_merges, fuse_unknown, byte_fallback;
-  bool wants_unknown;         /* an unknown token is named */
-  int32_t unknown_id;         /* -1: not in the vocabulary */
+  bool wants_unknown;          /* an unknown token is named */
+  int32_t unknown_id;          /* -1: not in the vocabulary */
   const char *prefix, *suffix; /* continuing_subword_prefix, end_of_word_suffix; borrowed; "" = none */
   size_t prefix_bytes, suffix_bytes;
 } am_bpe;
@@ -34,9 +34,7 @@ typedef struct am_bpe {
 #define AM_BPE_TAG_RESULTS AM_IMAGE_TAG('B', 'R', 'E', 'S')
 #define AM_BPE_TAG_INFO AM_IMAGE_TAG('B', 'I', 'N', 'F')
 
-static inline uint64_t am_bpe_pair(uint32_t left, uint32_t right) {
-  return (uint64_t)left << 21 | right;
-}
+static inline uint64_t am_bpe_pair(uint32_t left, uint32_t right) { return (uint64_t)left << 21 | right; }
 
 static inline size_t am_bpe_slot(uint64_t seed, int shift, uint64_t pair) {
   uint64_t key = (pair ^ seed) * 0x9E3779B97F4A7C15u;
@@ -65,7 +63,7 @@ typedef struct am_bpe_memory {
   uint32_t *ranks; /* (capacity) of the pair that begins here */
   size_t capacity;
   uint32_t *next, *previous; /* (links) linked symbols for long pieces */
-  uint64_t *heap;    /* rank << 32 | position */
+  uint64_t *heap;            /* rank << 32 | position */
   size_t links, heap_n, heap_capacity;
 } am_bpe_memory;
 bool am_bpe_reserve(am_bpe_memory *memory, size_t n);

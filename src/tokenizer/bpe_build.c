@@ -78,7 +78,8 @@ static int resolve(const am_vocabulary *v, const merge_text *text, size_t prefix
   size_t n_left = text->left_bytes, n_right = text->right_bytes;
   if (v->raw_bytes) {
     n_left = am_alphabet_bytes(text->left, text->left_bytes, scratch);
-    n_right = n_left == SIZE_MAX ? SIZE_MAX : am_alphabet_bytes(text->right, text->right_bytes, scratch + n_left);
+    n_right =
+        n_left == SIZE_MAX ? SIZE_MAX : am_alphabet_bytes(text->right, text->right_bytes, scratch + n_left);
     if (n_right == SIZE_MAX) return 0;
   } else {
     memcpy(scratch, text->left, n_left);
@@ -98,8 +99,8 @@ static int resolve(const am_vocabulary *v, const merge_text *text, size_t prefix
 }
 
 static adam_status fill_merges(const am_model_source *source, const am_vocabulary *vocabulary,
-                               const am_bpe *bpe, size_t prefix_bytes, am_bpe_merge *slots,
-                               uint32_t *results, adam_error *error) {
+                               const am_bpe *bpe, size_t prefix_bytes, am_bpe_merge *slots, uint32_t *results,
+                               adam_error *error) {
   adam_status status = ADAM_OK;
   char *scratch = NULL;
   size_t capacity = 0, n = source->merges ? source->merges->n : source->n_merges;
@@ -135,7 +136,9 @@ static adam_status fill_merges(const am_model_source *source, const am_vocabular
   return status;
 }
 
-static size_t text_bytes(const am_json *value) { return value && value->type == AM_JSON_STRING ? value->n : 0; }
+static size_t text_bytes(const am_json *value) {
+  return value && value->type == AM_JSON_STRING ? value->n : 0;
+}
 
 adam_status am_bpe_build(const am_model_source *source, const am_vocabulary *vocabulary,
                          am_image_writer *writer, adam_error *error) {
@@ -214,7 +217,8 @@ adam_status am_bpe_bind(const am_image *image, const am_json *settings, am_model
     return am_fail(error, ADAM_DAMAGED, "tokenizer cache", NULL, "BPE sections do not fit together");
   double dropout = am_json_real(am_json_get(settings, "dropout"), 0.0);
   if (dropout != 0.0)
-    return am_fail(error, ADAM_UNSUPPORTED, "tokenizer", NULL, "model: BPE dropout %g (0 or null is)", dropout);
+    return am_fail(error, ADAM_UNSUPPORTED, "tokenizer", NULL, "model: BPE dropout %g (0 or null is)",
+                   dropout);
   am_bpe *bpe = am_mem_zalloc(1, sizeof *bpe);
   if (!bpe) return am_fail_memory(error, "tokenizer");
   bpe->merges = slots;

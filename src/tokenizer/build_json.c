@@ -69,7 +69,8 @@ static bool write_added(builder *b, const am_vocabulary *v, am_buf *out) {
   for (size_t i = 0; ok && i < n; i++) {
     const am_json *item = am_json_at(list, i), *content = am_json_get(item, "content");
     uint64_t id, index;
-    if (!has_content(item) || !am_map_get(&last, content->as.string, content->n, &index) || index != i) continue;
+    if (!has_content(item) || !am_map_get(&last, content->as.string, content->n, &index) || index != i)
+      continue;
     if (am_map_get(&b->added, content->as.string, content->n, &id)) write_token(out, (int64_t)id, item);
   }
   am_map_close(&last);
@@ -113,7 +114,8 @@ static bool write_named(builder *b, const am_vocabulary *v, const am_json *token
   if (am_map_get(&b->added, content->as.string, content->n, &known)) return true;
   int64_t id = give_id(b, v, content, &again);
   if (id < 0) return false;
-  am_json_member members[2] = {{"content", 7, *content}, {"special", 7, {.type = AM_JSON_BOOL, .as.boolean = true}}};
+  am_json_member members[2] = {{"content", 7, *content},
+                               {"special", 7, {.type = AM_JSON_BOOL, .as.boolean = true}}};
   am_json plain = {.type = AM_JSON_OBJECT, .n = 2, .as.members = members};
   write_token(out, id, &plain);
   return true;
@@ -146,7 +148,8 @@ static void write_model(am_buf *out, const am_json *model, const char *type) {
   am_buf_printf(out, ",\"model\":{\"type\":\"%s\"", type);
   for (size_t i = 0; i < model->n; i++) {
     const am_json_member *member = &model->as.members[i];
-    if (strcmp(member->key, "vocab") == 0 || strcmp(member->key, "merges") == 0 || strcmp(member->key, "type") == 0)
+    if (strcmp(member->key, "vocab") == 0 || strcmp(member->key, "merges") == 0 ||
+        strcmp(member->key, "type") == 0)
       continue;
     am_buf_append_char(out, ',');
     am_json_write_string(out, member->key, member->key_bytes);
@@ -160,7 +163,8 @@ static bool write_config(void *user, const am_vocabulary *v, am_buf *out) {
   builder *b = user;
   b->next_id = (int64_t)v->n_words;
   am_buf_append_str(out, "{\"added_tokens\":[");
-  if (!write_added(b, v, out) || !write_config_added(b, v, out) || !write_named_tokens(b, v, out)) return false;
+  if (!write_added(b, v, out) || !write_config_added(b, v, out) || !write_named_tokens(b, v, out))
+    return false;
   am_buf_append_char(out, ']');
   /* add_bos_token and add_eos_token are not asked: transformers drops them where there is a
    * tokenizer.json, whose post-processor alone counts. */
@@ -174,7 +178,8 @@ static bool write_config(void *user, const am_vocabulary *v, am_buf *out) {
 }
 
 /* vocab as an object of ids, as BPE, WordPiece and WordLevel have it. */
-static adam_status read_words(const builder *b, const am_json *vocab, am_vocabulary_word **out, adam_error *error) {
+static adam_status read_words(const builder *b, const am_json *vocab, am_vocabulary_word **out,
+                              adam_error *error) {
   if (!vocab || vocab->type != AM_JSON_OBJECT) return damaged(error, b->name, "model: no \"vocab\"");
   am_vocabulary_word *words = am_mem_zalloc((size_t)vocab->n + 1, sizeof *words);
   if (!words) return am_fail_memory(error, b->name);
@@ -183,7 +188,8 @@ static adam_status read_words(const builder *b, const am_json *vocab, am_vocabul
     int64_t id = member->value.type == AM_JSON_INT ? member->value.as.integer : -1;
     if (id < 0 || id >= AM_VOCABULARY_MOST_IDS) {
       am_mem_free(words);
-      return am_fail(error, ADAM_DAMAGED, b->name, NULL, "model: vocab: \"%.60s\" has no usable id", member->key);
+      return am_fail(error, ADAM_DAMAGED, b->name, NULL, "model: vocab: \"%.60s\" has no usable id",
+                     member->key);
     }
     words[i] = (am_vocabulary_word){member->key, member->key_bytes, (int32_t)id};
   }
@@ -224,9 +230,9 @@ static adam_status build(builder *b, const am_image_source *source, am_image *ou
   return status;
 }
 
-adam_status am_pipeline_build_json(const char *name, const char *json, size_t n_bytes, const char *config_json,
-                                   size_t config_bytes, const am_image_source *source, am_image *out,
-                                   adam_error *error) {
+adam_status am_pipeline_build_json(const char *name, const char *json, size_t n_bytes,
+                                   const char *config_json, size_t config_bytes,
+                                   const am_image_source *source, am_image *out, adam_error *error) {
   am_arena arena = {.limit_bytes = NODE_LIMIT_BYTES};
   am_json root, config;
   builder b = {.name = name, .root = &root};

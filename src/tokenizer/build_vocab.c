@@ -75,7 +75,8 @@ static bool write_config(void *user, const am_vocabulary *vocabulary, am_buf *ou
   write_pre_tokenizer(b->pre, out);
   am_buf_append_str(out, ",\"post_processor\":");
   write_post_processor(b, out);
-  am_buf_append_str(out, ",\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"ignore_merges\":");
+  am_buf_append_str(out,
+                    ",\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"ignore_merges\":");
   am_buf_append_str(out, b->pre->ignore_merges ? "true}}" : "false}}");
   return !out->failed;
 }

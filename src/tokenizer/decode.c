@@ -143,12 +143,14 @@ static adam_status finish_byte_level(am_decode_flow *flow, size_t at, am_buf *ou
   return finish_fused(flow, at, out, error);
 }
 
-static adam_status push_fuse(am_decode_flow *flow, size_t at, const part *in, am_buf *out, adam_error *error) {
+static adam_status push_fuse(am_decode_flow *flow, size_t at, const part *in, am_buf *out,
+                             adam_error *error) {
   return pass_fused(flow, at, in->text, in->n_bytes, out, error);
 }
 
 /* Tokens joined by spaces: what a file without a decoder gets. */
-static adam_status push_join(am_decode_flow *flow, size_t at, const part *in, am_buf *out, adam_error *error) {
+static adam_status push_join(am_decode_flow *flow, size_t at, const part *in, am_buf *out,
+                             adam_error *error) {
   adam_status status = ADAM_OK;
   if (flow->states[at].n_tokens++ > 0) status = pass_token(flow, at + 1, " ", 1, out, error);
   return status == ADAM_OK ? pass(flow, at + 1, in, out, error) : status;
@@ -191,7 +193,8 @@ static adam_status push_byte_fallback(am_decode_flow *flow, size_t at, const par
 }
 
 static adam_status read_strip(const am_json *json, am_decode_step *step, adam_error *error) {
-  int64_t start = am_json_int(am_json_get(json, "start"), -1), stop = am_json_int(am_json_get(json, "stop"), -1);
+  int64_t start = am_json_int(am_json_get(json, "start"), -1),
+          stop = am_json_int(am_json_get(json, "stop"), -1);
   if (start < 0 || stop < 0) return bad_field(error, "Strip", "start");
   step->start = (size_t)start;
   step->stop = (size_t)stop;
@@ -206,7 +209,8 @@ static bool is_character(const char *text, size_t n_bytes, uint32_t character, s
   return n > 0 && codepoint == character;
 }
 
-static adam_status push_strip(am_decode_flow *flow, size_t at, const part *in, am_buf *out, adam_error *error) {
+static adam_status push_strip(am_decode_flow *flow, size_t at, const part *in, am_buf *out,
+                              adam_error *error) {
   const am_decode_step *step = &flow->chain->steps[at];
   am_decode_state *state = &flow->states[at];
   part rest = *in;
@@ -283,7 +287,8 @@ static adam_status push_metaspace(am_decode_flow *flow, size_t at, const part *i
     p += length;
   }
   if (state->scratch.failed) return no_memory(error);
-  part made = {state->scratch.data ? state->scratch.data : "", state->scratch.len, in->begins, in->ends, NULL, 0};
+  part made = {
+      state->scratch.data ? state->scratch.data : "", state->scratch.len, in->begins, in->ends, NULL, 0};
   return pass(flow, at + 1, &made, out, error);
 }
 
@@ -312,8 +317,8 @@ static bool replace_all(am_buf *text, am_buf *spare, const char *from, const cha
 static adam_status push_word_piece(am_decode_flow *flow, size_t at, const part *in, am_buf *out,
                                    adam_error *error) {
   static const char *const cleanups[][2] = {
-      {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
-      {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   const am_decode_step *step = &flow->chain->steps[at];
   am_decode_state *state = &flow->states[at];
   const char *text = in->text;
@@ -389,7 +394,8 @@ static adam_status add_steps(const am_json *json, am_decode_chain *out, int dept
   }
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     if (strcmp(rows[i].type, type) != 0) continue;
-    if (out->n == AM_DECODE_MOST_STEPS) return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "too many decoders");
+    if (out->n == AM_DECODE_MOST_STEPS)
+      return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "too many decoders");
     am_decode_step *step = &out->steps[out->n++];
     step->row = &rows[i];
     adam_status status = rows[i].read(json, step, error);

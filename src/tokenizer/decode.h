@@ -12,13 +12,13 @@
 
 typedef struct am_decode_step {
   const struct am_decode_row *row;
-  am_regex *regex;     /* owned: Replace */
-  char *text;          /* owned: Replace's content, BPEDecoder's suffix, WordPiece's prefix */
+  am_regex *regex; /* owned: Replace */
+  char *text;      /* owned: Replace's content, BPEDecoder's suffix, WordPiece's prefix */
   size_t text_bytes;
-  uint32_t character;  /* Strip, Metaspace */
-  size_t start, stop;  /* Strip, characters */
-  bool prepend;        /* Metaspace: the first token loses its spaces */
-  bool cleanup;        /* WordPiece */
+  uint32_t character; /* Strip, Metaspace */
+  size_t start, stop; /* Strip, characters */
+  bool prepend;       /* Metaspace: the first token loses its spaces */
+  bool cleanup;       /* WordPiece */
 } am_decode_step;
 
 typedef struct am_decode_chain {
@@ -32,13 +32,13 @@ void am_decode_chain_close(am_decode_chain *chain);
 
 /* What one step remembers between tokens. */
 typedef struct am_decode_state {
-  am_buf held;      /* bytes that wait for more */
-  am_buf gathered;  /* parts of one token, for steps that need it whole */
+  am_buf held;     /* bytes that wait for more */
+  am_buf gathered; /* parts of one token, for steps that need it whole */
   am_buf scratch;
-  size_t n_tokens;  /* tokens begun so far */
-  size_t left;      /* Strip: characters that may still be cut from this token */
-  bool open;        /* a token has begun and not ended */
-  bool waiting;     /* BPEDecoder: held is a token */
+  size_t n_tokens; /* tokens begun so far */
+  size_t left;     /* Strip: characters that may still be cut from this token */
+  bool open;       /* a token has begun and not ended */
+  bool waiting;    /* BPEDecoder: held is a token */
 } am_decode_state;
 
 typedef struct am_decode_flow {

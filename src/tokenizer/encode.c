@@ -19,8 +19,8 @@ static adam_status encode_words(const am_tokenizer *t, am_scratch *scratch, cons
   am_word_walk walk = am_word_begin(t->pretokenizer.words, t->pretokenizer.isolate, text, n_bytes);
   while (walk.position < walk.end) {
     size_t start = walk.position, stop = am_word_next(&walk);
-    adam_status status =
-        t->model.row->encode(&t->model, scratch->model, text + start, stop - start, n_bytes - start, ids, error);
+    adam_status status = t->model.row->encode(&t->model, scratch->model, text + start, stop - start,
+                                              n_bytes - start, ids, error);
     if (status != ADAM_OK) return status;
   }
   return ADAM_OK;
@@ -107,7 +107,8 @@ static void trim(am_buf *buf) {
 adam_status am_tokenizer_encode(const am_tokenizer *tokenizer, const char *text, size_t n_bytes,
                                 uint32_t flags, am_ids *ids, adam_error *error) {
   if (n_bytes > MOST_TEXT_BYTES)
-    return am_fail(error, ADAM_LIMIT, "tokenizer", "split the text", "%zu bytes in one call, at most 1 GiB", n_bytes);
+    return am_fail(error, ADAM_LIMIT, "tokenizer", "split the text", "%zu bytes in one call, at most 1 GiB",
+                   n_bytes);
   am_scratch *scratch = am_scratch_lend(tokenizer);
   if (!scratch) return no_memory(error);
   adam_status status = ADAM_OK;
@@ -118,10 +119,12 @@ adam_status am_tokenizer_encode(const am_tokenizer *tokenizer, const char *text,
     text = scratch->clean.data;
     n_bytes = scratch->clean.len;
   }
-  if (status == ADAM_OK && special && !add_all(ids, &tokenizer->postprocessor.before)) status = no_memory(error);
+  if (status == ADAM_OK && special && !add_all(ids, &tokenizer->postprocessor.before))
+    status = no_memory(error);
   if (status == ADAM_OK)
     status = encode_text(tokenizer, scratch, text, n_bytes, flags & AM_ENCODE_PLAIN_TEXT, ids, error);
-  if (status == ADAM_OK && special && !add_all(ids, &tokenizer->postprocessor.behind)) status = no_memory(error);
+  if (status == ADAM_OK && special && !add_all(ids, &tokenizer->postprocessor.behind))
+    status = no_memory(error);
   if (status != ADAM_OK) ids->n = before;
   trim(&scratch->clean);
   trim(&scratch->stage.normalized[0]);

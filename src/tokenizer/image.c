@@ -97,8 +97,8 @@ done:
   return ok;
 }
 
-adam_status am_image_end(am_image_writer *writer, const am_image_source *source,
-                         const uint32_t *digest_tags, am_image *out, adam_error *error) {
+adam_status am_image_end(am_image_writer *writer, const am_image_source *source, const uint32_t *digest_tags,
+                         am_image *out, adam_error *error) {
   if (writer->bytes.failed || writer->bytes.len < sizeof(image_header)) {
     am_image_writer_close(writer);
     return am_fail_memory(error, "tokenizer");
@@ -141,8 +141,8 @@ static const char *frame_fault(const uint8_t *bytes, size_t size) {
   if (header->n_sections > MAX_SECTIONS) return "too many sections";
   for (uint32_t i = 0; i < header->n_sections; i++) {
     const image_section *section = &header->sections[i];
-    if (section->offset % ALIGNMENT != 0 || section->offset < sizeof *header ||
-        section->offset > size || section->size > size - section->offset)
+    if (section->offset % ALIGNMENT != 0 || section->offset < sizeof *header || section->offset > size ||
+        section->size > size - section->offset)
       return "a section outside of the file";
   }
   if (checksum_of(bytes, size) != header->checksum) return "wrong checksum";

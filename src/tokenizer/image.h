@@ -18,9 +18,9 @@ typedef struct am_image_source {
 
 typedef struct am_image {
   const uint8_t *bytes;
-  size_t size;      /* bytes */
-  am_file_map map;  /* set when the bytes are a mapped file */
-  uint8_t *heap;    /* set when the bytes are owned memory */
+  size_t size;     /* bytes */
+  am_file_map map; /* set when the bytes are a mapped file */
+  uint8_t *heap;   /* set when the bytes are owned memory */
 } am_image;
 
 #define AM_IMAGE_TAG(a, b, c, d) \
@@ -37,8 +37,8 @@ void am_image_begin(am_image_writer *writer);
 void *am_image_add(am_image_writer *writer, uint32_t tag, const void *bytes, size_t n_bytes);
 /* Takes the writer's bytes into an image on the heap; computes digest and checksum. The digest is
  * over the sections named in digest_tags (0-terminated). Clears the writer in any case. */
-adam_status am_image_end(am_image_writer *writer, const am_image_source *source,
-                         const uint32_t *digest_tags, am_image *out, adam_error *error);
+adam_status am_image_end(am_image_writer *writer, const am_image_source *source, const uint32_t *digest_tags,
+                         am_image *out, adam_error *error);
 void am_image_writer_close(am_image_writer *writer);
 
 /* Maps a cached image. ADAM_NOT_FOUND, ADAM_IO, or ADAM_DAMAGED when it is no whole image. */

@@ -10,13 +10,13 @@
 
 /* What a model is made of, wherever it comes from. Borrowed. */
 typedef struct am_model_source {
-  const am_json *settings;          /* the members of the file's "model" but vocab and merges */
+  const am_json *settings; /* the members of the file's "model" but vocab and merges */
   const am_vocabulary_word *words;
   size_t n_words;
-  const am_json *merges;            /* JSON array, or NULL: */
+  const am_json *merges;              /* JSON array, or NULL: */
   const am_vocab_string *merge_lines; /* "left right" */
   size_t n_merges;
-  bool raw_bytes;                   /* pieces come as bytes, words are spelled in the byte alphabet */
+  bool raw_bytes; /* pieces come as bytes, words are spelled in the byte alphabet */
 } am_model_source;
 
 typedef struct am_model_memory am_model_memory; /* what encoding needs; one thread at a time */

@@ -19,9 +19,7 @@ static int options_of(am_form form) {
   return options;
 }
 
-static int combining_class(int32_t codepoint) {
-  return utf8proc_get_property(codepoint)->combining_class;
-}
+static int combining_class(int32_t codepoint) { return utf8proc_get_property(codepoint)->combining_class; }
 
 /* Orders marks [0, n) by combining class, stable. `spare` has room for n. */
 static void order_marks(int32_t *marks, size_t n, int32_t *spare) {
@@ -83,8 +81,7 @@ static bool normalize_segment(const char *text, size_t n_bytes, int options, am_
     while (i < n && combining_class(points[i]) != 0) i++;
     order_marks(points + first, i - first, points + n);
   }
-  utf8proc_ssize_t left =
-      utf8proc_normalize_utf32(points, (utf8proc_ssize_t)n, (utf8proc_option_t)options);
+  utf8proc_ssize_t left = utf8proc_normalize_utf32(points, (utf8proc_ssize_t)n, (utf8proc_option_t)options);
   if (left < 0) return false;
   for (utf8proc_ssize_t i = 0; i < left; i++) am_buf_append_codepoint(out, (uint32_t)points[i]);
   return !out->failed;

@@ -35,9 +35,8 @@ static adam_status read_nothing(const am_json *json, am_normalizer_step *step, a
   return ADAM_OK;
 }
 
-static adam_status run_form(const am_normalizer_step *step, const am_normalized *in,
-                            am_stage_memory *memory, am_buf *out, bool *lost_start, bool *unchanged,
-                            adam_error *error) {
+static adam_status run_form(const am_normalizer_step *step, const am_normalized *in, am_stage_memory *memory,
+                            am_buf *out, bool *lost_start, bool *unchanged, adam_error *error) {
   (void)lost_start;
   *unchanged = am_normal_form_is_quick(step->row->form, in->text, in->n_bytes);
   if (*unchanged) return ADAM_OK;
@@ -69,9 +68,8 @@ static adam_status read_strip(const am_json *json, am_normalizer_step *step, ada
   return ADAM_OK;
 }
 
-static adam_status run_strip(const am_normalizer_step *step, const am_normalized *in,
-                             am_stage_memory *memory, am_buf *out, bool *lost_start, bool *unchanged,
-                             adam_error *error) {
+static adam_status run_strip(const am_normalizer_step *step, const am_normalized *in, am_stage_memory *memory,
+                             am_buf *out, bool *lost_start, bool *unchanged, adam_error *error) {
   const uint8_t *text = (const uint8_t *)in->text;
   size_t start = 0, end = in->n_bytes;
   (void)memory;
@@ -95,8 +93,8 @@ static adam_status run_strip(const am_normalizer_step *step, const am_normalized
 }
 
 static adam_status run_strip_accents(const am_normalizer_step *step, const am_normalized *in,
-                                     am_stage_memory *memory, am_buf *out, bool *lost_start,
-                                     bool *unchanged, adam_error *error) {
+                                     am_stage_memory *memory, am_buf *out, bool *lost_start, bool *unchanged,
+                                     adam_error *error) {
   (void)step;
   (void)memory;
   (void)unchanged;
@@ -189,17 +187,16 @@ static adam_status run_byte_level(const am_normalizer_step *step, const am_norma
 }
 
 /* The spaces and controls of NMT's own rules. */
-static adam_status run_nmt(const am_normalizer_step *step, const am_normalized *in,
-                           am_stage_memory *memory, am_buf *out, bool *lost_start, bool *unchanged,
-                           adam_error *error) {
+static adam_status run_nmt(const am_normalizer_step *step, const am_normalized *in, am_stage_memory *memory,
+                           am_buf *out, bool *lost_start, bool *unchanged, adam_error *error) {
   (void)step;
   (void)memory;
   (void)unchanged;
   for (size_t p = 0; p < in->n_bytes;) {
     uint32_t c;
     size_t length = am_unicode_next((const uint8_t *)in->text + p, &c);
-    bool dropped = (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F ||
-                   c == 0x9F;
+    bool dropped =
+        (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
     bool blank = c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) ||
                  c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
     if (dropped)

@@ -12,10 +12,10 @@ typedef enum am_form { AM_FORM_NFC, AM_FORM_NFD, AM_FORM_NFKC, AM_FORM_NFKD } am
 /* One normalizer. The fields that its kind does not use are 0. */
 typedef struct am_normalizer_step {
   const struct am_normalizer_row *row;
-  am_regex *regex;      /* owned: Replace */
-  char *content;        /* owned: Replace, Prepend */
+  am_regex *regex; /* owned: Replace */
+  char *content;   /* owned: Replace, Prepend */
   size_t content_bytes;
-  bool left, right;     /* Strip */
+  bool left, right; /* Strip */
 } am_normalizer_step;
 
 typedef struct am_normalizer {
@@ -26,7 +26,7 @@ typedef struct am_normalizer {
 typedef struct am_normalized {
   const char *text; /* borrowed: the input, or a buffer of the memory */
   size_t n_bytes;
-  bool lost_start;  /* the first character of the input left no trace */
+  bool lost_start; /* the first character of the input left no trace */
 } am_normalized;
 
 /* json may be NULL or null. */

@@ -67,8 +67,8 @@ static const char category_names[] = "CnLuLlLtLmLoMnMcMeNdNlNoPcPdPsPePiPfPoSmSc
 static void append_recent(am_buf *out, const char *name, size_t length) {
   run_filter filter = {.out = out};
   for (int k = 0; k < 30; k++)
-    filter.wanted[k] = category_names[2 * k] == name[0] &&
-                       (length == 1 || category_names[2 * k + 1] == name[1]);
+    filter.wanted[k] =
+        category_names[2 * k] == name[0] && (length == 1 || category_names[2 * k + 1] == name[1]);
   if (name[0] == 'C') return; /* what is newly assigned has left it, which only matters outside */
   am_unicode_runs(append_recent_run, &filter);
 }
@@ -101,8 +101,12 @@ static void shorthand(rewriter *r, char kind, bool in_class) {
   bool negated = isupper((unsigned char)kind) != 0;
   open_set(r, in_class, negated && !in_class);
   switch (tolower((unsigned char)kind)) {
-    case 's': am_buf_append_str(r->out, negated && in_class ? not_space_set : space_set); break;
-    case 'h': am_buf_append_str(r->out, negated && in_class ? not_hex_set : hex_set); break;
+    case 's':
+      am_buf_append_str(r->out, negated && in_class ? not_space_set : space_set);
+      break;
+    case 'h':
+      am_buf_append_str(r->out, negated && in_class ? not_hex_set : hex_set);
+      break;
     case 'd':
       am_buf_append_str(r->out, negated && in_class ? "\\P{Nd}" : "\\p{Nd}");
       if (!(negated && in_class)) append_recent(r->out, "Nd", 2);
@@ -120,17 +124,42 @@ typedef struct alias {
   const char *name; /* lower case, without separators */
   const char *set;  /* category, or inside of a class after a '=' */
 } alias;
-static const alias aliases[] = {
-    {"letter", "L"}, {"number", "N"}, {"punctuation", "P"}, {"punct", "=\\p{P}\\p{S}"},
-    {"symbol", "S"}, {"mark", "M"}, {"separator", "Z"}, {"other", "C"}, {"uppercaseletter", "Lu"},
-    {"lowercaseletter", "Ll"}, {"titlecaseletter", "Lt"}, {"modifierletter", "Lm"},
-    {"otherletter", "Lo"}, {"decimalnumber", "Nd"}, {"digit", "Nd"}, {"letternumber", "Nl"},
-    {"othernumber", "No"}, {"nonspacingmark", "Mn"}, {"spacingmark", "Mc"}, {"enclosingmark", "Me"},
-    {"connectorpunctuation", "Pc"}, {"dashpunctuation", "Pd"}, {"mathsymbol", "Sm"},
-    {"currencysymbol", "Sc"}, {"othersymbol", "So"}, {"control", "Cc"}, {"format", "Cf"},
-    {"cntrl", "Cc"}, {"alpha", "=\\p{Alphabetic}"}, {"alnum", "=\\p{Alphabetic}\\p{Nd}"},
-    {"upper", "=\\p{Uppercase}"}, {"lower", "=\\p{Lowercase}"}, {"xdigit", "=0-9a-fA-F"},
-    {"ascii", "=\\x{0}-\\x{7f}"}, {"blank", "=\\x{9}\\p{Zs}"}, {"any", "=\\x{0}-\\x{10ffff}"}};
+static const alias aliases[] = {{"letter", "L"},
+                                {"number", "N"},
+                                {"punctuation", "P"},
+                                {"punct", "=\\p{P}\\p{S}"},
+                                {"symbol", "S"},
+                                {"mark", "M"},
+                                {"separator", "Z"},
+                                {"other", "C"},
+                                {"uppercaseletter", "Lu"},
+                                {"lowercaseletter", "Ll"},
+                                {"titlecaseletter", "Lt"},
+                                {"modifierletter", "Lm"},
+                                {"otherletter", "Lo"},
+                                {"decimalnumber", "Nd"},
+                                {"digit", "Nd"},
+                                {"letternumber", "Nl"},
+                                {"othernumber", "No"},
+                                {"nonspacingmark", "Mn"},
+                                {"spacingmark", "Mc"},
+                                {"enclosingmark", "Me"},
+                                {"connectorpunctuation", "Pc"},
+                                {"dashpunctuation", "Pd"},
+                                {"mathsymbol", "Sm"},
+                                {"currencysymbol", "Sc"},
+                                {"othersymbol", "So"},
+                                {"control", "Cc"},
+                                {"format", "Cf"},
+                                {"cntrl", "Cc"},
+                                {"alpha", "=\\p{Alphabetic}"},
+                                {"alnum", "=\\p{Alphabetic}\\p{Nd}"},
+                                {"upper", "=\\p{Uppercase}"},
+                                {"lower", "=\\p{Lowercase}"},
+                                {"xdigit", "=0-9a-fA-F"},
+                                {"ascii", "=\\x{0}-\\x{7f}"},
+                                {"blank", "=\\x{9}\\p{Zs}"},
+                                {"any", "=\\x{0}-\\x{10ffff}"}};
 
 /* \p{..}, \P{..} and [:..:]; name without braces. */
 static void property(rewriter *r, const char *name, size_t length, bool negated, bool in_class) {
@@ -138,8 +167,7 @@ static void property(rewriter *r, const char *name, size_t length, bool negated,
   size_t n = 0;
   if (length > 0 && name[0] == '^') name++, length--, negated = !negated;
   for (size_t i = 0; i < length && n + 1 < sizeof key; i++)
-    if (name[i] != '_' && name[i] != '-' && name[i] != ' ')
-      key[n++] = (char)tolower((unsigned char)name[i]);
+    if (name[i] != '_' && name[i] != '-' && name[i] != ' ') key[n++] = (char)tolower((unsigned char)name[i]);
   key[n] = 0;
   const char *set = NULL;
   char category[3] = {0};

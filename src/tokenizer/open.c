@@ -45,7 +45,8 @@ static char *cache_path(const char *cache_dir, const char *key) {
 }
 
 /* Opens the cached image if it is whole and from this source. */
-static bool open_cached(const char *name, const char *path, const am_image_source *source, am_tokenizer **out) {
+static bool open_cached(const char *name, const char *path, const am_image_source *source,
+                        am_tokenizer **out) {
   am_image image;
   adam_error ignored;
   if (am_image_open(path, &image, &ignored) != ADAM_OK) return false;
@@ -67,14 +68,17 @@ static void save_cached(const am_tokenizer *tokenizer, const char *path) {
   am_mem_free(folder);
 }
 
-adam_status am_tokenizer_open_json(const char *name, const char *json, size_t n_bytes, const char *config_json,
-                                   size_t config_bytes, am_tokenizer **out, adam_error *error) {
+adam_status am_tokenizer_open_json(const char *name, const char *json, size_t n_bytes,
+                                   const char *config_json, size_t config_bytes, am_tokenizer **out,
+                                   adam_error *error) {
   am_image image;
-  adam_status status = am_pipeline_build_json(name, json, n_bytes, config_json, config_bytes, NULL, &image, error);
+  adam_status status =
+      am_pipeline_build_json(name, json, n_bytes, config_json, config_bytes, NULL, &image, error);
   return status == ADAM_OK ? am_pipeline_bind(name, &image, out, error) : status;
 }
 
-static adam_status inputs_open(const char *json_path, const char *config_path, inputs *out, adam_error *error) {
+static adam_status inputs_open(const char *json_path, const char *config_path, inputs *out,
+                               adam_error *error) {
   adam_status status = am_file_map_open(json_path, &out->json, error);
   if (status != ADAM_OK || !config_path) return status;
   status = am_file_map_open(config_path, &out->config, error);
@@ -100,8 +104,8 @@ adam_status am_tokenizer_open_file(const char *json_path, const char *config_pat
   if (cache_dir) path = cache_path(cache_dir, json_path);
   if (path && open_cached(json_path, path, &source, out)) goto done;
   status = am_pipeline_build_json(json_path, (const char *)in.json.bytes, in.json.size,
-                                  in.has_config ? (const char *)in.config.bytes : NULL, in.config.size, &source,
-                                  &image, error);
+                                  in.has_config ? (const char *)in.config.bytes : NULL, in.config.size,
+                                  &source, &image, error);
   if (status != ADAM_OK) goto done;
   status = am_pipeline_bind(json_path, &image, out, error);
   if (status == ADAM_OK && path) save_cached(*out, path);
@@ -113,11 +117,13 @@ done:
 
 /* What the caller's key does not cover: the numbers beside the strings. */
 static void vocab_fingerprint(const am_vocab *vocab, const char *cache_key, char out[64]) {
-  int64_t facts[] = {(int64_t)vocab->n_tokens, (int64_t)vocab->n_merges, vocab->bos_id, vocab->eos_id,
-                     vocab->unknown_id, vocab->separator_id, vocab->pad_id, vocab->cls_id, vocab->add_bos,
-                     vocab->add_eos, vocab->add_space_prefix};
+  int64_t facts[] = {
+      (int64_t)vocab->n_tokens, (int64_t)vocab->n_merges, vocab->bos_id,          vocab->eos_id,
+      vocab->unknown_id,        vocab->separator_id,      vocab->pad_id,          vocab->cls_id,
+      vocab->add_bos,           vocab->add_eos,           vocab->add_space_prefix};
   char names[128];
-  (void)snprintf(names, sizeof names, "%.60s/%.60s", vocab->model ? vocab->model : "", vocab->pre ? vocab->pre : "");
+  (void)snprintf(names, sizeof names, "%.60s/%.60s", vocab->model ? vocab->model : "",
+                 vocab->pre ? vocab->pre : "");
   uint64_t sum = am_hash_bytes(facts, sizeof facts, am_hash_bytes(names, strlen(names), 5));
   fingerprint(cache_key, strlen(cache_key), &sum, sizeof sum, out);
 }

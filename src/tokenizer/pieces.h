@@ -36,11 +36,11 @@ typedef struct am_split_events {
 
 /* Zero-initialise. */
 typedef struct am_stage_memory {
-  am_pieces pieces, other;     /* `other` is where a stage writes before the two are exchanged */
+  am_pieces pieces, other; /* `other` is where a stage writes before the two are exchanged */
   am_split_events events;
-  am_matcher *matcher;         /* opened at first use */
+  am_matcher *matcher; /* opened at first use */
   am_buf normalized[2];
-  int32_t *codepoints;         /* for Unicode normalisation */
+  int32_t *codepoints; /* for Unicode normalisation */
   size_t codepoints_capacity;
 } am_stage_memory;
 void am_stage_memory_close(am_stage_memory *memory);

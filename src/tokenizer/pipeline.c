@@ -15,9 +15,13 @@ static am_image view_of(const am_image_writer *writer) {
 
 adam_status am_pipeline_assemble(const am_pipeline_plan *plan, const am_image_source *source, am_image *out,
                                  adam_error *error) {
-  static const uint32_t digest_tags[] = {AM_PIPELINE_TAG_CONFIG, AM_IMAGE_TAG('V', 'S', 'A', 'T'),
-                                         AM_IMAGE_TAG('V', 'S', 'P', 'E'), AM_IMAGE_TAG('V', 'K', 'N', 'O'),
-                                         AM_IMAGE_TAG('B', 'M', 'E', 'R'), AM_IMAGE_TAG('B', 'R', 'E', 'S'), 0};
+  static const uint32_t digest_tags[] = {AM_PIPELINE_TAG_CONFIG,
+                                         AM_IMAGE_TAG('V', 'S', 'A', 'T'),
+                                         AM_IMAGE_TAG('V', 'S', 'P', 'E'),
+                                         AM_IMAGE_TAG('V', 'K', 'N', 'O'),
+                                         AM_IMAGE_TAG('B', 'M', 'E', 'R'),
+                                         AM_IMAGE_TAG('B', 'R', 'E', 'S'),
+                                         0};
   am_image_writer writer;
   am_vocabulary vocabulary;
   am_buf config = {0};
@@ -69,9 +73,11 @@ static adam_status bind_parts(const char *name, am_tokenizer *t, adam_error *err
   if (status == ADAM_OK) status = am_pretokenizer_open(pretokenizer, raw_bytes, &t->pretokenizer, error);
   if (status == ADAM_OK)
     status = am_postprocessor_open(am_json_get(&t->config, "post_processor"), &t->postprocessor, error);
-  if (status == ADAM_OK) status = am_decode_chain_open(am_json_get(&t->config, "decoder"), &t->decoder, error);
   if (status == ADAM_OK)
-    status = am_added_open(am_json_get(&t->config, "added_tokens"), &t->normalizer, &t->arena, &t->added, error);
+    status = am_decode_chain_open(am_json_get(&t->config, "decoder"), &t->decoder, error);
+  if (status == ADAM_OK)
+    status =
+        am_added_open(am_json_get(&t->config, "added_tokens"), &t->normalizer, &t->arena, &t->added, error);
   return status;
 }
 

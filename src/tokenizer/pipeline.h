@@ -27,7 +27,7 @@ typedef struct am_scratch {
 
 struct am_tokenizer {
   am_image image;
-  am_arena arena;  /* the nodes of config */
+  am_arena arena; /* the nodes of config */
   am_json config;
   am_normalizer normalizer;
   am_pretokenizer pretokenizer;
@@ -49,9 +49,9 @@ void am_scratch_return(const am_tokenizer *tokenizer, am_scratch *scratch);
 adam_status am_pipeline_bind(const char *name, am_image *image, am_tokenizer **out, adam_error *error);
 
 /* build_json.c, build_vocab.c: from a file's content to an image. */
-adam_status am_pipeline_build_json(const char *name, const char *json, size_t n_bytes, const char *config_json,
-                                   size_t config_bytes, const am_image_source *source, am_image *out,
-                                   adam_error *error);
+adam_status am_pipeline_build_json(const char *name, const char *json, size_t n_bytes,
+                                   const char *config_json, size_t config_bytes,
+                                   const am_image_source *source, am_image *out, adam_error *error);
 adam_status am_pipeline_build_vocab(const char *name, const am_vocab *vocab, const am_image_source *source,
                                     am_image *out, adam_error *error);
 

@@ -9,9 +9,7 @@ static adam_status bad(adam_error *error, const char *type, const char *what) {
   return am_fail(error, ADAM_DAMAGED, "tokenizer", NULL, "post_processor %s: %s", type, what);
 }
 
-static bool add_id(am_ids *ids, const am_json *id) {
-  return am_ids_add(ids, (int32_t)am_json_int(id, 0));
-}
+static bool add_id(am_ids *ids, const am_json *id) { return am_ids_add(ids, (int32_t)am_json_int(id, 0)); }
 
 static bool is_id(const am_json *value) {
   return value && value->type == AM_JSON_INT && value->as.integer >= 0 && value->as.integer < INT32_MAX;
@@ -40,7 +38,8 @@ static adam_status read_template(const am_json *json, am_postprocessor *out, ada
 
 /* BertProcessing and RobertaProcessing: [name, id] before and behind. */
 static adam_status read_bert(const am_json *json, am_postprocessor *out, adam_error *error) {
-  const am_json *first = am_json_at(am_json_get(json, "cls"), 1), *last = am_json_at(am_json_get(json, "sep"), 1);
+  const am_json *first = am_json_at(am_json_get(json, "cls"), 1),
+                *last = am_json_at(am_json_get(json, "sep"), 1);
   if (!is_id(first) || !is_id(last)) return bad(error, "BertProcessing", "no usable \"cls\" and \"sep\"");
   return add_id(&out->before, first) && add_id(&out->behind, last) ? ADAM_OK : no_memory(error);
 }
@@ -74,7 +73,8 @@ static adam_status wrap(const am_json *json, am_postprocessor *inner, int depth,
   const char *type = am_json_str(am_json_get(json, "type"), "");
   if (strcmp(type, "Sequence") == 0) {
     const am_json *list = am_json_get(json, "processors");
-    if (!list || list->type != AM_JSON_ARRAY || depth > 8) return bad(error, type, "no usable \"processors\"");
+    if (!list || list->type != AM_JSON_ARRAY || depth > 8)
+      return bad(error, type, "no usable \"processors\"");
     for (size_t i = 0; i < list->n; i++) {
       adam_status status = wrap(am_json_at(list, i), inner, depth + 1, error);
       if (status != ADAM_OK) return status;
@@ -85,7 +85,8 @@ static adam_status wrap(const am_json *json, am_postprocessor *inner, int depth,
     if (strcmp(rows[i].type, type) != 0) continue;
     am_postprocessor outer = {0};
     adam_status status = rows[i].read(json, &outer, error);
-    if (status == ADAM_OK && !(append(&outer.before, &inner->before) && append(&inner->behind, &outer.behind)))
+    if (status == ADAM_OK &&
+        !(append(&outer.before, &inner->before) && append(&inner->behind, &outer.behind)))
       status = no_memory(error);
     if (status == ADAM_OK) {
       am_ids_close(&inner->before);

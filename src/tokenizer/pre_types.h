@@ -10,10 +10,10 @@
 
 typedef struct am_pre_type {
   const char *patterns[AM_PRE_TYPE_MOST_PATTERNS]; /* NULL-terminated; Oniguruma syntax */
-  bool digits;        /* before the patterns, every digit a piece of its own */
-  bool nfc;           /* the model's own tokenizer.json normalises so */
-  bool ignore_merges; /* whole words of the vocabulary need no merges */
-  bool add_bos;       /* unless the file says otherwise */
+  bool digits;                                     /* before the patterns, every digit a piece of its own */
+  bool nfc;                                        /* the model's own tokenizer.json normalises so */
+  bool ignore_merges;                              /* whole words of the vocabulary need no merges */
+  bool add_bos;                                    /* unless the file says otherwise */
 } am_pre_type;
 
 /* NULL name: "default". NULL result: nobody knows that name here. */

@@ -45,20 +45,19 @@ static void exchange_spans(am_stage_memory *memory) {
 static adam_status no_memory(adam_error *error) { return am_fail_memory(error, "tokenizer"); }
 
 /* Cuts every span by the step's regex or class. */
-static adam_status run_split(const am_pretokenizer_step *step, am_stage_memory *memory,
-                             adam_error *error) {
+static adam_status run_split(const am_pretokenizer_step *step, am_stage_memory *memory, adam_error *error) {
   const am_spans *spans = &memory->pieces.spans;
   const char *text = memory->pieces.text.data;
   memory->other.spans.n = 0;
   for (size_t i = 0; i < spans->n; i++) {
     const am_span *span = &spans->data[i];
-    adam_status status = step->words   ? am_split_by_words(step->words, memory, text, span, error)
-                         : step->regex ? am_split_by_regex(step->regex, memory, text, span, error)
-                                       : am_split_by_class(step->mask, step->character, memory, text, span, error);
+    adam_status status = step->words ? am_split_by_words(step->words, memory, text, span, error)
+                         : step->regex
+                             ? am_split_by_regex(step->regex, memory, text, span, error)
+                             : am_split_by_class(step->mask, step->character, memory, text, span, error);
     if (status != ADAM_OK) return status;
     if (step->invert) am_split_invert(&memory->events);
-    if (!am_split_apply(span, &memory->events, step->behavior, &memory->other.spans))
-      return no_memory(error);
+    if (!am_split_apply(span, &memory->events, step->behavior, &memory->other.spans)) return no_memory(error);
   }
   exchange_spans(memory);
   return ADAM_OK;
@@ -146,8 +145,8 @@ static adam_status run_byte_level(const am_pretokenizer_step *step, am_stage_mem
 static adam_status read_digits(const am_json *json, am_pretokenizer_step *step, adam_error *error) {
   (void)error;
   step->mask = AM_CLASS_NUMERIC;
-  step->behavior = am_json_bool(am_json_get(json, "individual_digits"), false) ? AM_SPLIT_ISOLATED
-                                                                               : AM_SPLIT_CONTIGUOUS;
+  step->behavior =
+      am_json_bool(am_json_get(json, "individual_digits"), false) ? AM_SPLIT_ISOLATED : AM_SPLIT_CONTIGUOUS;
   return ADAM_OK;
 }
 
@@ -158,8 +157,7 @@ static adam_status read_punctuation(const am_json *json, am_pretokenizer_step *s
   return step->behavior < 0 ? bad_field(error, "Punctuation", "behavior") : ADAM_OK;
 }
 
-static adam_status read_whitespace_split(const am_json *json, am_pretokenizer_step *step,
-                                         adam_error *error) {
+static adam_status read_whitespace_split(const am_json *json, am_pretokenizer_step *step, adam_error *error) {
   (void)json;
   (void)error;
   step->mask = AM_CLASS_SPACE;

@@ -14,24 +14,24 @@ typedef enum am_prepend_scheme { AM_PREPEND_NEVER, AM_PREPEND_FIRST, AM_PREPEND_
 /* One pre-tokenizer. The fields that its kind does not use are 0. */
 typedef struct am_pretokenizer_step {
   const struct am_pretokenizer_row *row;
-  am_word_end words;          /* Split and ByteLevel by a pattern that has a hand-made matcher */
-  am_regex *regex;            /* owned: Split by any other pattern */
-  int behavior;               /* am_split_behavior */
+  am_word_end words; /* Split and ByteLevel by a pattern that has a hand-made matcher */
+  am_regex *regex;   /* owned: Split by any other pattern */
+  int behavior;      /* am_split_behavior */
   bool invert;
-  bool prefix_space;          /* ByteLevel */
-  bool split;                 /* Metaspace */
-  am_prepend_scheme prepend;  /* Metaspace */
-  uint16_t mask;              /* without either: splits by class, bits of the class word */
-  uint32_t character;         /* CharDelimiterSplit, Metaspace's replacement; else UINT32_MAX */
-  size_t length;              /* FixedLength, characters */
+  bool prefix_space;         /* ByteLevel */
+  bool split;                /* Metaspace */
+  am_prepend_scheme prepend; /* Metaspace */
+  uint16_t mask;             /* without either: splits by class, bits of the class word */
+  uint32_t character;        /* CharDelimiterSplit, Metaspace's replacement; else UINT32_MAX */
+  size_t length;             /* FixedLength, characters */
 } am_pretokenizer_step;
 
 typedef struct am_pretokenizer {
   am_pretokenizer_step *steps; /* owned; Sequences are flattened */
   size_t n, capacity;
-  bool bytes;          /* ends with ByteLevel, and only there: pieces stay raw bytes */
-  am_word_end words;   /* not NULL: the whole pre-tokenizer is this matcher, over raw bytes */
-  uint16_t isolate;    /* with it: class bits as in am_word_begin */
+  bool bytes;        /* ends with ByteLevel, and only there: pieces stay raw bytes */
+  am_word_end words; /* not NULL: the whole pre-tokenizer is this matcher, over raw bytes */
+  uint16_t isolate;  /* with it: class bits as in am_word_begin */
 } am_pretokenizer;
 
 /* json may be NULL or null: no pre-tokenizer. raw_bytes: the model reads bytes where the library's

@@ -48,8 +48,8 @@ static adam_status compile(am_regex *regex, const char *text, size_t n_bytes, ad
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     pcre2_set_parens_nest_limit(context, 100);
     regex->code = pcre2_compile((PCRE2_SPTR)text, n_bytes,
-                                PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
-                                &code, &offset, context);
+                                PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code,
+                                &offset, context);
     if (regex->code) {
       (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* without it: slower, not wrong */
       status = ADAM_OK;
@@ -82,8 +82,8 @@ adam_status am_regex_open(const char *pattern, size_t n_bytes, bool literal, am_
   if (!am_onig_rewrite(pattern, n_bytes, &rewritten, &problem))
     status = am_fail_memory(error, "tokenizer regex");
   else if (problem)
-    status = am_fail(error, ADAM_UNSUPPORTED, "tokenizer regex", NULL, "`%.200s` uses %s",
-                     regex->pattern, problem);
+    status = am_fail(error, ADAM_UNSUPPORTED, "tokenizer regex", NULL, "`%.200s` uses %s", regex->pattern,
+                     problem);
   else
     status = compile(regex, rewritten.data ? rewritten.data : "", rewritten.len, error);
 done:
@@ -135,8 +135,7 @@ void am_matcher_close(am_matcher **matcher) {
   *matcher = NULL;
 }
 
-am_regex_scan am_regex_begin(const am_regex *regex, am_matcher *matcher, const char *text,
-                             size_t n_bytes) {
+am_regex_scan am_regex_begin(const am_regex *regex, am_matcher *matcher, const char *text, size_t n_bytes) {
   return (am_regex_scan){regex, matcher, text, n_bytes, 0, SIZE_MAX};
 }
 
@@ -153,8 +152,8 @@ static adam_status next_literal(am_regex_scan *scan, bool *found, size_t *start,
     *found = true;
     return ADAM_OK;
   }
-  const char *hit = memmem(scan->text + scan->position, scan->n_bytes - scan->position,
-                           regex->pattern, regex->n_bytes);
+  const char *hit =
+      memmem(scan->text + scan->position, scan->n_bytes - scan->position, regex->pattern, regex->n_bytes);
   if (!hit) return ADAM_OK;
   *start = (size_t)(hit - scan->text);
   *end = scan->position = scan->last_end = *start + regex->n_bytes;
@@ -162,8 +161,7 @@ static adam_status next_literal(am_regex_scan *scan, bool *found, size_t *start,
   return ADAM_OK;
 }
 
-adam_status am_regex_next(am_regex_scan *scan, bool *found, size_t *start, size_t *end,
-                          adam_error *error) {
+adam_status am_regex_next(am_regex_scan *scan, bool *found, size_t *start, size_t *end, adam_error *error) {
   if (scan->regex->literal) return next_literal(scan, found, start, end);
   am_matcher *matcher = scan->matcher;
   *found = false;
@@ -177,8 +175,8 @@ adam_status am_regex_next(am_regex_scan *scan, bool *found, size_t *start, size_
     if (code == PCRE2_ERROR_NOMEMORY) return am_fail_memory(error, "tokenizer regex");
     if (code < 0)
       return am_fail(error, ADAM_LIMIT, "tokenizer regex", NULL,
-                     "`%.200s` needs too many steps on this text (PCRE2 error %d)",
-                     scan->regex->pattern, code);
+                     "`%.200s` needs too many steps on this text (PCRE2 error %d)", scan->regex->pattern,
+                     code);
     const PCRE2_SIZE *ovector = pcre2_get_ovector_pointer(matcher->data);
     size_t from = ovector[0], to = ovector[1];
     if (from > to) from = to; /* \K inside of a lookahead */

@@ -30,11 +30,9 @@ typedef struct am_regex_scan {
   size_t position;
   size_t last_end; /* SIZE_MAX: no match yet */
 } am_regex_scan;
-am_regex_scan am_regex_begin(const am_regex *regex, am_matcher *matcher, const char *text,
-                             size_t n_bytes);
+am_regex_scan am_regex_begin(const am_regex *regex, am_matcher *matcher, const char *text, size_t n_bytes);
 /* *found tells whether start and end are set. ADAM_LIMIT when matching took too many steps. */
-adam_status am_regex_next(am_regex_scan *scan, bool *found, size_t *start, size_t *end,
-                          adam_error *error);
+adam_status am_regex_next(am_regex_scan *scan, bool *found, size_t *start, size_t *end, adam_error *error);
 
 /* onig.c: the same pattern for PCRE2, NULL *problem on success, else what it is that has no equal. */
 bool am_onig_rewrite(const char *pattern, size_t n_bytes, am_buf *out, const char **problem);

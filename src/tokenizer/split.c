@@ -50,8 +50,7 @@ static void join_backward(am_split_events *events) {
   memmove(events->data, events->data + at, events->n * sizeof *events->data);
 }
 
-bool am_split_apply(const am_span *span, am_split_events *events, am_split_behavior behavior,
-                    am_spans *out) {
+bool am_split_apply(const am_span *span, am_split_events *events, am_split_behavior behavior, am_spans *out) {
   if (behavior == AM_SPLIT_CONTIGUOUS || behavior == AM_SPLIT_MERGED_WITH_PREVIOUS)
     join_forward(events, behavior == AM_SPLIT_CONTIGUOUS);
   else if (behavior == AM_SPLIT_MERGED_WITH_NEXT)
@@ -59,8 +58,7 @@ bool am_split_apply(const am_span *span, am_split_events *events, am_split_behav
   for (size_t i = 0; i < events->n; i++) {
     am_split_event event = events->data[i];
     if (behavior == AM_SPLIT_REMOVED && event.is_match) continue;
-    if (!am_spans_add(out, event.start, event.end, span->first && event.start == span->start))
-      return false;
+    if (!am_spans_add(out, event.start, event.end, span->first && event.start == span->start)) return false;
   }
   return true;
 }
@@ -78,7 +76,8 @@ adam_status am_split_by_regex(const am_regex *regex, am_stage_memory *memory, co
     adam_status status = am_regex_next(&scan, &found, &start, &end, error);
     if (status != ADAM_OK) return status;
     if (!found) break;
-    if (previous != start) ok = am_split_events_add(events, span->start + previous, span->start + start, false);
+    if (previous != start)
+      ok = am_split_events_add(events, span->start + previous, span->start + start, false);
     if (!ok || !am_split_events_add(events, span->start + start, span->start + end, true))
       return am_fail_memory(error, "tokenizer");
     previous = end;
@@ -99,8 +98,8 @@ adam_status am_split_by_words(am_word_end words, am_stage_memory *memory, const 
   return ADAM_OK;
 }
 
-adam_status am_split_by_class(uint16_t mask, uint32_t character, am_stage_memory *memory,
-                              const char *text, const am_span *span, adam_error *error) {
+adam_status am_split_by_class(uint16_t mask, uint32_t character, am_stage_memory *memory, const char *text,
+                              const am_span *span, adam_error *error) {
   am_split_events *events = &memory->events;
   size_t previous = span->start, p = span->start;
   events->n = 0;

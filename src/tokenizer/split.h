@@ -19,8 +19,7 @@ typedef enum am_split_behavior {
 int am_split_behavior_named(const char *name);
 
 /* Cuts `span` by its events (offsets within the text) and appends what is left to out. */
-bool am_split_apply(const am_span *span, am_split_events *events, am_split_behavior behavior,
-                    am_spans *out);
+bool am_split_apply(const am_span *span, am_split_events *events, am_split_behavior behavior, am_spans *out);
 /* Turns matches into gaps and gaps into matches. */
 void am_split_invert(am_split_events *events);
 
@@ -32,7 +31,7 @@ adam_status am_split_by_words(am_word_end words, am_stage_memory *memory, const 
                               const am_span *span, adam_error *error);
 /* Events of single characters whose class word has a bit of `mask`, or that equal `character`
  * (UINT32_MAX: none): each is a match of its own. */
-adam_status am_split_by_class(uint16_t mask, uint32_t character, am_stage_memory *memory,
-                              const char *text, const am_span *span, adam_error *error);
+adam_status am_split_by_class(uint16_t mask, uint32_t character, am_stage_memory *memory, const char *text,
+                              const am_span *span, adam_error *error);
 
 #endif

@@ -26,8 +26,8 @@ static adam_status push_id(const am_tokenizer *t, am_decode_flow *flow, int32_t 
                         v->raw_bytes ? v->bytes + raw : NULL, v->bytes_at[id + 1] - raw, out, error);
 }
 
-adam_status am_tokenizer_decode(const am_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
-                                am_buf *out, adam_error *error) {
+adam_status am_tokenizer_decode(const am_tokenizer *tokenizer, const int32_t *ids, size_t n,
+                                bool skip_special, am_buf *out, adam_error *error) {
   am_decode_flow flow;
   am_decode_flow_open(&flow, &tokenizer->decoder);
   adam_status status = ADAM_OK;

@@ -23,30 +23,36 @@ typedef struct am_tokenizer am_tokenizer;
 adam_status am_tokenizer_open_file(const char *tokenizer_json_path, const char *tokenizer_config_path,
                                    const char *cache_dir, am_tokenizer **out, adam_error *error);
 adam_status am_tokenizer_open_json(const char *name, const char *json, size_t n_bytes,
-                                   const char *config_json, size_t config_bytes,
-                                   am_tokenizer **out, adam_error *error);
+                                   const char *config_json, size_t config_bytes, am_tokenizer **out,
+                                   adam_error *error);
 
 /* A vocabulary as GGUF has it. Byte-level BPE pieces are spelled in the byte alphabet. All borrowed
  * for the call. */
-typedef struct am_vocab_string { const char *bytes; size_t n_bytes; } am_vocab_string;
+typedef struct am_vocab_string {
+  const char *bytes;
+  size_t n_bytes;
+} am_vocab_string;
 typedef struct am_vocab {
-  const char *model;                 /* "gpt2", later "llama", "bert", "t5" */
-  const char *pre;                   /* "qwen2", "llama-bpe", "smollm", "gpt-2", ...; NULL = default */
+  const char *model; /* "gpt2", later "llama", "bert", "t5" */
+  const char *pre;   /* "qwen2", "llama-bpe", "smollm", "gpt-2", ...; NULL = default */
   const am_vocab_string *tokens;
-  const float *scores;               /* n_tokens or NULL */
-  const int32_t *types;              /* n_tokens of 1 normal 2 unknown 3 control 4 user 5 unused 6 byte, or NULL */
+  const float *scores;  /* n_tokens or NULL */
+  const int32_t *types; /* n_tokens of 1 normal 2 unknown 3 control 4 user 5 unused 6 byte, or NULL */
   size_t n_tokens;
-  const am_vocab_string *merges;     /* "left right" */
+  const am_vocab_string *merges; /* "left right" */
   size_t n_merges;
   int64_t bos_id, eos_id, unknown_id, separator_id, pad_id, cls_id; /* -1 = none */
-  int add_bos, add_eos, add_space_prefix; /* -1 = the kind's default */
+  int add_bos, add_eos, add_space_prefix;                           /* -1 = the kind's default */
 } am_vocab;
 adam_status am_tokenizer_open_vocab(const char *name, const am_vocab *vocab, const char *cache_key,
                                     const char *cache_dir, am_tokenizer **out, adam_error *error);
 
 void am_tokenizer_close(am_tokenizer **tokenizer);
 
-typedef struct am_ids { int32_t *data; size_t n, capacity; } am_ids; /* owned; zero-initialise */
+typedef struct am_ids {
+  int32_t *data;
+  size_t n, capacity;
+} am_ids; /* owned; zero-initialise */
 void am_ids_close(am_ids *ids);
 
 enum {

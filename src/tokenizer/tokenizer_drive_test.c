@@ -139,8 +139,9 @@ static adam_status answer(const am_tokenizer *t, uint32_t kind, const am_buf *in
     size_t n_whole, n_lines, n_cold;
     double cold = measure(t, in, false, 1, &n_cold), whole = measure(t, in, false, 9, &n_whole);
     double lines = measure(t, in, true, 9, &n_lines);
-    am_buf_printf(out, "{\"first_ms\":%.3f,\"whole_ms\":%.3f,\"lines_ms\":%.3f,\"n_whole\":%zu,\"n_lines\":%zu}", cold,
-                  whole, lines, n_whole, n_lines);
+    am_buf_printf(out,
+                  "{\"first_ms\":%.3f,\"whole_ms\":%.3f,\"lines_ms\":%.3f,\"n_whole\":%zu,\"n_lines\":%zu}",
+                  cold, whole, lines, n_whole, n_lines);
   } else if (kind >= 16) {
     status = decode(t, in, kind == 17, out);
   } else {

@@ -23,7 +23,8 @@ static adam_error error;
 static int load_cases(void **state) {
   am_buf text = {0};
   (void)state;
-  if (am_file_read(ADAM_SOURCE_DIR "/tests/golden/tokenizer/cases.json", (size_t)64 << 20, &text, &error) != ADAM_OK)
+  if (am_file_read(ADAM_SOURCE_DIR "/tests/golden/tokenizer/cases.json", (size_t)64 << 20, &text, &error) !=
+      ADAM_OK)
     return 1;
   adam_status status = am_json_parse(text.data, text.len, "cases.json", 0, &arena, &cases, &error);
   am_buf_close(&text);
@@ -63,7 +64,8 @@ static am_buf document_of(const am_json *variant) {
 static const am_json *variant_named(const char *name) {
   const am_json *list = am_json_get(&cases, "variants");
   for (size_t i = 0; i < list->n; i++)
-    if (strcmp(am_json_str(am_json_get(am_json_at(list, i), "name"), ""), name) == 0) return am_json_at(list, i);
+    if (strcmp(am_json_str(am_json_get(am_json_at(list, i), "name"), ""), name) == 0)
+      return am_json_at(list, i);
   fail_msg("no variant %s", name);
   return NULL;
 }
@@ -129,7 +131,8 @@ static void check_decodes(const am_tokenizer *t, const am_json *variant) {
     const am_json *item = am_json_at(list, i), *given = am_json_at(item, 0), *expected = am_json_at(item, 2);
     bool skip = am_json_bool(am_json_at(item, 1), false);
     assert_true(given->n <= 4096);
-    for (ids.n = 0; ids.n < given->n; ids.n++) ids.data[ids.n] = (int32_t)am_json_int(am_json_at(given, ids.n), -1);
+    for (ids.n = 0; ids.n < given->n; ids.n++)
+      ids.data[ids.n] = (int32_t)am_json_int(am_json_at(given, ids.n), -1);
     am_buf_clear(&text);
     assert_int_equal(am_tokenizer_decode(t, ids.data, ids.n, skip, &text, &error), ADAM_OK);
     if (text.len != expected->n || (text.len > 0 && memcmp(text.data, expected->as.string, text.len) != 0))
@@ -157,15 +160,18 @@ static void variants_equal_the_package(void **state) {
 #define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"c\":5},\"merges\":[\"a b\"]}"
 
 static adam_status open_text(const char *json, const char *config, am_tokenizer **out) {
-  return am_tokenizer_open_json("t.json", json, strlen(json), config, config ? strlen(config) : 0, out, &error);
+  return am_tokenizer_open_json("t.json", json, strlen(json), config, config ? strlen(config) : 0, out,
+                                &error);
 }
 
 static void answers_about_ids(void **state) {
   am_tokenizer *t = NULL;
   size_t n = 0;
   (void)state;
-  assert_int_equal(open_text("{\"added_tokens\":[{\"content\":\"<s>\",\"id\":9,\"special\":true}," 
-                             "{\"content\":\"c\",\"id\":0,\"special\":false}]," MODEL "}", NULL, &t), ADAM_OK);
+  assert_int_equal(open_text("{\"added_tokens\":[{\"content\":\"<s>\",\"id\":9,\"special\":true},"
+                             "{\"content\":\"c\",\"id\":0,\"special\":false}]," MODEL "}",
+                             NULL, &t),
+                   ADAM_OK);
   assert_int_equal(am_tokenizer_size(t), 6);
   assert_int_equal(am_tokenizer_find(t, "ab", 2), 2);
   assert_int_equal(am_tokenizer_find(t, "<s>", 3), 4); /* behind the four words, not at 9 */
@@ -195,7 +201,8 @@ static void config_adds_tokens(void **state) {
       "\"extra_special_tokens\":[\"<e>\"],\"model_max_length\":1000000000000000019884624838656}";
   (void)state;
   assert_int_equal(open_text("{" MODEL "}", config, &t), ADAM_OK);
-  assert_int_equal(am_tokenizer_encode(t, "ab<x><y><b><p><e>c", 18, AM_ENCODE_SPECIAL, &ids, &error), ADAM_OK);
+  assert_int_equal(am_tokenizer_encode(t, "ab<x><y><b><p><e>c", 18, AM_ENCODE_SPECIAL, &ids, &error),
+                   ADAM_OK);
   const int32_t expected[] = {2, 4, 5, 6, 7, 8, 5};
   assert_int_equal(ids.n, 7);
   assert_memory_equal(ids.data, expected, sizeof expected);
@@ -218,11 +225,14 @@ static void what_is_unsupported_is_named(void **state) {
       {"{\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}," MODEL "}", ADAM_UNSUPPORTED, "UnicodeScripts"},
       {"{\"post_processor\":{\"type\":\"Nope\"}," MODEL "}", ADAM_UNSUPPORTED, "Nope"},
       {"{\"decoder\":{\"type\":\"CTC\"}," MODEL "}", ADAM_UNSUPPORTED, "CTC"},
-      {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}," MODEL "}",
+      {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}"
+       "," MODEL "}",
        ADAM_UNSUPPORTED, "&&"},
-      {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a\"},\"behavior\":\"Isolated\"}," MODEL "}",
+      {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a\"},\"behavior\":\"Isolated\"}"
+       "," MODEL "}",
        ADAM_UNSUPPORTED, "(a"},
-      {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Odd\"}," MODEL "}",
+      {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Odd\"}," MODEL
+       "}",
        ADAM_DAMAGED, "behavior"},
       {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a\"]}}", ADAM_DAMAGED, "merge 0"},
       {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}", ADAM_DAMAGED, "two parts"},
@@ -231,7 +241,8 @@ static void what_is_unsupported_is_named(void **state) {
       {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":99999999},\"merges\":[]}}", ADAM_DAMAGED, "id"},
       {"{\"model\":{\"type\":\"BPE\",\"vocab\":[],\"merges\":[]}}", ADAM_DAMAGED, "vocab"},
       {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}", ADAM_DAMAGED, "merges"},
-      {"{\"model\":{\"type\":\"BPE\",\"dropout\":0.5,\"vocab\":{\"a\":0},\"merges\":[]}}", ADAM_UNSUPPORTED, "dropout"},
+      {"{\"model\":{\"type\":\"BPE\",\"dropout\":0.5,\"vocab\":{\"a\":0},\"merges\":[]}}", ADAM_UNSUPPORTED,
+       "dropout"},
       {"{}", ADAM_DAMAGED, "model"},
       {"[]", ADAM_DAMAGED, "object"},
       {"{\"model\":", ADAM_DAMAGED, ""},
@@ -248,13 +259,35 @@ static void what_is_unsupported_is_named(void **state) {
 }
 
 static am_vocab small_vocab(void) {
-  static const am_vocab_string tokens[] = {{"a", 1}, {"b", 1}, {"ab", 2}, {"\xC4\xA0", 2}, {"\xC4\xA0" "ab", 4},
-                                           {"<s>", 3}, {"<u>", 3}, {"1", 1}, {"\xFF\xFE", 2}, {"", 0}};
+  static const am_vocab_string tokens[] = {{"a", 1},
+                                           {"b", 1},
+                                           {"ab", 2},
+                                           {"\xC4\xA0", 2},
+                                           {"\xC4\xA0"
+                                            "ab",
+                                            4},
+                                           {"<s>", 3},
+                                           {"<u>", 3},
+                                           {"1", 1},
+                                           {"\xFF\xFE", 2},
+                                           {"", 0}};
   static const am_vocab_string merges[] = {{"a b", 3}, {"\xC4\xA0 ab", 5}};
   static const int32_t types[] = {1, 1, 1, 1, 1, 3, 4, 1, 1, 1};
-  return (am_vocab){.model = "gpt2", .pre = "smollm", .tokens = tokens, .types = types, .n_tokens = 10,
-                    .merges = merges, .n_merges = 2, .bos_id = 5, .eos_id = 6, .unknown_id = -1,
-                    .separator_id = -1, .pad_id = -1, .cls_id = -1, .add_bos = 1, .add_eos = -1,
+  return (am_vocab){.model = "gpt2",
+                    .pre = "smollm",
+                    .tokens = tokens,
+                    .types = types,
+                    .n_tokens = 10,
+                    .merges = merges,
+                    .n_merges = 2,
+                    .bos_id = 5,
+                    .eos_id = 6,
+                    .unknown_id = -1,
+                    .separator_id = -1,
+                    .pad_id = -1,
+                    .cls_id = -1,
+                    .add_bos = 1,
+                    .add_eos = -1,
                     .add_space_prefix = -1};
 }
 
@@ -285,9 +318,10 @@ static void vocabulary_of_gguf(void **state) {
 
 /* Every name of the table makes patterns that compile and cover the text. */
 static void pre_types_all_open(void **state) {
-  static const char *const names[] = {NULL, "default", "gpt-2", "qwen2", "llama-bpe", "smollm", "falcon", "deepseek-llm",
-                                      "deepseek-coder", "deepseek-v3", "qwen35", "tekken", "gpt-4o", "bailingmoe",
-                                      "seed-coder", "bloom", "viking", "exaone-moe", "command-r", "stablelm2", "dbrx"};
+  static const char *const names[] = {
+      NULL,           "default",        "gpt-2",       "qwen2",      "llama-bpe", "smollm",    "falcon",
+      "deepseek-llm", "deepseek-coder", "deepseek-v3", "qwen35",     "tekken",    "gpt-4o",    "bailingmoe",
+      "seed-coder",   "bloom",          "viking",      "exaone-moe", "command-r", "stablelm2", "dbrx"};
   (void)state;
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     am_vocab vocab = small_vocab();
@@ -475,11 +509,13 @@ static bool open_use_close(void) {
   am_decoder *decoder = NULL;
   adam_status status =
       am_tokenizer_open_json("fault", fault_json, fault_bytes, "{\"pad_token\":\"<p>\"}", 19, &t, &error);
-  if (status == ADAM_OK) status = am_tokenizer_encode(t, text, sizeof text - 1, AM_ENCODE_SPECIAL, &ids, &error);
+  if (status == ADAM_OK)
+    status = am_tokenizer_encode(t, text, sizeof text - 1, AM_ENCODE_SPECIAL, &ids, &error);
   if (status == ADAM_OK) status = am_tokenizer_decode(t, ids.data, ids.n, false, &out, &error);
   if (status == ADAM_OK) status = am_decoder_open(t, false, &decoder, &error);
   if (status == ADAM_OK) status = am_decoder_context(decoder, ids.data, ids.n / 2, &error);
-  for (size_t i = 0; status == ADAM_OK && i < ids.n; i++) status = am_decoder_push(decoder, ids.data[i], &out, &error);
+  for (size_t i = 0; status == ADAM_OK && i < ids.n; i++)
+    status = am_decoder_push(decoder, ids.data[i], &out, &error);
   if (status == ADAM_OK) status = am_decoder_finish(decoder, &out, &error);
   am_decoder_close(&decoder);
   am_buf_close(&out);
@@ -498,7 +534,8 @@ static bool open_vocab_close(void) {
 }
 
 static void memory_runs_out(void **state) {
-  static const char *const names[] = {"odd", "odd-strip", "llama2", "metaspace", "word-ends", "replace", "cl100k"};
+  static const char *const names[] = {"odd",       "odd-strip", "llama2", "metaspace",
+                                      "word-ends", "replace",   "cl100k"};
   (void)state;
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     am_buf text = document_of(variant_named(names[i]));
@@ -544,12 +581,18 @@ static void long_words(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(variants_equal_the_package), cmocka_unit_test(answers_about_ids),
-      cmocka_unit_test(config_adds_tokens),         cmocka_unit_test(what_is_unsupported_is_named),
-      cmocka_unit_test(vocabulary_of_gguf),         cmocka_unit_test(pre_types_all_open),
-      cmocka_unit_test(context_goes_before),        cmocka_unit_test(caches_are_used_and_not_trusted),
-      cmocka_unit_test(failing_disks),              cmocka_unit_test(memory_runs_out),
-      cmocka_unit_test(threads_share_a_tokenizer),  cmocka_unit_test(long_words),
+      cmocka_unit_test(variants_equal_the_package),
+      cmocka_unit_test(answers_about_ids),
+      cmocka_unit_test(config_adds_tokens),
+      cmocka_unit_test(what_is_unsupported_is_named),
+      cmocka_unit_test(vocabulary_of_gguf),
+      cmocka_unit_test(pre_types_all_open),
+      cmocka_unit_test(context_goes_before),
+      cmocka_unit_test(caches_are_used_and_not_trusted),
+      cmocka_unit_test(failing_disks),
+      cmocka_unit_test(memory_runs_out),
+      cmocka_unit_test(threads_share_a_tokenizer),
+      cmocka_unit_test(long_words),
   };
   return cmocka_run_group_tests(tests, load_cases, drop_cases);
 }

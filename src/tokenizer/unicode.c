@@ -97,8 +97,7 @@ bool am_unicode_is_nfc(const char *text, size_t n_bytes) {
   return true;
 }
 
-void am_unicode_runs(void (*on_run)(void *user, uint32_t first, uint32_t last, uint16_t value),
-                     void *user) {
+void am_unicode_runs(void (*on_run)(void *user, uint32_t first, uint32_t last, uint16_t value), void *user) {
   for (size_t i = 0; i < N_RUNS; i++) {
     uint32_t last = i + 1 < N_RUNS ? unicode_runs[i + 1].first - 1 : 0x10FFFF;
     on_run(user, unicode_runs[i].first, last, with_groups(unicode_runs[i].value));

@@ -10,9 +10,36 @@
 #include <stdint.h>
 
 typedef enum am_category {
-  AM_CN, AM_LU, AM_LL, AM_LT, AM_LM, AM_LO, AM_MN, AM_MC, AM_ME, AM_ND, AM_NL, AM_NO,
-  AM_PC, AM_PD, AM_PS, AM_PE, AM_PI, AM_PF, AM_PO, AM_SM, AM_SC, AM_SK, AM_SO,
-  AM_ZS, AM_ZL, AM_ZP, AM_CC, AM_CF, AM_CO, AM_CS
+  AM_CN,
+  AM_LU,
+  AM_LL,
+  AM_LT,
+  AM_LM,
+  AM_LO,
+  AM_MN,
+  AM_MC,
+  AM_ME,
+  AM_ND,
+  AM_NL,
+  AM_NO,
+  AM_PC,
+  AM_PD,
+  AM_PS,
+  AM_PE,
+  AM_PI,
+  AM_PF,
+  AM_PO,
+  AM_SM,
+  AM_SC,
+  AM_SK,
+  AM_SO,
+  AM_ZS,
+  AM_ZL,
+  AM_ZP,
+  AM_CC,
+  AM_CF,
+  AM_CO,
+  AM_CS
 } am_category;
 
 enum {
@@ -63,7 +90,6 @@ int am_unicode_lower(uint32_t codepoint, uint32_t out[2]);
 bool am_unicode_is_nfc(const char *text, size_t n_bytes);
 
 /* Calls on_run for each maximal run of code points with one class word, in order. */
-void am_unicode_runs(void (*on_run)(void *user, uint32_t first, uint32_t last, uint16_t value),
-                     void *user);
+void am_unicode_runs(void (*on_run)(void *user, uint32_t first, uint32_t last, uint16_t value), void *user);
 
 #endif

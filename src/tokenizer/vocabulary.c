@@ -156,7 +156,9 @@ adam_status am_vocabulary_bind(const am_image *image, am_vocabulary *out, adam_e
   size_t n_info = 0, n_known = 0, n_at = 0, n_spelling = 0, n_bytes_at = 0, n_bytes = 0, n_slots = 0;
   const info *facts = am_image_section(image, TAG_INFO, sizeof *facts, &n_info);
   if (!facts || n_info != 1 || facts->n_ids > AM_VOCABULARY_MOST_IDS || facts->raw_bytes > 1) goto damaged;
-  am_vocabulary v = {.n_ids = facts->n_ids, .n_words = facts->n_words, .seed = facts->seed,
+  am_vocabulary v = {.n_ids = facts->n_ids,
+                     .n_words = facts->n_words,
+                     .seed = facts->seed,
                      .raw_bytes = facts->raw_bytes == 1};
   v.known = am_image_section(image, TAG_KNOWN, 1, &n_known);
   v.spelling_at = am_image_section(image, TAG_SPELLING_AT, sizeof *v.spelling_at, &n_at);
@@ -186,7 +188,8 @@ int32_t am_vocabulary_find(const am_vocabulary *v, const char *bytes, size_t n_b
   for (size_t at = slot_of(v, bytes, n_bytes, &tag); v->slots[at].id_plus; at = (at + 1) & v->mask) {
     if (v->slots[at].tag != tag) continue;
     uint32_t id = v->slots[at].id_plus - 1;
-    if (v->bytes_at[id + 1] - v->bytes_at[id] == n_bytes && memcmp(v->bytes + v->bytes_at[id], bytes, n_bytes) == 0)
+    if (v->bytes_at[id + 1] - v->bytes_at[id] == n_bytes &&
+        memcmp(v->bytes + v->bytes_at[id], bytes, n_bytes) == 0)
       return (int32_t)id;
   }
   return -1;

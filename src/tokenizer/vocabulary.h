@@ -20,8 +20,8 @@ typedef struct am_vocabulary_slot {
 } am_vocabulary_slot;
 
 typedef struct am_vocabulary {
-  size_t n_ids;    /* highest id + 1 */
-  size_t n_words;  /* distinct spellings */
+  size_t n_ids;   /* highest id + 1 */
+  size_t n_words; /* distinct spellings */
   uint64_t seed;
   const uint8_t *known;        /* (n_ids) bit 0: the id has a word, bit 1: find can find it */
   const uint32_t *spelling_at; /* (n_ids + 1) offsets into spelling */

@@ -35,8 +35,8 @@ void am_word_cache_close(am_word_cache *cache);
 
 /* Key of n_bytes (1..31) at text, of which `readable` bytes may be read. */
 static inline am_word_key am_word_key_of(const char *text, size_t n_bytes, size_t readable) {
-  static const uint64_t masks[9] = {0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFF, 0xFFFFFFFFFFFF,
-                                    0xFFFFFFFFFFFFFF, UINT64_MAX};
+  static const uint64_t masks[9] = {
+      0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFFFFFFFFFFFFFF, UINT64_MAX};
   am_word_key key = {{0}};
   if (readable >= 32) {
     memcpy(&key, text, 32);

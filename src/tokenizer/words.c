@@ -174,8 +174,7 @@ am_word_walk am_word_begin(am_word_end word_end, uint16_t isolate, const char *t
 
 size_t am_word_next(am_word_walk *walk) {
   size_t start = walk->position;
-  if (start < walk->segment_end)
-    return walk->position = walk->word_end(walk->text, walk->segment_end, start);
+  if (start < walk->segment_end) return walk->position = walk->word_end(walk->text, walk->segment_end, start);
   uint32_t codepoint;
   size_t stop = start + am_unicode_next(walk->text + start, &codepoint);
   walk->segment_end = find_class(walk->text, walk->end, stop, walk->isolate);
