@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/size.h"
 
 #include <string.h>
 
@@ -47,31 +48,49 @@ static uint64_t checksum_of(const uint8_t *bytes, size_t n_bytes) {
   return am_hash_bytes(lanes, sizeof lanes, tail);
 }
 
-void am_image_begin(am_image_writer *writer) {
+static bool reserve(am_image_writer *writer, size_t more) {
+  size_t need, wanted = writer->capacity + writer->capacity / 2;
+  if (!writer->failed && am_size_add(writer->size, more, &need)) {
+    if (need <= writer->capacity) return true;
+    uint8_t *grown = am_mem_aligned(ALIGNMENT, wanted > need ? wanted : need);
+    if (grown) {
+      if (writer->size > 0) memcpy(grown, writer->bytes, writer->size);
+      am_mem_free(writer->bytes);
+      writer->bytes = grown;
+      writer->capacity = wanted > need ? wanted : need;
+      return true;
+    }
+  }
+  writer->failed = true;
+  return false;
+}
+
+void am_image_begin(am_image_writer *writer, size_t likely_bytes) {
   *writer = (am_image_writer){0};
-  if (!am_buf_reserve(&writer->bytes, sizeof(image_header))) return;
-  memset(writer->bytes.data, 0, sizeof(image_header));
-  writer->bytes.len = sizeof(image_header);
+  if (!reserve(writer, sizeof(image_header) + likely_bytes)) return;
+  memset(writer->bytes, 0, sizeof(image_header));
+  writer->size = sizeof(image_header);
 }
 
 void *am_image_add(am_image_writer *writer, uint32_t tag, const void *bytes, size_t n_bytes) {
-  am_buf *buf = &writer->bytes;
-  size_t padding = (ALIGNMENT - buf->len % ALIGNMENT) % ALIGNMENT;
-  if (buf->failed || writer->n_sections == MAX_SECTIONS || n_bytes > SIZE_MAX - padding) return NULL;
-  if (!am_buf_reserve(buf, padding + n_bytes)) return NULL;
-  memset(buf->data + buf->len, 0, padding);
-  buf->len += padding;
-  image_section section = {tag, 0, buf->len, n_bytes};
-  image_header *header = (image_header *)(void *)buf->data;
-  header->sections[writer->n_sections++] = section;
+  size_t padding = (ALIGNMENT - writer->size % ALIGNMENT) % ALIGNMENT, total;
+  if (writer->n_sections == MAX_SECTIONS || !am_size_add(padding, n_bytes, &total)) writer->failed = true;
+  if (writer->failed || !reserve(writer, total)) return NULL;
+  memset(writer->bytes + writer->size, 0, padding);
+  uint8_t *place = writer->bytes + writer->size + padding;
+  image_header *header = (image_header *)(void *)writer->bytes;
+  header->sections[writer->n_sections++] = (image_section){tag, 0, writer->size + padding, n_bytes};
   header->n_sections = writer->n_sections;
-  char *place = buf->data + buf->len;
-  if (bytes)
-    memcpy(place, bytes, n_bytes);
-  else
+  writer->size += total;
+  if (!bytes)
     memset(place, 0, n_bytes);
-  buf->len += n_bytes;
+  else if (n_bytes > 0)
+    memcpy(place, bytes, n_bytes);
   return place;
+}
+
+am_image am_image_view(const am_image_writer *writer) {
+  return (am_image){.bytes = writer->bytes, .size = writer->size};
 }
 
 static bool digest_sections(const am_image *image, const uint32_t *tags, char out[65]) {
@@ -99,17 +118,13 @@ done:
 
 adam_status am_image_end(am_image_writer *writer, const am_image_source *source, const uint32_t *digest_tags,
                          am_image *out, adam_error *error) {
-  if (writer->bytes.failed || writer->bytes.len < sizeof(image_header)) {
+  if (writer->failed || writer->size < sizeof(image_header)) {
     am_image_writer_close(writer);
     return am_fail_memory(error, "tokenizer");
   }
-  /* Sections are used in place: they need the alignment that a mapped file has by itself. */
-  size_t size = writer->bytes.len;
-  uint8_t *bytes = am_mem_aligned(ALIGNMENT, size);
-  if (bytes) memcpy(bytes, writer->bytes.data, size);
-  am_image_writer_close(writer);
-  if (!bytes) return am_fail_memory(error, "tokenizer");
-
+  uint8_t *bytes = writer->bytes;
+  size_t size = writer->size;
+  *writer = (am_image_writer){0};
   image_header *header = (image_header *)(void *)bytes;
   memcpy(header->magic, magic, sizeof magic);
   header->version = VERSION;
@@ -128,8 +143,8 @@ adam_status am_image_end(am_image_writer *writer, const am_image_source *source,
 }
 
 void am_image_writer_close(am_image_writer *writer) {
-  am_buf_close(&writer->bytes);
-  writer->n_sections = 0;
+  am_mem_free(writer->bytes);
+  *writer = (am_image_writer){0};
 }
 
 static const char *frame_fault(const uint8_t *bytes, size_t size) {

@@ -6,7 +6,6 @@
 #ifndef AM_TOKENIZER_IMAGE_H
 #define AM_TOKENIZER_IMAGE_H
 
-#include "base/buf.h"
 #include "os/file.h"
 #include <adam/status.h>
 
@@ -28,15 +27,20 @@ typedef struct am_image {
 
 /* Building: begin, sections, end. A failed append shows at the end (ADAM_NO_MEMORY). */
 typedef struct am_image_writer {
-  am_buf bytes;
+  uint8_t *bytes; /* owned, aligned as an image is */
+  size_t size, capacity;
   uint32_t n_sections;
+  bool failed;
 } am_image_writer;
-void am_image_begin(am_image_writer *writer);
+/* likely_bytes: room to begin with, so that nothing is moved later. */
+void am_image_begin(am_image_writer *writer, size_t likely_bytes);
 /* Appends a section of n_bytes and returns its place for filling in (valid until the next call),
  * NULL when memory is out. `bytes` may be NULL (zeros). */
 void *am_image_add(am_image_writer *writer, uint32_t tag, const void *bytes, size_t n_bytes);
-/* Takes the writer's bytes into an image on the heap; computes digest and checksum. The digest is
- * over the sections named in digest_tags (0-terminated). Clears the writer in any case. */
+/* The sections so far; good until the next am_image_add. */
+am_image am_image_view(const am_image_writer *writer);
+/* Hands the writer's bytes over as an image; computes digest and checksum. The digest is over the
+ * sections named in digest_tags (0-terminated). Clears the writer in any case. */
 adam_status am_image_end(am_image_writer *writer, const am_image_source *source, const uint32_t *digest_tags,
                          am_image *out, adam_error *error);
 void am_image_writer_close(am_image_writer *writer);

@@ -8,9 +8,16 @@
 
 #define CONFIG_LIMIT_BYTES ((size_t)256 << 20) /* of the nodes of CONF */
 
-/* A view of the sections written so far; good until the writer grows. */
-static am_image view_of(const am_image_writer *writer) {
-  return (am_image){.bytes = (const uint8_t *)writer->bytes.data, .size = writer->bytes.len};
+/* What an image of these words and merges comes to, a little more rather than less. */
+static size_t likely_bytes(const am_model_source *model) {
+  size_t n_merges =
+      model->merges && model->merges->type == AM_JSON_ARRAY ? model->merges->n : model->n_merges;
+  size_t text = 0, slots = 64, pairs = 64;
+  for (size_t i = 0; i < model->n_words; i++) text += model->words[i].n_bytes;
+  while (slots < model->n_words + model->n_words / 2) slots *= 2;
+  while (pairs < n_merges + n_merges / 2) pairs *= 2;
+  return 2 * text + model->n_words * 10 + slots * sizeof(am_vocabulary_slot) + pairs * 8 + n_merges * 4 +
+         65536;
 }
 
 adam_status am_pipeline_assemble(const am_pipeline_plan *plan, const am_image_source *source, am_image *out,
@@ -27,10 +34,10 @@ adam_status am_pipeline_assemble(const am_pipeline_plan *plan, const am_image_so
   am_buf config = {0};
   const am_model_source *model = &plan->model;
   am_unicode_open();
-  am_image_begin(&writer);
+  am_image_begin(&writer, likely_bytes(model));
   adam_status status = am_vocabulary_build(model->words, model->n_words, model->raw_bytes, &writer, error);
   if (status != ADAM_OK) goto done;
-  am_image view = view_of(&writer);
+  am_image view = am_image_view(&writer);
   status = am_vocabulary_bind(&view, &vocabulary, error);
   if (status != ADAM_OK) goto done;
   if (!plan->write_config(plan->user, &vocabulary, &config) || config.failed) {

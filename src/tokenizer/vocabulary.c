@@ -62,14 +62,24 @@ static size_t slot_of(const am_vocabulary *v, const char *bytes, size_t n_bytes,
   return (size_t)hash & v->mask;
 }
 
-/* Fills the hash table over v's bytes; duplicates of one spelling keep the word that comes last. */
+/* The strings as the writer holds them now. */
+static void view_strings(am_vocabulary *v, const am_image_writer *writer) {
+  am_image image = am_image_view(writer);
+  size_t n;
+  v->bytes_at = am_image_section(&image, v->raw_bytes ? TAG_BYTES_AT : TAG_SPELLING_AT, sizeof(uint32_t), &n);
+  v->bytes = am_image_section(&image, v->raw_bytes ? TAG_BYTES : TAG_SPELLING, 1, &n);
+  /* Depends on all words, so that nobody can choose words that collide under it. */
+  v->seed = am_hash_bytes(v->bytes, n, n);
+}
+
+/* Adds the hash table over v's bytes; duplicates of one spelling keep the word that comes last. */
 static bool add_slots(am_vocabulary *v, const am_vocabulary_word *words, size_t n,
                       const am_vocabulary_word **by_id, am_image_writer *writer) {
   size_t n_slots = 64;
   while (n_slots < n + n / 2) n_slots *= 2;
-  am_vocabulary_slot *slots = am_mem_zalloc(n_slots, sizeof *slots);
+  am_vocabulary_slot *slots = am_image_add(writer, TAG_SLOTS, NULL, n_slots * sizeof *slots);
   if (!slots) return false;
-  v->slots = slots;
+  view_strings(v, writer);
   v->mask = n_slots - 1;
   v->n_words = 0;
   for (size_t i = 0; i < n; i++) {
@@ -91,20 +101,7 @@ static bool add_slots(am_vocabulary *v, const am_vocabulary_word *words, size_t 
     v->n_words += slots[at].id_plus == 0;
     slots[at] = (am_vocabulary_slot){tag, (uint32_t)id + 1};
   }
-  bool ok = am_image_add(writer, TAG_SLOTS, slots, n_slots * sizeof *slots);
-  am_mem_free(slots);
-  v->slots = NULL;
-  return ok;
-}
-
-/* The strings as the writer holds them now. */
-static void view_strings(am_vocabulary *v, const am_image_writer *writer) {
-  am_image image = {.bytes = (const uint8_t *)writer->bytes.data, .size = writer->bytes.len};
-  size_t n;
-  v->bytes_at = am_image_section(&image, v->raw_bytes ? TAG_BYTES_AT : TAG_SPELLING_AT, sizeof(uint32_t), &n);
-  v->bytes = am_image_section(&image, v->raw_bytes ? TAG_BYTES : TAG_SPELLING, 1, &n);
-  /* Depends on all words, so that nobody can choose words that collide under it. */
-  v->seed = am_hash_bytes(v->bytes, n, n);
+  return true;
 }
 
 adam_status am_vocabulary_build(const am_vocabulary_word *words, size_t n, bool raw_bytes,
@@ -126,7 +123,6 @@ adam_status am_vocabulary_build(const am_vocabulary_word *words, size_t n, bool 
   v.known = known;
   if (!add_strings(by_id, n_ids, false, TAG_SPELLING_AT, TAG_SPELLING, known, writer)) goto done;
   if (raw_bytes && !add_strings(by_id, n_ids, true, TAG_BYTES_AT, TAG_BYTES, known, writer)) goto done;
-  view_strings(&v, writer);
   if (!add_slots(&v, words, n, by_id, writer)) goto done;
   info facts = {n_ids, v.n_words, v.seed, raw_bytes};
   ok = am_image_add(writer, TAG_KNOWN, known, n_ids) && am_image_add(writer, TAG_INFO, &facts, sizeof facts);

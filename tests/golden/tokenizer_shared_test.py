@@ -162,7 +162,7 @@ def published(report, build):
 
 def main():
     build = sys.argv[1] if len(sys.argv) > 1 else "build"
-    n = int(sys.argv[2]) if len(sys.argv) > 2 else 300
+    n = int(sys.argv[2]) if len(sys.argv) > 2 else 60
     rng = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 20251)
     report = Report()
     with tempfile.TemporaryDirectory() as folder:
