@@ -37,7 +37,8 @@ static adam_status shout_generate(void *context, adam_backend_model *model, cons
   return ADAM_OK;
 }
 
-static adam_status shout_info(void *context, adam_backend_model *model, adam_model_info *info, adam_error *error) {
+static adam_status shout_info(void *context, adam_backend_model *model, adam_model_info *info,
+                              adam_error *error) {
   (void)context, (void)model, (void)error;
   info->device = "cpu";
   return ADAM_OK;

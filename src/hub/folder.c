@@ -82,7 +82,8 @@ static adam_status list_folder(listing *l, adam_error *error) {
 static bool has_word(const char *name, const char *word) {
   size_t n = strlen(word);
   for (const char *p = name; (p = strcasestr(p, word)); p++)
-    if ((p == name || !isalnum((unsigned char)p[-1])) && !isalnum((unsigned char)p[n]) && p[n] != '_') return true;
+    if ((p == name || !isalnum((unsigned char)p[-1])) && !isalnum((unsigned char)p[n]) && p[n] != '_')
+      return true;
   return false;
 }
 
@@ -100,7 +101,8 @@ static const char *find_gguf(const listing *l, const char *word, size_t *n_found
 static adam_status fail_listing(const listing *l, adam_status status, const char *what, const char *why,
                                 adam_error *error) {
   am_buf names = {0};
-  for (size_t i = 0; i < l->n && names.len < 200; i++) am_buf_printf(&names, "%s%s", i ? ", " : "", l->names[i]);
+  for (size_t i = 0; i < l->n && names.len < 200; i++)
+    am_buf_printf(&names, "%s%s", i ? ", " : "", l->names[i]);
   if (l->n) am_buf_printf(&names, "; write %.60s:FILE", what);
   am_fail(error, status, what, l->n && names.data ? names.data : "no .gguf file is there", "%s", why);
   am_buf_close(&names);
@@ -114,7 +116,8 @@ static adam_status choose(const listing *l, const char *choice, const char *what
   /* Without any weights the tokenizer and the template may still be wanted. */
   if (!choice && (l->has_weights || (!l->n && l->has_parts))) return *name = "", ADAM_OK;
   if (choice && (am_hub_ends_with(choice, ".gguf") || am_hub_ends_with(choice, ".safetensors"))) {
-    bool inside = *choice != '/' && strcmp(choice, "..") && strncmp(choice, "../", 3) && !strstr(choice, "/../");
+    bool inside =
+        *choice != '/' && strcmp(choice, "..") && strncmp(choice, "../", 3) && !strstr(choice, "/../");
     char *path = inside ? am_path_join(l->folder, choice) : NULL;
     bool there = path && am_file_is_regular(path);
     am_mem_free(path);
@@ -126,8 +129,11 @@ static adam_status choose(const listing *l, const char *choice, const char *what
     found = find_gguf(l, "q4_k_m", &n_found);
     if (n_found != 1) return fail_listing(l, ADAM_INVALID, what, "there are several GGUF files", error);
   }
-  if (n_found == 0) return fail_listing(l, ADAM_NOT_FOUND, what, choice ? "no GGUF of that quantization" : "no model files in the folder", error);
-  if (n_found > 1) return fail_listing(l, ADAM_INVALID, what, "several GGUF files have that quantization", error);
+  if (n_found == 0)
+    return fail_listing(l, ADAM_NOT_FOUND, what,
+                        choice ? "no GGUF of that quantization" : "no model files in the folder", error);
+  if (n_found > 1)
+    return fail_listing(l, ADAM_INVALID, what, "several GGUF files have that quantization", error);
   return *name = found, ADAM_OK;
 }
 
@@ -136,7 +142,8 @@ static void close_listing(listing *l) {
   am_mem_free(l->names);
 }
 
-adam_status am_hub_pick(const char *folder, const char *choice, const char *what, char **path, adam_error *error) {
+adam_status am_hub_pick(const char *folder, const char *choice, const char *what, char **path,
+                        adam_error *error) {
   listing l = {.folder = folder};
   const char *name = NULL;
   adam_status status = list_folder(&l, error);
@@ -165,10 +172,12 @@ adam_status am_hub_each(const char *folder, bool (*on_name)(void *user, const ch
 /* Is [p, end) the name of a weight type: q4_k_m, iq2_xs, f16, bf16 ...? */
 static bool is_type(const char *p, const char *end) {
   size_t n = (size_t)(end - p);
-  if ((n == 3 && (!strncasecmp(p, "f16", 3) || !strncasecmp(p, "f32", 3))) || (n == 4 && !strncasecmp(p, "bf16", 4)))
+  if ((n == 3 && (!strncasecmp(p, "f16", 3) || !strncasecmp(p, "f32", 3))) ||
+      (n == 4 && !strncasecmp(p, "bf16", 4)))
     return true;
   if (n && (*p == 'i' || *p == 'I')) p++;
-  return end - p >= 2 && (*p == 'q' || *p == 'Q') && isdigit((unsigned char)p[1]) && (end - p == 2 || p[2] == '_');
+  return end - p >= 2 && (*p == 'q' || *p == 'Q') && isdigit((unsigned char)p[1]) &&
+         (end - p == 2 || p[2] == '_');
 }
 
 static char *type_of_name(const char *name) {

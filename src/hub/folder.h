@@ -7,9 +7,10 @@
 #include <stdbool.h>
 
 /* What to open in `folder`: the folder itself when it holds safetensors, or no weights but the files of
- * a tokenizer or template; else a GGUF in it or one folder below. choice: NULL, a file name (.gguf, .safetensors) or a quantization that a GGUF's
- * name has as a word, in any case ("Q4_K_M"). Several GGUFs and no choice: the q4_k_m one, as users
- * of llama.cpp and Ollama expect, else ADAM_INVALID listing them. `what` names the model in errors. */
+ * a tokenizer or template; else a GGUF in it or one folder below. choice: NULL, a file name (.gguf,
+ * .safetensors) or a quantization that a GGUF's name has as a word, in any case ("Q4_K_M"). Several GGUFs and
+ * no choice: the q4_k_m one, as users of llama.cpp and Ollama expect, else ADAM_INVALID listing them. `what`
+ * names the model in errors. */
 adam_status am_hub_pick(const char *folder, const char *choice, const char *what, char **path,
                         adam_error *error);
 /* Each model with weights in `folder`: "" for the folder itself, then the names of the GGUFs;

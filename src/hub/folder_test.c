@@ -141,10 +141,12 @@ static void test_file_of(void **state) {
   (void)state;
   static const char repository[] = "Qwen/Qwen3-8B";
   static const char *const own[] = {"Qwen3-8B-Q4_K_M.gguf", "Qwen3-8B.f16.gguf", "Qwen3-8B-bf16.GGUF"};
-  static const char *const others[] = {"Qwen3-8B-Base-Q8_0.gguf", "Qwen3-8B-Base.gguf", "Qwen3-8B.gguf", "Qwen3-8B", "",
-                                       "Qwen3-80B-Q8_0.gguf",     "Qwen3-8B-Q8_0.bin",  "x-Qwen3-8B-Q8_0.gguf"};
+  static const char *const others[] = {
+      "Qwen3-8B-Base-Q8_0.gguf", "Qwen3-8B-Base.gguf", "Qwen3-8B.gguf",       "Qwen3-8B", "",
+      "Qwen3-80B-Q8_0.gguf",     "Qwen3-8B-Q8_0.bin",  "x-Qwen3-8B-Q8_0.gguf"};
   for (size_t i = 0; i < sizeof own / sizeof *own; i++) assert_true(am_hub_is_file_of(own[i], repository));
-  for (size_t i = 0; i < sizeof others / sizeof *others; i++) assert_false(am_hub_is_file_of(others[i], repository));
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    assert_false(am_hub_is_file_of(others[i], repository));
 }
 
 static bool join(void *user, const char *name) {
@@ -186,7 +188,7 @@ static void test_faults(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pick), cmocka_unit_test(test_refusals), cmocka_unit_test(test_types),
-      cmocka_unit_test(test_each), cmocka_unit_test(test_file_of), cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_each), cmocka_unit_test(test_file_of),  cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -28,7 +28,8 @@ static bool collect_chunk(void *user, const adam_chunk *chunk) {
     if (c->first_ms == 0) c->first_ms = c->last_ms;
     am_buf *text = chunk->thinking ? &c->thinking : &c->text;
     if (chunk->text_bytes && !am_buf_append(text, chunk->text, chunk->text_bytes)) c->failed = true;
-    if (chunk->n_ids && !am_buf_append(&c->ids, chunk->ids, chunk->n_ids * sizeof *chunk->ids)) c->failed = true;
+    if (chunk->n_ids && !am_buf_append(&c->ids, chunk->ids, chunk->n_ids * sizeof *chunk->ids))
+      c->failed = true;
   }
   if (!c->failed && c->on_chunk) c->cancelled = c->on_chunk(c->user, chunk);
   return c->cancelled || c->failed;
@@ -48,10 +49,12 @@ static adam_status check_value(bool set, bool good, const char *name, double val
 static adam_status check_request(const adam_request *r, adam_error *error) {
   const adam_sampling *s = &r->sampling;
   if (!r->prompt == !r->messages_json)
-    return am_fail(error, ADAM_INVALID, "adam_request", NULL, "exactly one of prompt and messages_json is given");
+    return am_fail(error, ADAM_INVALID, "adam_request", NULL,
+                   "exactly one of prompt and messages_json is given");
   if (r->n_stop && !r->stop) return am_fail(error, ADAM_INVALID, "adam_request", NULL, "n_stop without stop");
   for (size_t i = 0; i < r->n_stop; i++)
-    if (!r->stop[i] || !*r->stop[i]) return am_fail(error, ADAM_INVALID, "stop", NULL, "a stop string is empty");
+    if (!r->stop[i] || !*r->stop[i])
+      return am_fail(error, ADAM_INVALID, "stop", NULL, "a stop string is empty");
   const struct {
     uint32_t bit;
     bool good;
@@ -59,14 +62,17 @@ static adam_status check_request(const adam_request *r, adam_error *error) {
     double value;
     const char *range;
   } checks[] = {
-      {ADAM_SET_TEMPERATURE, s->temperature >= 0 && isfinite(s->temperature), "temperature", s->temperature, "0 or more"},
+      {ADAM_SET_TEMPERATURE, s->temperature >= 0 && isfinite(s->temperature), "temperature", s->temperature,
+       "0 or more"},
       {ADAM_SET_TOP_P, s->top_p > 0 && s->top_p <= 1, "top_p", s->top_p, "above 0 and at most 1"},
       {ADAM_SET_TOP_K, s->top_k >= 0, "top_k", s->top_k, "0 or more"},
       {ADAM_SET_MIN_P, s->min_p >= 0 && s->min_p < 1, "min_p", s->min_p, "from 0 to below 1"},
       {ADAM_SET_REPETITION_PENALTY, s->repetition_penalty > 0 && isfinite(s->repetition_penalty),
        "repetition_penalty", s->repetition_penalty, "above 0"},
-      {ADAM_SET_PRESENCE_PENALTY, isfinite(s->presence_penalty), "presence_penalty", s->presence_penalty, "finite"},
-      {ADAM_SET_FREQUENCY_PENALTY, isfinite(s->frequency_penalty), "frequency_penalty", s->frequency_penalty, "finite"},
+      {ADAM_SET_PRESENCE_PENALTY, isfinite(s->presence_penalty), "presence_penalty", s->presence_penalty,
+       "finite"},
+      {ADAM_SET_FREQUENCY_PENALTY, isfinite(s->frequency_penalty), "frequency_penalty", s->frequency_penalty,
+       "finite"},
       {ADAM_SET_MAX_TOKENS, s->max_tokens >= 0, "max_tokens", (double)s->max_tokens, "0 or more"},
   };
   for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
@@ -145,16 +151,16 @@ adam_status adam_manager_generate(adam_manager *manager, const adam_request *req
   return status;
 }
 
-adam_status adam_manager_batch(adam_manager *manager, const adam_request *requests, size_t n, adam_result *results,
-                               adam_error *errors) {
+adam_status adam_manager_batch(adam_manager *manager, const adam_request *requests, size_t n,
+                               adam_result *results, adam_error *errors) {
   adam_status first = ADAM_OK;
   /* The caller's adam_request may be older and smaller than ours. */
   size_t stride = n ? requests[0].struct_size : 0;
   for (size_t i = 0; i < n; i++) {
     const adam_request *request = (const void *)((const char *)requests + i * stride);
     adam_result unwanted;
-    adam_status status = adam_manager_generate(manager, request, NULL, NULL, results ? &results[i] : &unwanted,
-                                               errors ? &errors[i] : NULL);
+    adam_status status = adam_manager_generate(manager, request, NULL, NULL,
+                                               results ? &results[i] : &unwanted, errors ? &errors[i] : NULL);
     if (!results) adam_result_close(&unwanted);
     if (status && !first) first = status;
   }

@@ -7,7 +7,8 @@
 #include "presets/presets.h"
 #include <string.h>
 
-adam_status am_manager_copy(const void *from, void *to, size_t to_bytes, const char *what, adam_error *error) {
+adam_status am_manager_copy(const void *from, void *to, size_t to_bytes, const char *what,
+                            adam_error *error) {
   size_t size = 0;
   memset(to, 0, to_bytes);
   if (from) memcpy(&size, from, sizeof size);
@@ -45,7 +46,8 @@ static void close_model(adam_manager *m) {
 }
 
 /* Opens the best model that is here when none was named; what does not open is passed over. */
-static adam_status open_default(adam_manager *m, const adam_model_options *options, am_ref *ref, adam_error *error) {
+static adam_status open_default(adam_manager *m, const adam_model_options *options, am_ref *ref,
+                                adam_error *error) {
   size_t candidate = 0;
   for (;;) {
     bool last = false;
@@ -58,18 +60,20 @@ static adam_status open_default(adam_manager *m, const adam_model_options *optio
   }
 }
 
-static adam_status open_named(adam_manager *m, const adam_manager_options *o, am_ref *ref, adam_error *error) {
+static adam_status open_named(adam_manager *m, const adam_manager_options *o, am_ref *ref,
+                              adam_error *error) {
   const char *text = o->model;
   if (!text && o->size) {
     text = o->size;
     if (!am_presets_find(text) && strcmp(text, "demo")) {
       const char *near = NULL;
       bool has_near = am_presets_nearest(text, &near, 1) > 0;
-      return am_fail(error, ADAM_NOT_FOUND, text, NULL, "no such size%s%s%s", has_near ? "; did you mean " : "",
-                     has_near ? near : "", has_near ? "?" : "");
+      return am_fail(error, ADAM_NOT_FOUND, text, NULL, "no such size%s%s%s",
+                     has_near ? "; did you mean " : "", has_near ? near : "", has_near ? "?" : "");
     }
   }
-  bool is_native = !o->backend || !*o->backend || !strcmp(o->backend, "auto") || !strcmp(o->backend, "huggingface");
+  bool is_native =
+      !o->backend || !*o->backend || !strcmp(o->backend, "auto") || !strcmp(o->backend, "huggingface");
   if (!text && is_native) return open_default(m, &o->model_options, ref, error);
   adam_status status =
       am_ref_resolve(o->backend, text ? text : "", o->model_options.cache_dir, ref, &m->notices, error);
@@ -84,7 +88,8 @@ adam_status adam_manager_open(const adam_manager_options *options, adam_manager 
   if (status) return status;
   /* An unset inner struct_size means the outer one's header. */
   if (!o.model_options.struct_size) o.model_options.struct_size = sizeof o.model_options;
-  status = am_manager_copy(&o.model_options, &model_options, sizeof model_options, "adam_model_options", error);
+  status =
+      am_manager_copy(&o.model_options, &model_options, sizeof model_options, "adam_model_options", error);
   if (status) return status;
   o.model_options = model_options;
   adam_manager *m = am_mem_zalloc(1, sizeof *m);
@@ -117,7 +122,8 @@ const adam_notice *adam_manager_notice_at(const adam_manager *manager, size_t in
 
 adam_status adam_manager_info(adam_manager *manager, adam_model_info *info, adam_error *error) {
   size_t size = info ? info->struct_size : 0;
-  if (size < sizeof size) return am_fail(error, ADAM_INVALID, "adam_model_info", NULL, "struct_size is not set");
+  if (size < sizeof size)
+    return am_fail(error, ADAM_INVALID, "adam_model_info", NULL, "struct_size is not set");
   adam_model_info full = manager->info;
   full.name = manager->name;
   memcpy(info, &full, size < sizeof full ? size : sizeof full);

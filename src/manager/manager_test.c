@@ -154,7 +154,8 @@ static void test_smaller_structs(void **state) {
   }
   adam_result r[3];
   adam_error errors[3];
-  assert_int_equal(adam_manager_batch(m, (const adam_request *)(const void *)packed.bytes, 3, r, errors), ADAM_OK);
+  assert_int_equal(adam_manager_batch(m, (const adam_request *)(const void *)packed.bytes, 3, r, errors),
+                   ADAM_OK);
   for (size_t i = 0; i < 3; i++) {
     assert_string_equal(r[i].text, texts[i]);
     adam_result_close(&r[i]);
@@ -171,7 +172,8 @@ static void test_smaller_structs(void **state) {
   guarded.info.struct_size = 0;
   assert_int_equal(adam_manager_info(m, &guarded.info, NULL), ADAM_INVALID);
   adam_manager_close(&m);
-  adam_manager_options options = {.struct_size = offsetof(adam_manager_options, size), .model = "mock:hi",
+  adam_manager_options options = {.struct_size = offsetof(adam_manager_options, size),
+                                  .model = "mock:hi",
                                   .size = (const char *)(uintptr_t)1};
   assert_int_equal(adam_manager_open(&options, &m, NULL), ADAM_OK);
   adam_manager_close(&m);
@@ -251,7 +253,8 @@ static void test_queries(void **state) {
   back = NULL;
   assert_int_equal(adam_manager_token_text(m, 0xd800, &back, &n_bytes, NULL), ADAM_INVALID);
   assert_null(back);
-  adam_render_request render = {.struct_size = sizeof render, .messages_json = "[{\"role\":\"user\",\"content\":\"q\"}]"};
+  adam_render_request render = {.struct_size = sizeof render,
+                                .messages_json = "[{\"role\":\"user\",\"content\":\"q\"}]"};
   assert_int_equal(adam_manager_render(m, &render, &back, &n_bytes, NULL), ADAM_OK);
   assert_string_equal(back, "user: q\nassistant: ");
   adam_free(back);
@@ -266,7 +269,8 @@ static void test_queries(void **state) {
 
 static void test_open_errors(void **state) {
   (void)state;
-  adam_manager_options options = {.struct_size = sizeof options, .model = "mock:open_error=no_memory;error_text=huge"};
+  adam_manager_options options = {.struct_size = sizeof options,
+                                  .model = "mock:open_error=no_memory;error_text=huge"};
   adam_manager *m = NULL;
   adam_error error = {0};
   assert_int_equal(adam_manager_open(&options, &m, &error), ADAM_NO_MEMORY);
@@ -300,7 +304,8 @@ static void test_presets(void **state) {
 
 static void test_faults(void **state) {
   (void)state;
-  adam_manager_options options = {.struct_size = sizeof options, .model = "mock:think=hm;say=Hello;notice=odd"};
+  adam_manager_options options = {.struct_size = sizeof options,
+                                  .model = "mock:think=hm;say=Hello;notice=odd"};
   for (uint64_t n = 1;; n++) {
     adam_manager *m = NULL;
     adam_result r = {0};
@@ -332,11 +337,16 @@ static void test_faults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_generate),  cmocka_unit_test(test_cancel),
-      cmocka_unit_test(test_failure_keeps_text), cmocka_unit_test(test_invalid_requests),
-      cmocka_unit_test(test_smaller_structs),    cmocka_unit_test(test_batch),
-      cmocka_unit_test(test_score),     cmocka_unit_test(test_queries),
-      cmocka_unit_test(test_open_errors), cmocka_unit_test(test_presets),
+      cmocka_unit_test(test_generate),
+      cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_failure_keeps_text),
+      cmocka_unit_test(test_invalid_requests),
+      cmocka_unit_test(test_smaller_structs),
+      cmocka_unit_test(test_batch),
+      cmocka_unit_test(test_score),
+      cmocka_unit_test(test_queries),
+      cmocka_unit_test(test_open_errors),
+      cmocka_unit_test(test_presets),
       cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,10 @@ static bool is_new(lister *l, const char *path) {
 static void tell(lister *l, const char *name, const char *path) {
   if (!is_new(l, path)) return;
   char *quantization = am_hub_quantization(path);
-  adam_model_entry entry = {.name = name, .path = path, .bytes = am_hub_weights_bytes(path), .store = l->store,
+  adam_model_entry entry = {.name = name,
+                            .path = path,
+                            .bytes = am_hub_weights_bytes(path),
+                            .store = l->store,
                             .quantization = quantization && *quantization ? quantization : NULL,
                             .last_used_unix_s = l->last_used_unix_s};
   if (quantization)

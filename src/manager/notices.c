@@ -22,7 +22,8 @@ bool am_notices_add(am_notices *notices, const adam_notice *notice) {
   return true;
 }
 
-bool am_notices_printf(am_notices *notices, const char *code, adam_notice_level level, const char *format, ...) {
+bool am_notices_printf(am_notices *notices, const char *code, adam_notice_level level, const char *format,
+                       ...) {
   char text[768];
   va_list arguments;
   va_start(arguments, format);

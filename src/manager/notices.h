@@ -13,8 +13,8 @@ typedef struct am_notices {
 
 /* Adds a copy; false: memory is out, nothing changed. */
 bool am_notices_add(am_notices *notices, const adam_notice *notice);
-bool am_notices_printf(am_notices *notices, const char *code, adam_notice_level level,
-                       const char *format, ...) AM_PRINTF(4, 5);
+bool am_notices_printf(am_notices *notices, const char *code, adam_notice_level level, const char *format,
+                       ...) AM_PRINTF(4, 5);
 void am_notices_close(am_notices *notices);
 
 #endif

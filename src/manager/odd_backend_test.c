@@ -57,7 +57,8 @@ static adam_status odd_generate(void *context, adam_backend_model *model, const 
   return ADAM_CANCELLED;
 }
 
-static adam_status odd_info(void *context, adam_backend_model *model, adam_model_info *info, adam_error *error) {
+static adam_status odd_info(void *context, adam_backend_model *model, adam_model_info *info,
+                            adam_error *error) {
   (void)context, (void)info, (void)error;
   if (strcmp(model->name, "no info")) return ADAM_OK;
   if (error) error->status = ADAM_IO, strcpy(error->why, "no info");
@@ -66,7 +67,8 @@ static adam_status odd_info(void *context, adam_backend_model *model, adam_model
 
 /* Hundred ids whatever the text. */
 static adam_status odd_tokenize(void *context, adam_backend_model *model, const char *text, size_t text_bytes,
-                                uint32_t flags, int32_t *ids, size_t capacity, size_t *n_ids, adam_error *error) {
+                                uint32_t flags, int32_t *ids, size_t capacity, size_t *n_ids,
+                                adam_error *error) {
   (void)context, (void)model, (void)text, (void)text_bytes, (void)error;
   if (flags) return ADAM_FAILED;
   for (size_t i = 0; i < 100 && i < capacity; i++) ids[i] = (int32_t)i;
@@ -76,7 +78,8 @@ static adam_status odd_tokenize(void *context, adam_backend_model *model, const 
 
 /* ids[0] chooses what goes wrong. */
 static adam_status odd_score(void *context, adam_backend_model *model, const int32_t *ids, size_t n_ids,
-                             bool (*on_logits)(void *, size_t, const float *, size_t), void *user, adam_error *error) {
+                             bool (*on_logits)(void *, size_t, const float *, size_t), void *user,
+                             adam_error *error) {
   (void)context, (void)model, (void)error;
   float good[2] = {0, 0}, nan[2] = {0, NAN}, infinite[2] = {-INFINITY, -INFINITY};
   const float *logits = ids[0] == 1 ? nan : ids[0] == 2 ? infinite : good;
@@ -86,8 +89,8 @@ static adam_status odd_score(void *context, adam_backend_model *model, const int
   return ADAM_OK;
 }
 
-static adam_status odd_list(void *context, const adam_model_options *options, adam_on_model on_model, void *user,
-                            adam_error *error) {
+static adam_status odd_list(void *context, const adam_model_options *options, adam_on_model on_model,
+                            void *user, adam_error *error) {
   (void)context, (void)options, (void)error;
   on_model(user, &(adam_model_entry){.name = "odd:one", .path = "/odd/one", .store = "odd"});
   on_model(user, &(adam_model_entry){.name = "odd:same", .path = "/odd/one", .store = "odd"});
@@ -95,9 +98,16 @@ static adam_status odd_list(void *context, const adam_model_options *options, ad
   return ADAM_OK;
 }
 
-static adam_backend_ops odd = {.version = ADAM_BACKEND_VERSION, .struct_size = sizeof odd, .name = "odd",
-                               .open = odd_open, .close = odd_close, .generate = odd_generate, .info = odd_info,
-                               .tokenize = odd_tokenize, .score = odd_score, .list = odd_list};
+static adam_backend_ops odd = {.version = ADAM_BACKEND_VERSION,
+                               .struct_size = sizeof odd,
+                               .name = "odd",
+                               .open = odd_open,
+                               .close = odd_close,
+                               .generate = odd_generate,
+                               .info = odd_info,
+                               .tokenize = odd_tokenize,
+                               .score = odd_score,
+                               .list = odd_list};
 
 static char root[256];
 
@@ -133,7 +143,8 @@ static int tear_down(void **state) {
 }
 
 static adam_manager *open_ref(const char *ref, adam_status expected) {
-  adam_manager_options options = {.struct_size = sizeof options, .model = ref, .model_options = {.cache_dir = root}};
+  adam_manager_options options = {
+      .struct_size = sizeof options, .model = ref, .model_options = {.cache_dir = root}};
   adam_manager *m = NULL;
   adam_error error = {0};
   assert_int_equal(adam_manager_open(&options, &m, &error), expected);
@@ -149,7 +160,9 @@ static bool stop_at_once(void *user, const adam_chunk *chunk) {
 static void test_cancelled_status(void **state) {
   (void)state;
   adam_manager *m = open_ref("odd:x", ADAM_OK);
-  adam_request request = {.struct_size = sizeof request, .prompt = "x", .prompt_bytes = 1,
+  adam_request request = {.struct_size = sizeof request,
+                          .prompt = "x",
+                          .prompt_bytes = 1,
                           .sampling = {.set = ADAM_SET_SEED, .seed = 9}};
   adam_result r;
   int n_heard = 0;
@@ -281,9 +294,14 @@ static void test_default_faults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_cancelled_status), cmocka_unit_test(test_info_fails), cmocka_unit_test(test_many_ids),
-      cmocka_unit_test(test_bad_scores),       cmocka_unit_test(test_list),       cmocka_unit_test(test_default),
-      cmocka_unit_test(test_default_too_large), cmocka_unit_test(test_default_faults),
+      cmocka_unit_test(test_cancelled_status),
+      cmocka_unit_test(test_info_fails),
+      cmocka_unit_test(test_many_ids),
+      cmocka_unit_test(test_bad_scores),
+      cmocka_unit_test(test_list),
+      cmocka_unit_test(test_default),
+      cmocka_unit_test(test_default_too_large),
+      cmocka_unit_test(test_default_faults),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -6,10 +6,13 @@
 #include <math.h>
 #include <string.h>
 
-static bool append(void *user, const void *bytes, size_t n_bytes) { return am_buf_append(user, bytes, n_bytes); }
+static bool append(void *user, const void *bytes, size_t n_bytes) {
+  return am_buf_append(user, bytes, n_bytes);
+}
 
 /* Hands the text of buf out after an operation that wrote into it. */
-static adam_status give_text(adam_status status, am_buf *buf, char **text, size_t *text_bytes, adam_error *error) {
+static adam_status give_text(adam_status status, am_buf *buf, char **text, size_t *text_bytes,
+                             adam_error *error) {
   size_t n = buf->len;
   char *taken = status ? NULL : am_buf_take(buf);
   am_buf_close(buf);
@@ -29,8 +32,8 @@ adam_status adam_manager_count_tokens(adam_manager *m, const char *text, size_t 
   return status;
 }
 
-adam_status adam_manager_tokenize(adam_manager *m, const char *text, size_t text_bytes, uint32_t flags, int32_t **ids,
-                                  size_t *n_ids, adam_error *error) {
+adam_status adam_manager_tokenize(adam_manager *m, const char *text, size_t text_bytes, uint32_t flags,
+                                  int32_t **ids, size_t *n_ids, adam_error *error) {
   if (!m->ops->tokenize) return am_manager_unsupported(m, "tokenize", error);
   /* Nearly always enough, so that the text is read once: a token has a byte or is a special one. */
   size_t capacity = text_bytes + 8, n = 0;
@@ -65,15 +68,16 @@ adam_status adam_manager_detokenize(adam_manager *m, const int32_t *ids, size_t 
   return give_text(status, &buf, text, text_bytes, error);
 }
 
-adam_status adam_manager_token_text(adam_manager *m, int32_t id, char **text, size_t *text_bytes, adam_error *error) {
+adam_status adam_manager_token_text(adam_manager *m, int32_t id, char **text, size_t *text_bytes,
+                                    adam_error *error) {
   if (!m->ops->token_text) return am_manager_unsupported(m, "spell tokens", error);
   am_buf buf = {0};
   adam_status status = m->ops->token_text(m->ops->context, m->model, id, append, &buf, error);
   return give_text(status, &buf, text, text_bytes, error);
 }
 
-adam_status adam_manager_render(adam_manager *m, const adam_render_request *request, char **text, size_t *text_bytes,
-                                adam_error *error) {
+adam_status adam_manager_render(adam_manager *m, const adam_render_request *request, char **text,
+                                size_t *text_bytes, adam_error *error) {
   adam_render_request r;
   am_buf buf = {0};
   adam_status status = am_manager_copy(request, &r, sizeof r, "adam_render_request", error);
@@ -127,7 +131,9 @@ adam_status adam_manager_score(adam_manager *m, const int32_t *ids, size_t n_ids
   scoring s = {.ids = ids, .n_ids = n_ids, .logprobs = logprobs, .on_logits = on_logits, .user = user};
   adam_status status = m->ops->score(m->ops->context, m->model, ids, n_ids, score_position, &s, error);
   if (s.bad)
-    return am_fail(error, ADAM_FAILED, m->name, NULL, "the logits at position %zu are not numbers, or an id is none of its tokens", s.n_seen - 1);
+    return am_fail(error, ADAM_FAILED, m->name, NULL,
+                   "the logits at position %zu are not numbers, or an id is none of its tokens",
+                   s.n_seen - 1);
   if (s.cancelled) return am_fail(error, ADAM_CANCELLED, m->name, NULL, "scoring was cancelled");
   if (status) return status;
   if (s.n_seen == n_ids) return ADAM_OK;

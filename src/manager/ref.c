@@ -77,7 +77,8 @@ adam_status am_ref_demo(char **path, adam_error *error) {
   if (found) *path = found;
   if (!found)
     am_fail(error, ADAM_NOT_FOUND, "demo", "set ADAM_SHARE_DIR to the folder that holds models/demo",
-            "the model that ships with adam was not found; looked for %s", looked.data ? looked.data : "nothing");
+            "the model that ships with adam was not found; looked for %s",
+            looked.data ? looked.data : "nothing");
   am_buf_close(&looked);
   am_mem_free(program);
   return found ? ADAM_OK : ADAM_NOT_FOUND;
@@ -128,7 +129,8 @@ static adam_status resolve_hub(const char *text, const char *cache_dir, char **p
   const char *real = am_presets_renamed(repository);
   if (!am_hub_name_valid(repository) || (choice && !*choice) || (revision && !*revision))
     status = am_fail(error, ADAM_INVALID, text, NULL, "not of the form ORG/NAME[@REVISION][:FILE-or-QUANT]");
-  else if (real && !am_notices_printf(notices, "renamed", ADAM_NOTICE_INFO, "%s is %s on the Hub", repository, real))
+  else if (real &&
+           !am_notices_printf(notices, "renamed", ADAM_NOTICE_INFO, "%s is %s on the Hub", repository, real))
     status = am_fail_memory(error, text);
   if (!status) status = find_snapshot(cache_dir, real ? real : repository, revision, text, &folder, error);
   if (!status) status = am_hub_pick(folder, choice, text, path, error);
@@ -174,10 +176,11 @@ static char *find_own_file(const char *repository) {
   return path;
 }
 
-static adam_status resolve_preset(const am_preset *preset, const char *cache_dir, char **path, am_notices *notices,
-                                  adam_error *error) {
+static adam_status resolve_preset(const am_preset *preset, const char *cache_dir, char **path,
+                                  am_notices *notices, adam_error *error) {
   if (!preset->huggingface)
-    return am_fail(error, ADAM_NOT_FOUND, preset->name, NULL, "the preset has no model on the Hugging Face Hub");
+    return am_fail(error, ADAM_NOT_FOUND, preset->name, NULL,
+                   "the preset has no model on the Hugging Face Hub");
   *path = find_own_file(preset->huggingface);
   return *path ? ADAM_OK : resolve_hub(preset->huggingface, cache_dir, path, notices, error);
 }
@@ -187,7 +190,8 @@ static adam_status fail_unknown(const char *text, adam_error *error) {
   size_t n = am_presets_nearest(text, near, 3);
   am_buf hint = {0};
   if (n) am_buf_append_str(&hint, "did you mean ");
-  for (size_t i = 0; i < n; i++) am_buf_printf(&hint, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", near[i]);
+  for (size_t i = 0; i < n; i++)
+    am_buf_printf(&hint, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", near[i]);
   am_buf_append_str(&hint, n ? "?" : "a Hub model is ORG/NAME, a file begins with / or ./");
   am_fail(error, ADAM_NOT_FOUND, text, hint.data, "no preset has this name");
   am_buf_close(&hint);
@@ -211,7 +215,8 @@ static adam_status resolve_native(const char *text, const char *cache_dir, char 
 static adam_status fail_backend(const char *name, adam_error *error) {
   for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
     if (!strcmp(name, planned[i]))
-      return am_fail(error, ADAM_UNAVAILABLE, name, "adam backends lists what is", "the backend %s is not built into this version", name);
+      return am_fail(error, ADAM_UNAVAILABLE, name, "adam backends lists what is",
+                     "the backend %s is not built into this version", name);
   am_buf names = {0};
   const adam_backend_ops *ops;
   for (size_t i = 0; (ops = adam_backend_at(i)); i++) am_buf_printf(&names, ", %s", ops->name);
@@ -238,10 +243,12 @@ adam_status am_ref_resolve(const char *backend, const char *text, const char *ca
   if (is_auto && *name && !named && !is_native_form) {
     adam_status status = fail_backend(name, error);
     if (status == ADAM_UNAVAILABLE) return status;
-    return am_fail(error, ADAM_NOT_FOUND, text, "an Ollama model is ollama:NAME", "no backend is called %s", name);
+    return am_fail(error, ADAM_NOT_FOUND, text, "an Ollama model is ollama:NAME", "no backend is called %s",
+                   name);
   }
   if (wanted && named && named != wanted && !strcmp(wanted->name, native_name))
-    return am_fail(error, ADAM_INVALID, text, NULL, "the model belongs to the backend %s, not to %s", name, backend);
+    return am_fail(error, ADAM_INVALID, text, NULL, "the model belongs to the backend %s, not to %s", name,
+                   backend);
   const adam_backend_ops *ops = wanted ? wanted : named ? named : adam_backend_find(native_name);
   const char *rest = named == ops ? text + strlen(name) + 1 : text;
   if (strcmp(ops->name, native_name)) return set_ref(ops, dup_text(rest), text, out, error);
@@ -260,8 +267,8 @@ static bool fits(uint64_t weights_bytes) {
   return weights_bytes + weights_bytes / 8 + ((uint64_t)256 << 20) <= am_memory_available();
 }
 
-adam_status am_ref_default(const char *cache_dir, size_t *candidate, bool *last, am_ref *out, am_notices *notices,
-                           adam_error *error) {
+adam_status am_ref_default(const char *cache_dir, size_t *candidate, bool *last, am_ref *out,
+                           am_notices *notices, adam_error *error) {
   size_t n = 0;
   const am_preset *all = am_presets_all(&n);
   const am_preset **rows = am_mem_alloc(n * sizeof *rows);
@@ -285,9 +292,11 @@ adam_status am_ref_default(const char *cache_dir, size_t *candidate, bool *last,
   adam_status status = path ? ADAM_OK : am_ref_demo(&path, error);
   if (!status) status = set_ref(adam_backend_find(native_name), path, *last ? "demo" : name, out, error);
   if (status) return status;
-  bool noted = am_notices_printf(notices, "default_model", ADAM_NOTICE_INFO, *last ? "no model was named: this is %s, which ships with adam"
-                                 : "no model was named: this is %s, the largest preset that is on this machine and fits",
-                                 out->name);
+  bool noted = am_notices_printf(
+      notices, "default_model", ADAM_NOTICE_INFO,
+      *last ? "no model was named: this is %s, which ships with adam"
+            : "no model was named: this is %s, the largest preset that is on this machine and fits",
+      out->name);
   if (noted) return ADAM_OK;
   am_ref_close(out);
   return am_fail_memory(error, "default model");

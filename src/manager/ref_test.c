@@ -207,9 +207,12 @@ static void test_list(void **state) {
   (void)state;
   found f = {0};
   assert_int_equal(adam_models_list(NULL, see, &f, NULL), ADAM_OK);
-  static const char *const lines[] = {"demo 0 - shipped\n", "smollm2 16 q4_1 adam\n", "Qwen/Qwen3-0.6B 10 bf16 huggingface\n",
+  static const char *const lines[] = {"demo 0 - shipped\n",
+                                      "smollm2 16 q4_1 adam\n",
+                                      "Qwen/Qwen3-0.6B 10 bf16 huggingface\n",
                                       "org/quants:m-Q4_K_M.gguf 4 q4_k_m huggingface\n",
-                                      "org/quants:m-Q8_0.gguf 6 q8_0 huggingface\n", "old/one 1 - huggingface\n"};
+                                      "org/quants:m-Q8_0.gguf 6 q8_0 huggingface\n",
+                                      "old/one 1 - huggingface\n"};
   size_t bytes = 0;
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
     if (!strstr(f.text, lines[i])) fail_msg("no '%s' in\n%s", lines[i], f.text);
@@ -220,7 +223,8 @@ static void test_list(void **state) {
 
 static void test_faults(void **state) {
   (void)state;
-  static const char *const texts[] = {"Qwen/Qwen3-0.6B-Chat", "smollm2", "demo", "mock:say=hi", "org/quants:q8_0", "~/below"};
+  static const char *const texts[] = {"Qwen/Qwen3-0.6B-Chat", "smollm2",         "demo",
+                                      "mock:say=hi",          "org/quants:q8_0", "~/below"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
     for (uint64_t n = 1;; n++) {
       char answer[1024];

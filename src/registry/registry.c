@@ -64,7 +64,8 @@ static adam_status check(const adam_backend_ops *ops, adam_error *error) {
                         : !ops->generate ? "generate"
                         : !ops->info     ? "info"
                                          : NULL;
-  if (missing) return am_fail(error, ADAM_INVALID, ops->name, NULL, "the required operation %s is NULL", missing);
+  if (missing)
+    return am_fail(error, ADAM_INVALID, ops->name, NULL, "the required operation %s is NULL", missing);
   return ADAM_OK;
 }
 

@@ -22,19 +22,25 @@ static adam_status generate_none(void *context, adam_backend_model *model, const
   (void)context, (void)model, (void)request, (void)sink, (void)outcome, (void)error;
   return ADAM_FAILED;
 }
-static adam_status info_none(void *context, adam_backend_model *model, adam_model_info *info, adam_error *error) {
+static adam_status info_none(void *context, adam_backend_model *model, adam_model_info *info,
+                             adam_error *error) {
   (void)context, (void)model, (void)info, (void)error;
   return ADAM_FAILED;
 }
-static adam_status list_none(void *context, const adam_model_options *options, adam_on_model on_model, void *user,
-                             adam_error *error) {
+static adam_status list_none(void *context, const adam_model_options *options, adam_on_model on_model,
+                             void *user, adam_error *error) {
   (void)context, (void)options, (void)on_model, (void)user, (void)error;
   return ADAM_OK;
 }
 
-static const adam_backend_ops whole = {
-    .version = ADAM_BACKEND_VERSION, .struct_size = sizeof whole, .name = "mine", .open = open_none,
-    .close = close_none, .generate = generate_none, .info = info_none, .list = list_none};
+static const adam_backend_ops whole = {.version = ADAM_BACKEND_VERSION,
+                                       .struct_size = sizeof whole,
+                                       .name = "mine",
+                                       .open = open_none,
+                                       .close = close_none,
+                                       .generate = generate_none,
+                                       .info = info_none,
+                                       .list = list_none};
 
 static size_t count(void) {
   size_t n = 0;
@@ -67,8 +73,9 @@ static void test_validation(void **state) {
   refuse(ops, "version 0");
   ops.version = ADAM_BACKEND_VERSION + 1;
   refuse(ops, "version");
-  static const char *const names[] = {NULL, "", "Mine", "a:b", "hf", "auto", "a b",
-                                      "12345678901234567890123456789012345678901234567890123456789012345"};
+  static const char *const names[] = {
+      NULL, "",     "Mine", "a:b",
+      "hf", "auto", "a b",  "12345678901234567890123456789012345678901234567890123456789012345"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     ops = whole;
     ops.name = names[i];
@@ -86,7 +93,8 @@ static void test_validation(void **state) {
 static void test_smaller_table(void **state) {
   (void)state;
   adam_backend_ops older = whole;
-  memset((char *)&older + offsetof(adam_backend_ops, tokenize), 0xee, sizeof older - offsetof(adam_backend_ops, tokenize));
+  memset((char *)&older + offsetof(adam_backend_ops, tokenize), 0xee,
+         sizeof older - offsetof(adam_backend_ops, tokenize));
   older.struct_size = offsetof(adam_backend_ops, tokenize);
   older.name = "older";
   for (int i = 0; i < 2; i++) { /* and once more in its place */
@@ -139,7 +147,8 @@ static void test_threads(void **state) {
   (void)state;
   am_thread threads[N_THREADS];
   size_t before = count();
-  for (intptr_t t = 0; t < N_THREADS; t++) assert_true(am_thread_start(&threads[t], register_many, (void *)t));
+  for (intptr_t t = 0; t < N_THREADS; t++)
+    assert_true(am_thread_start(&threads[t], register_many, (void *)t));
   for (int t = 0; t < N_THREADS; t++) am_thread_join(&threads[t]);
   assert_int_equal(count(), before + N_THREADS * N_EACH + 1);
   for (int t = 0; t < N_THREADS; t++)

@@ -19,26 +19,31 @@ enum { N_TOKENS = 48, MAX_TEXT = 1 << 16 };
 
 static const struct subject {
   const char *name, *ref;
-  const char *needs; /* a file below the source folder; NULL = nothing */
+  const char *needs;   /* a file below the source folder; NULL = nothing */
   const char *bad_ref; /* must not open */
 } subjects[] = {
     {"mock, drawn", "mock:random=64", NULL, "mock:say=x;fail_at=x"},
-    {"mock, bytes", "mock:say=\xf0\x9f\x8c\x8d: na\xc3\xafve \xe2\x82\xac" "5, \xe6\x97\xa5\xe6\x9c\xac.;chunk_bytes=1", NULL,
-     "mock:open_error=damaged"},
-    {"mock, five a piece", "mock:say=Gr\xc3\xbc\xc3\x9f Gott, und so weiter;tokens_per_chunk=5", NULL, "mock:delay_ms=no"},
+    {"mock, bytes",
+     "mock:say=\xf0\x9f\x8c\x8d: na\xc3\xafve \xe2\x82\xac"
+     "5, \xe6\x97\xa5\xe6\x9c\xac.;chunk_bytes=1",
+     NULL, "mock:open_error=damaged"},
+    {"mock, five a piece", "mock:say=Gr\xc3\xbc\xc3\x9f Gott, und so weiter;tokens_per_chunk=5", NULL,
+     "mock:delay_ms=no"},
     {"table", "table:good", NULL, "table:evil"},
-    {"huggingface qwen3", "./tests/golden/models/qwen3-bf16-tied", "tests/golden/models/qwen3-bf16-tied/config.json",
-     "./tests/golden/models/absent"},
+    {"huggingface qwen3", "./tests/golden/models/qwen3-bf16-tied",
+     "tests/golden/models/qwen3-bf16-tied/config.json", "./tests/golden/models/absent"},
     {"huggingface gguf", "./tests/golden/models/gguf-llama-q8_0/model.gguf",
      "tests/golden/models/gguf-llama-q8_0/model.gguf", "./tests/golden/models/absent.gguf"},
     {"huggingface demo", "demo", "models/demo/config.json", "hf:no/../name"},
 };
 
 static adam_manager *open_subject(const struct subject *s) {
-  adam_manager_options options = {.struct_size = sizeof options, .model = s->ref, .model_options = {.n_threads = 1}};
+  adam_manager_options options = {
+      .struct_size = sizeof options, .model = s->ref, .model_options = {.n_threads = 1}};
   adam_manager *m = NULL;
   adam_error error = {0};
-  if (adam_manager_open(&options, &m, &error)) fail_msg("%s: %s: %s (%s)", s->ref, error.what, error.why, error.hint);
+  if (adam_manager_open(&options, &m, &error))
+    fail_msg("%s: %s: %s (%s)", s->ref, error.what, error.why, error.hint);
   return m;
 }
 
@@ -51,9 +56,13 @@ static const adam_backend_ops *ops_of(adam_manager *m) {
 /* Greedy, of a fixed length whatever the model says. */
 static adam_request plain_request(void) {
   static const char prompt[] = "Hello there";
-  return (adam_request){.struct_size = sizeof(adam_request), .prompt = prompt, .prompt_bytes = sizeof prompt - 1,
-                        .raw = true, .ignore_eos = true,
-                        .sampling = {.set = ADAM_SET_TEMPERATURE | ADAM_SET_MAX_TOKENS | ADAM_SET_SEED, .seed = 3,
+  return (adam_request){.struct_size = sizeof(adam_request),
+                        .prompt = prompt,
+                        .prompt_bytes = sizeof prompt - 1,
+                        .raw = true,
+                        .ignore_eos = true,
+                        .sampling = {.set = ADAM_SET_TEMPERATURE | ADAM_SET_MAX_TOKENS | ADAM_SET_SEED,
+                                     .seed = 3,
                                      .max_tokens = N_TOKENS}};
 }
 
@@ -78,7 +87,8 @@ static bool hear(void *user, const adam_chunk *chunk) {
 
 static void generate(adam_manager *m, const adam_request *request, heard *h, adam_result *r) {
   adam_error error = {0};
-  if (adam_manager_generate(m, request, h ? hear : NULL, h, r, &error)) fail_msg("%s: %s", error.what, error.why);
+  if (adam_manager_generate(m, request, h ? hear : NULL, h, r, &error))
+    fail_msg("%s: %s", error.what, error.why);
 }
 
 static void assert_same_text(const adam_result *a, const adam_result *b) {
@@ -123,7 +133,8 @@ static void streams(const struct subject *s, adam_manager *m) {
 static size_t character(const adam_result *r, size_t n) {
   size_t at = 0;
   uint32_t codepoint;
-  while (n-- && at < r->text_bytes) at += (size_t)abs(am_utf8_decode(r->text + at, r->text_bytes - at, &codepoint));
+  while (n-- && at < r->text_bytes)
+    at += (size_t)abs(am_utf8_decode(r->text + at, r->text_bytes - at, &codepoint));
   return at;
 }
 
@@ -214,8 +225,12 @@ static void seeds(const struct subject *s, adam_manager *m) {
   (void)s;
   adam_result a, b, drawn, again;
   adam_request request = plain_request();
-  request.sampling = (adam_sampling){.set = ADAM_SET_TEMPERATURE | ADAM_SET_TOP_P | ADAM_SET_SEED | ADAM_SET_MAX_TOKENS,
-                                     .temperature = 1, .top_p = 1, .seed = 42, .max_tokens = N_TOKENS};
+  request.sampling =
+      (adam_sampling){.set = ADAM_SET_TEMPERATURE | ADAM_SET_TOP_P | ADAM_SET_SEED | ADAM_SET_MAX_TOKENS,
+                      .temperature = 1,
+                      .top_p = 1,
+                      .seed = 42,
+                      .max_tokens = N_TOKENS};
   generate(m, &request, NULL, &a);
   generate(m, &request, NULL, &b);
   assert_int_equal(a.seed, 42);
@@ -291,13 +306,15 @@ static void knows_itself(const struct subject *s, adam_manager *m) {
 
 static void tokenizes(const struct subject *s, adam_manager *m) {
   (void)s;
-  static const char *const texts[] = {"", "Hello", " two  spaces ", "na\xc3\xafve \xe2\x82\xac\n\t", "\xf0\x9f\x8c\x8d\xe6\x97\xa5\xe6\x9c\xac x1"};
+  static const char *const texts[] = {"", "Hello", " two  spaces ", "na\xc3\xafve \xe2\x82\xac\n\t",
+                                      "\xf0\x9f\x8c\x8d\xe6\x97\xa5\xe6\x9c\xac x1"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     int32_t *ids = NULL, *special_ids = NULL;
     size_t n_ids = 0, n_special = 0, n_counted = 0, n_bytes = 0;
     char *text = NULL;
     size_t n = strlen(texts[i]);
-    assert_int_equal(adam_manager_tokenize(m, texts[i], n, ADAM_TOKENIZE_NO_SPECIAL, &ids, &n_ids, NULL), ADAM_OK);
+    assert_int_equal(adam_manager_tokenize(m, texts[i], n, ADAM_TOKENIZE_NO_SPECIAL, &ids, &n_ids, NULL),
+                     ADAM_OK);
     assert_int_equal(adam_manager_detokenize(m, ids, n_ids, &text, &n_bytes, NULL), ADAM_OK);
     assert_int_equal(n_bytes, n);
     assert_string_equal(text, texts[i]);
@@ -400,11 +417,13 @@ static void refuses_in_its_name(const struct subject *s, adam_manager *m) {
   const adam_backend_ops *ops = ops_of(m);
   adam_error errors[6] = {0};
   adam_status status[6];
-  bool lacks[6] = {!ops->tokenize, !ops->tokenize, !ops->detokenize, !ops->token_text, !ops->render, !ops->score};
+  bool lacks[6] = {!ops->tokenize,   !ops->tokenize, !ops->detokenize,
+                   !ops->token_text, !ops->render,   !ops->score};
   int32_t *ids = NULL, one = 1;
   char *text[3] = {NULL};
   size_t n = 0;
-  adam_render_request render = {.struct_size = sizeof render, .messages_json = "[{\"role\":\"user\",\"content\":\"x\"}]"};
+  adam_render_request render = {.struct_size = sizeof render,
+                                .messages_json = "[{\"role\":\"user\",\"content\":\"x\"}]"};
   status[0] = adam_manager_tokenize(m, "x", 1, 0, &ids, &n, &errors[0]);
   status[1] = adam_manager_count_tokens(m, "x", 1, &n, &errors[1]);
   status[2] = adam_manager_detokenize(m, &one, 1, &text[0], NULL, &errors[2]);
@@ -429,8 +448,8 @@ typedef struct apart {
 
 static void *run_apart(void *argument) {
   apart *a = argument;
-  adam_manager_options options = {.struct_size = sizeof options, .model = a->subject->ref,
-                                  .model_options = {.n_threads = 1}};
+  adam_manager_options options = {
+      .struct_size = sizeof options, .model = a->subject->ref, .model_options = {.n_threads = 1}};
   adam_manager *m = NULL;
   adam_request request = plain_request();
   a->status = adam_manager_open(&options, &m, NULL);
@@ -459,11 +478,20 @@ static const struct behaviour {
   const char *name;
   void (*check)(const struct subject *s, adam_manager *m);
 } behaviours[] = {
-    {"answers", answers},         {"streams", streams},       {"stops at strings", stops},
-    {"cancels", cancels},         {"limits tokens", limits},  {"repeats by seed", seeds},
-    {"takes empty prompts", takes_empty_prompts},             {"explains errors", explains_errors},
-    {"knows itself", knows_itself}, {"tokenizes", tokenizes}, {"chats", chats},
-    {"batches", batches},         {"scores", scores},         {"refuses in its name", refuses_in_its_name},
+    {"answers", answers},
+    {"streams", streams},
+    {"stops at strings", stops},
+    {"cancels", cancels},
+    {"limits tokens", limits},
+    {"repeats by seed", seeds},
+    {"takes empty prompts", takes_empty_prompts},
+    {"explains errors", explains_errors},
+    {"knows itself", knows_itself},
+    {"tokenizes", tokenizes},
+    {"chats", chats},
+    {"batches", batches},
+    {"scores", scores},
+    {"refuses in its name", refuses_in_its_name},
     {"runs in two threads", runs_in_two_threads},
 };
 
@@ -485,14 +513,18 @@ static void test_bare(void **state) {
   const struct subject bare = {"bare", "bare:good", NULL, "bare:evil"};
   adam_manager *m = open_subject(&bare);
   const adam_backend_ops *ops = ops_of(m);
-  assert_true(!ops->tokenize && !ops->detokenize && !ops->token_text && !ops->render && !ops->score && !ops->list);
+  assert_true(!ops->tokenize && !ops->detokenize && !ops->token_text && !ops->render && !ops->score &&
+              !ops->list);
   refuses_in_its_name(&bare, m);
   answers(&bare, m);
   adam_manager_close(&m);
 }
 
 int main(void) {
-  enum { N_SUBJECTS = sizeof subjects / sizeof *subjects, N_BEHAVIOURS = sizeof behaviours / sizeof *behaviours };
+  enum {
+    N_SUBJECTS = sizeof subjects / sizeof *subjects,
+    N_BEHAVIOURS = sizeof behaviours / sizeof *behaviours
+  };
   static struct CMUnitTest tests[N_SUBJECTS * N_BEHAVIOURS + 1];
   static size_t indices[N_SUBJECTS * N_BEHAVIOURS][2];
   static char names[N_SUBJECTS * N_BEHAVIOURS][96];
@@ -501,7 +533,8 @@ int main(void) {
   for (size_t i = 0; i < N_SUBJECTS * N_BEHAVIOURS; i++) {
     indices[i][0] = i / N_BEHAVIOURS;
     indices[i][1] = i % N_BEHAVIOURS;
-    snprintf(names[i], sizeof names[i], "%s: %s", subjects[indices[i][0]].name, behaviours[indices[i][1]].name);
+    snprintf(names[i], sizeof names[i], "%s: %s", subjects[indices[i][0]].name,
+             behaviours[indices[i][1]].name);
     tests[i] = (struct CMUnitTest){.name = names[i], .test_func = run_case, .initial_state = indices[i]};
   }
   tests[N_SUBJECTS * N_BEHAVIOURS] = (struct CMUnitTest)cmocka_unit_test(test_bare);

@@ -63,10 +63,14 @@ static double overhead_us(const bench *b, size_t n_calls) {
 
 int main(void) {
   bench b = {.ops = adam_backend_find("mock"),
-             .request = {.struct_size = sizeof b.request, .prompt = "x", .prompt_bytes = 1, .ignore_eos = true,
+             .request = {.struct_size = sizeof b.request,
+                         .prompt = "x",
+                         .prompt_bytes = 1,
+                         .ignore_eos = true,
                          .sampling = {.set = ADAM_SET_MAX_TOKENS | ADAM_SET_SEED, .max_tokens = 1}}};
   adam_manager_options options = {.struct_size = sizeof options, .model = "mock:say=word "};
-  if (b.ops->open(b.ops->context, "say=word ", NULL, &b.model, NULL) || adam_manager_open(&options, &b.manager, NULL))
+  if (b.ops->open(b.ops->context, "say=word ", NULL, &b.model, NULL) ||
+      adam_manager_open(&options, &b.manager, NULL))
     return 1;
   double call_us = overhead_us(&b, N_CALLS);
   b.request.sampling.max_tokens = N_TOKENS;

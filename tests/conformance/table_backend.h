@@ -68,7 +68,8 @@ static adam_status table_generate(void *context, adam_backend_model *model, cons
                                   const adam_sink *sink, adam_outcome *outcome, adam_error *error) {
   (void)context, (void)error;
   char text[TABLE_MAX_TEXT] = "";
-  size_t n = 0, most = request->sampling.set & ADAM_SET_MAX_TOKENS ? (size_t)request->sampling.max_tokens : 1000;
+  size_t n = 0,
+         most = request->sampling.set & ADAM_SET_MAX_TOKENS ? (size_t)request->sampling.max_tokens : 1000;
   model->n_calls++;
   for (size_t i = 0; i < most && n + 4 < sizeof text; i++) {
     const char *p = table_sentence + n % (sizeof table_sentence - 1);
@@ -91,7 +92,8 @@ static adam_status table_generate(void *context, adam_backend_model *model, cons
   return ADAM_OK;
 }
 
-static adam_status table_info(void *context, adam_backend_model *model, adam_model_info *info, adam_error *error) {
+static adam_status table_info(void *context, adam_backend_model *model, adam_model_info *info,
+                              adam_error *error) {
   (void)context, (void)model, (void)error;
   info->device = "cpu";
   info->n_vocab = 256;
@@ -100,16 +102,17 @@ static adam_status table_info(void *context, adam_backend_model *model, adam_mod
 }
 
 /* Bytes as ids. */
-static adam_status table_tokenize(void *context, adam_backend_model *model, const char *text, size_t text_bytes,
-                                  uint32_t flags, int32_t *ids, size_t capacity, size_t *n_ids, adam_error *error) {
+static adam_status table_tokenize(void *context, adam_backend_model *model, const char *text,
+                                  size_t text_bytes, uint32_t flags, int32_t *ids, size_t capacity,
+                                  size_t *n_ids, adam_error *error) {
   (void)context, (void)model, (void)flags, (void)error;
   for (size_t i = 0; i < text_bytes && i < capacity; i++) ids[i] = (unsigned char)text[i];
   *n_ids = text_bytes;
   return ADAM_OK;
 }
 
-static adam_status table_detokenize(void *context, adam_backend_model *model, const int32_t *ids, size_t n_ids,
-                                    adam_write write, void *user, adam_error *error) {
+static adam_status table_detokenize(void *context, adam_backend_model *model, const int32_t *ids,
+                                    size_t n_ids, adam_write write, void *user, adam_error *error) {
   (void)context, (void)model;
   for (size_t i = 0; i < n_ids; i++) {
     unsigned char byte = (unsigned char)ids[i];
@@ -119,9 +122,15 @@ static adam_status table_detokenize(void *context, adam_backend_model *model, co
 }
 
 static void table_register(void) {
-  static adam_backend_ops table = {.version = ADAM_BACKEND_VERSION, .struct_size = sizeof table, .name = "table",
-                                   .description = "a caller's backend", .open = table_open, .close = table_close,
-                                   .generate = table_generate, .info = table_info, .tokenize = table_tokenize,
+  static adam_backend_ops table = {.version = ADAM_BACKEND_VERSION,
+                                   .struct_size = sizeof table,
+                                   .name = "table",
+                                   .description = "a caller's backend",
+                                   .open = table_open,
+                                   .close = table_close,
+                                   .generate = table_generate,
+                                   .info = table_info,
+                                   .tokenize = table_tokenize,
                                    .detokenize = table_detokenize};
   static adam_backend_ops bare;
   bare = table;

@@ -38,7 +38,8 @@ static adam_status mock_generate(void *context, adam_backend_model *model, const
   return am_mock_speak(model, request, sink, outcome, error);
 }
 
-static adam_status mock_info(void *context, adam_backend_model *model, adam_model_info *info, adam_error *error) {
+static adam_status mock_info(void *context, adam_backend_model *model, adam_model_info *info,
+                             adam_error *error) {
   (void)context, (void)error;
   info->name = model->name;
   info->backend = "mock";
@@ -52,8 +53,9 @@ static adam_status mock_info(void *context, adam_backend_model *model, adam_mode
   return ADAM_OK;
 }
 
-static adam_status mock_tokenize(void *context, adam_backend_model *model, const char *text, size_t text_bytes,
-                                 uint32_t flags, int32_t *ids, size_t capacity, size_t *n_ids, adam_error *error) {
+static adam_status mock_tokenize(void *context, adam_backend_model *model, const char *text,
+                                 size_t text_bytes, uint32_t flags, int32_t *ids, size_t capacity,
+                                 size_t *n_ids, adam_error *error) {
   (void)context, (void)model, (void)flags, (void)error;
   size_t n = 0;
   for (size_t at = 0; at < text_bytes; n++) {
@@ -73,7 +75,8 @@ static adam_status mock_token_text(void *context, adam_backend_model *model, int
   char bytes[4];
   int n = id >= 0 && id < AM_MOCK_END_ID ? am_utf8_encode((uint32_t)id, bytes) : 0;
   if (n == 0 && id != AM_MOCK_END_ID)
-    return am_fail(error, ADAM_INVALID, "mock", "ids are Unicode code points", "no token has the id %d", (int)id);
+    return am_fail(error, ADAM_INVALID, "mock", "ids are Unicode code points", "no token has the id %d",
+                   (int)id);
   bool written = n ? write(user, bytes, (size_t)n) : write(user, end, sizeof end - 1);
   return written ? ADAM_OK : am_fail_memory(error, "mock");
 }

@@ -37,14 +37,14 @@
 enum {
   AM_MOCK_END_ID = 0x110000, /* one above the last code point */
   AM_MOCK_N_VOCAB = 0x110001,
-  AM_MOCK_N_CTX = 32768      /* default context, tokens */
+  AM_MOCK_N_CTX = 32768 /* default context, tokens */
 };
 
 struct adam_backend_model {
   am_mock_script script;
-  char *name;     /* the script as given; owned */
-  int64_t n_ctx;  /* tokens */
-  size_t turn;    /* how many answers without a match were given */
+  char *name;    /* the script as given; owned */
+  int64_t n_ctx; /* tokens */
+  size_t turn;   /* how many answers without a match were given */
 };
 
 /* What a request says: its last user text and the whole conversation as text, one line a turn. */
@@ -52,14 +52,13 @@ typedef struct am_mock_prompt {
   am_buf last_user;
   am_buf whole;
 } am_mock_prompt;
-adam_status am_mock_prompt_open(const adam_request *request, am_mock_prompt *prompt,
-                                adam_error *error);
+adam_status am_mock_prompt_open(const adam_request *request, am_mock_prompt *prompt, adam_error *error);
 void am_mock_prompt_close(am_mock_prompt *prompt);
 /* The conversation as `role: content` lines, or through request->template_text. */
 adam_status am_mock_render(const adam_render_request *request, am_buf *out, adam_error *error);
 
 /* The generate operation. */
-adam_status am_mock_speak(adam_backend_model *model, const adam_request *request,
-                          const adam_sink *sink, adam_outcome *outcome, adam_error *error);
+adam_status am_mock_speak(adam_backend_model *model, const adam_request *request, const adam_sink *sink,
+                          adam_outcome *outcome, adam_error *error);
 
 #endif

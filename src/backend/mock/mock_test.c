@@ -30,7 +30,8 @@ static bool hear(void *user, const adam_chunk *chunk) {
   if (!chunk->text_bytes && !chunk->n_ids) return ++h->n_empty == h->cancel_at;
   size_t n = strlen(h->text);
   if (chunk->text_bytes)
-    snprintf(h->text + n, sizeof h->text - n, chunk->thinking ? "[%.*s]" : "%.*s|", (int)chunk->text_bytes, chunk->text);
+    snprintf(h->text + n, sizeof h->text - n, chunk->thinking ? "[%.*s]" : "%.*s|", (int)chunk->text_bytes,
+             chunk->text);
   for (size_t i = 0; i < chunk->n_ids; i++) h->ids[h->n_ids++] = chunk->ids[i];
   return ++h->n_pieces + h->n_empty == h->cancel_at;
 }
@@ -94,9 +95,10 @@ static void test_scripts(void **state) {
 
 static void test_bad_scripts(void **state) {
   (void)state;
-  static const char *const scripts[] = {"say=a;colour=red",   "fail_at=0;say=a",  "delay_ms=-1",    "delay_ms=1x",
-                                        "error=strange",      "finish=maybe",     "chunk_bytes=1.5", "say=\xff",
-                                        "\xc3",               "tokens_per_chunk=nan", "say=a;stray"};
+  static const char *const scripts[] = {"say=a;colour=red",     "fail_at=0;say=a", "delay_ms=-1",
+                                        "delay_ms=1x",          "error=strange",   "finish=maybe",
+                                        "chunk_bytes=1.5",      "say=\xff",        "\xc3",
+                                        "tokens_per_chunk=nan", "say=a;stray"};
   for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
     adam_backend_model *model = NULL;
     adam_error error = {0};
@@ -106,8 +108,9 @@ static void test_bad_scripts(void **state) {
   }
   adam_backend_model *model = NULL;
   adam_error error = {0};
-  assert_int_equal(am_backend_mock()->open(NULL, "open_error=unavailable;error_text=closed", NULL, &model, &error),
-                   ADAM_UNAVAILABLE);
+  assert_int_equal(
+      am_backend_mock()->open(NULL, "open_error=unavailable;error_text=closed", NULL, &model, &error),
+      ADAM_UNAVAILABLE);
   assert_string_equal(error.why, "closed");
   assert_int_equal(am_backend_mock()->open(NULL, "/nowhere/x.json", NULL, &model, &error), ADAM_NOT_FOUND);
 }
@@ -124,7 +127,8 @@ static void test_limits_and_errors(void **state) {
   assert_string_equal(h.text, "a|b|a|b|a|");
   assert_int_equal(h.outcome.finish_reason, ADAM_FINISH_LENGTH);
   h = (heard){0};
-  assert_int_equal(say("say=Hello;fail_at=3;error=unavailable;error_text=gone", (adam_request){0}, &h), ADAM_UNAVAILABLE);
+  assert_int_equal(say("say=Hello;fail_at=3;error=unavailable;error_text=gone", (adam_request){0}, &h),
+                   ADAM_UNAVAILABLE);
   assert_string_equal(h.text, "H|e|");
   assert_string_equal(h.error.why, "gone");
   assert_int_equal(h.outcome.finish_reason, ADAM_FINISH_ERROR);
@@ -167,15 +171,18 @@ static void test_stop(void **state) {
   (void)state;
   const char *border[] = {"lo wo"}, *two[] = {"world", "or"}, *absent[] = {"Hello?", "dx"}, *all[] = {"H"};
   heard h = {0};
-  assert_int_equal(say("say=Hello world;chunk_bytes=3", (adam_request){.stop = border, .n_stop = 1}, &h), ADAM_OK);
+  assert_int_equal(say("say=Hello world;chunk_bytes=3", (adam_request){.stop = border, .n_stop = 1}, &h),
+                   ADAM_OK);
   assert_string_equal(h.text, "He|l|"); /* "l", then "lo ", could begin the stop string */
   assert_int_equal(h.outcome.finish_reason, ADAM_FINISH_STOP);
   assert_int_equal(h.outcome.completion_tokens, 8); /* up to the o of "wo", no end token */
   h = (heard){0};
-  assert_int_equal(say("say=Hello world;tokens_per_chunk=4", (adam_request){.stop = two, .n_stop = 2}, &h), ADAM_OK);
+  assert_int_equal(say("say=Hello world;tokens_per_chunk=4", (adam_request){.stop = two, .n_stop = 2}, &h),
+                   ADAM_OK);
   assert_string_equal(h.text, "Hell|o |w|"); /* "wo" is held; "or" is complete before "world" */
   h = (heard){0};
-  assert_int_equal(say("say=Hello world;tokens_per_chunk=11", (adam_request){.stop = absent, .n_stop = 2}, &h), ADAM_OK);
+  assert_int_equal(
+      say("say=Hello world;tokens_per_chunk=11", (adam_request){.stop = absent, .n_stop = 2}, &h), ADAM_OK);
   assert_string_equal(h.text, "Hello worl|d|"); /* the d is held until the end */
   assert_int_equal(h.n_ids, 12);
   h = (heard){0};
@@ -206,9 +213,11 @@ static void test_cancel_and_delay(void **state) {
 static void test_prompts(void **state) {
   (void)state;
   heard h = {0};
-  adam_request request = {.messages_json = "[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"one\"},"
-                                           "{\"role\":\"assistant\",\"content\":\"x\"},{\"role\":\"user\",\"content\":"
-                                           "[{\"type\":\"text\",\"text\":\"tw\"},{\"type\":\"text\",\"text\":\"o\"}]}]"};
+  adam_request request = {
+      .messages_json =
+          "[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"one\"},"
+          "{\"role\":\"assistant\",\"content\":\"x\"},{\"role\":\"user\",\"content\":"
+          "[{\"type\":\"text\",\"text\":\"tw\"},{\"type\":\"text\",\"text\":\"o\"}]}]"};
   assert_int_equal(say("echo;tokens_per_chunk=99", request, &h), ADAM_OK);
   assert_string_equal(h.text, "two|");
   /* "system: S\n" 10, "user: one\n" 10, "assistant: x\n" 13, "user: two\n" 10, "assistant: " 11 */
@@ -222,7 +231,9 @@ static void test_prompts(void **state) {
   assert_int_equal(say("echo", (adam_request){.prompt = "", .prompt_bytes = 0}, &h), ADAM_OK);
   assert_int_equal(h.outcome.completion_tokens, 1);
   h = (heard){0};
-  assert_int_equal(say("echo;tokens_per_chunk=9", (adam_request){.prompt = "a\xff", .prompt_bytes = 2, .raw = true}, &h), ADAM_OK);
+  assert_int_equal(
+      say("echo;tokens_per_chunk=9", (adam_request){.prompt = "a\xff", .prompt_bytes = 2, .raw = true}, &h),
+      ADAM_OK);
   assert_string_equal(h.text, "a\xef\xbf\xbd|");
 }
 
@@ -231,15 +242,19 @@ static void test_file(void **state) {
   char path[] = "mock_test_XXXXXX.json";
   int fd = mkstemps(path, 5);
   FILE *f = fdopen(fd, "w");
-  fputs("{\"tokens_per_chunk\": 99, \"answers\": [\"first\", {\"match\": \"weather\", \"say\": \"rain\"}, {\"echo\": true},"
-        "{\"match\": \"fail\", \"fail_at\": 1, \"error\": \"damaged\"}]}", f);
+  fputs(
+      "{\"tokens_per_chunk\": 99, \"answers\": [\"first\", {\"match\": \"weather\", \"say\": \"rain\"}, "
+      "{\"echo\": true},"
+      "{\"match\": \"fail\", \"fail_at\": 1, \"error\": \"damaged\"}]}",
+      f);
   fclose(f);
   adam_backend_model *model = open_mock(path);
   static const char *const exchange[][2] = {
       {"hello", "first|"}, {"the weather?", "rain|"}, {"again", "again|"}, {"hello", "first|"}};
   for (size_t i = 0; i < 4; i++) {
     heard h = {0};
-    adam_request request = {.struct_size = sizeof request, .prompt = exchange[i][0], .prompt_bytes = strlen(exchange[i][0])};
+    adam_request request = {
+        .struct_size = sizeof request, .prompt = exchange[i][0], .prompt_bytes = strlen(exchange[i][0])};
     assert_int_equal(ask(model, &request, &h), ADAM_OK);
     assert_string_equal(h.text, exchange[i][1]);
   }
@@ -285,8 +300,9 @@ static void test_templates(void **state) {
       .messages_json = "[{\"role\":\"user\",\"content\":\"q\"}]",
       .kwargs_json = "{\"name\":\"adam\"}",
       .tools_json = "[{\"type\":\"function\"}]",
-      .template_text = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{{ name }}{{ tools | length }}"
-                       "{% if add_generation_prompt %}>{% endif %}{{ enable_thinking }}",
+      .template_text =
+          "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{{ name }}{{ tools | length }}"
+          "{% if add_generation_prompt %}>{% endif %}{{ enable_thinking }}",
       .think = ADAM_THINK_OFF};
   char text[256] = "";
   const adam_backend_ops *ops = am_backend_mock();
@@ -309,7 +325,10 @@ static void test_faults(void **state) {
     adam_backend_model *model = NULL;
     adam_error error = {0};
     heard h = {0};
-    adam_request request = {.struct_size = sizeof request, .stop = stop, .n_stop = 1, .system = "S",
+    adam_request request = {.struct_size = sizeof request,
+                            .stop = stop,
+                            .n_stop = 1,
+                            .system = "S",
                             .messages_json = "[{\"role\":\"user\",\"content\":\"hi\"}]"};
     am_mem_fault_set(n);
     adam_status status = ops->open(NULL, "think=hm;say=Hello\\n", NULL, &model, &error);
@@ -329,9 +348,17 @@ static void test_faults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_scripts), cmocka_unit_test(test_bad_scripts), cmocka_unit_test(test_limits_and_errors),
-      cmocka_unit_test(test_stop), cmocka_unit_test(test_context),    cmocka_unit_test(test_cancel_and_delay), cmocka_unit_test(test_prompts),
-      cmocka_unit_test(test_file),    cmocka_unit_test(test_seed),        cmocka_unit_test(test_templates), cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_scripts),
+      cmocka_unit_test(test_bad_scripts),
+      cmocka_unit_test(test_limits_and_errors),
+      cmocka_unit_test(test_stop),
+      cmocka_unit_test(test_context),
+      cmocka_unit_test(test_cancel_and_delay),
+      cmocka_unit_test(test_prompts),
+      cmocka_unit_test(test_file),
+      cmocka_unit_test(test_seed),
+      cmocka_unit_test(test_templates),
+      cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,8 @@ static adam_status parse_messages(const char *text, am_arena *arena, am_json *me
   adam_status status = am_json_parse(text, strlen(text), "messages", 0, arena, messages, error);
   if (status == ADAM_DAMAGED && error) error->status = ADAM_INVALID;
   if (status) return status == ADAM_DAMAGED ? ADAM_INVALID : status;
-  if (messages->type != AM_JSON_ARRAY) return am_fail(error, ADAM_INVALID, "messages", NULL, "expected an array");
+  if (messages->type != AM_JSON_ARRAY)
+    return am_fail(error, ADAM_INVALID, "messages", NULL, "expected an array");
   for (size_t i = 0; i < messages->n; i++)
     if (!am_json_str(am_json_get(am_json_at(messages, i), "role"), NULL))
       return am_fail(error, ADAM_INVALID, "messages", NULL, "message %zu has no role", i + 1);
@@ -80,25 +81,27 @@ void am_mock_prompt_close(am_mock_prompt *prompt) {
   am_buf_close(&prompt->whole);
 }
 
-static adam_status render_template(const adam_render_request *request, const am_json *messages, am_arena *arena,
-                                   am_buf *out, adam_error *error) {
+static adam_status render_template(const adam_render_request *request, const am_json *messages,
+                                   am_arena *arena, am_buf *out, adam_error *error) {
   am_template *compiled = NULL;
   am_json tools = {0}, kwargs = {0};
   adam_status status = ADAM_OK;
   if (request->tools_json)
-    status = am_json_parse(request->tools_json, strlen(request->tools_json), "tools", 0, arena, &tools, error);
+    status =
+        am_json_parse(request->tools_json, strlen(request->tools_json), "tools", 0, arena, &tools, error);
   if (!status && request->kwargs_json)
-    status = am_json_parse(request->kwargs_json, strlen(request->kwargs_json), "kwargs", 0, arena, &kwargs, error);
+    status =
+        am_json_parse(request->kwargs_json, strlen(request->kwargs_json), "kwargs", 0, arena, &kwargs, error);
   if (status) return status;
   status = am_template_open(request->template_name ? request->template_name : "chat template",
                             request->template_text, strlen(request->template_text), &compiled, error);
   if (status) return status;
-  am_chat_request chat = {.messages = messages,
-                          .tools = request->tools_json ? &tools : NULL,
-                          .kwargs = request->kwargs_json ? &kwargs : NULL,
-                          .add_generation_prompt = !request->no_generation_prompt,
-                          .enable_thinking = request->think == ADAM_THINK_DEFAULT ? -1
-                                                                                  : request->think == ADAM_THINK_ON};
+  am_chat_request chat = {
+      .messages = messages,
+      .tools = request->tools_json ? &tools : NULL,
+      .kwargs = request->kwargs_json ? &kwargs : NULL,
+      .add_generation_prompt = !request->no_generation_prompt,
+      .enable_thinking = request->think == ADAM_THINK_DEFAULT ? -1 : request->think == ADAM_THINK_ON};
   status = am_chat_render(compiled, &chat, out, error);
   am_template_close(&compiled);
   return status;

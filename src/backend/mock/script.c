@@ -17,7 +17,7 @@ typedef enum value_kind { TEXT, COUNT, MILLISECONDS, STATUS, FINISH } value_kind
 static const struct option {
   const char *name;
   value_kind kind;
-  size_t offset;   /* in am_mock_answer */
+  size_t offset; /* in am_mock_answer */
   int64_t least, most;
 } options[] = {
     {"match", TEXT, offsetof(am_mock_answer, match), 0, 0},
@@ -50,15 +50,18 @@ static bool find_status(const char *name, adam_status *out) {
   return false;
 }
 
-static adam_status set_number(void *field, const struct option *option, const char *value, adam_error *error) {
+static adam_status set_number(void *field, const struct option *option, const char *value,
+                              adam_error *error) {
   char *end = NULL;
   errno = 0;
   double real = strtod(value, &end);
   bool whole = option->kind == COUNT;
-  bool bad = errno || end == value || *end || !(real >= (double)option->least && real <= (double)option->most);
+  bool bad =
+      errno || end == value || *end || !(real >= (double)option->least && real <= (double)option->most);
   if (bad || (whole && real != (double)(int64_t)real))
     return am_fail(error, ADAM_INVALID, "mock script", NULL, "%s=%s: expected a %snumber from %lld to %lld",
-                   option->name, value, whole ? "whole " : "", (long long)option->least, (long long)option->most);
+                   option->name, value, whole ? "whole " : "", (long long)option->least,
+                   (long long)option->most);
   if (whole)
     *(int64_t *)field = (int64_t)real;
   else
@@ -77,7 +80,8 @@ static adam_status set_option(am_mock_answer *answer, const struct option *optio
       *(const char **)field = value;
       break;
     case COUNT:
-    case MILLISECONDS: return set_number(field, option, value, error);
+    case MILLISECONDS:
+      return set_number(field, option, value, error);
     case STATUS:
       if (!find_status(value, field))
         return am_fail(error, ADAM_INVALID, "mock script", NULL,
@@ -127,7 +131,8 @@ static bool has_options(const char *text) {
   return equals && find_option(text, (size_t)(equals - text));
 }
 
-static adam_status parse_options(am_arena *arena, const char *text, am_mock_answer *answer, adam_error *error) {
+static adam_status parse_options(am_arena *arena, const char *text, am_mock_answer *answer,
+                                 adam_error *error) {
   for (const char *p = text; *p;) {
     const char *end = value_end(p);
     const char *equals = memchr(p, '=', (size_t)(end - p));
@@ -139,7 +144,8 @@ static adam_status parse_options(am_arena *arena, const char *text, am_mock_answ
       const struct option *option = equals ? find_option(p, (size_t)(equals - p)) : NULL;
       if (!option)
         return am_fail(error, ADAM_INVALID, "mock script", "write \\; for a semicolon inside a text",
-                       "no such key: %.*s", (int)((equals ? equals : end) - p > 80 ? 80 : (equals ? equals : end) - p), p);
+                       "no such key: %.*s",
+                       (int)((equals ? equals : end) - p > 80 ? 80 : (equals ? equals : end) - p), p);
       char *value = unescape(arena, equals + 1, end);
       if (!value) return am_fail_memory(error, "mock script");
       adam_status status = set_option(answer, option, value, error);
@@ -188,13 +194,15 @@ static adam_status parse_file_answer(am_mock_script *script, const am_json *item
   return answer->say ? ADAM_OK : am_fail_memory(error, "mock script");
 }
 
-static adam_status parse_file(am_mock_script *script, const char *path, am_mock_answer base, adam_error *error) {
+static adam_status parse_file(am_mock_script *script, const char *path, am_mock_answer base,
+                              adam_error *error) {
   am_buf text = {0};
   am_json json = {0};
   am_arena nodes = {0};
   adam_status status = am_file_read(path, MAX_FILE_BYTES, &text, error);
   if (status) goto done;
-  status = am_json_parse(text.data ? text.data : "", text.len, path, AM_JSON_UNIQUE_KEYS, &nodes, &json, error);
+  status =
+      am_json_parse(text.data ? text.data : "", text.len, path, AM_JSON_UNIQUE_KEYS, &nodes, &json, error);
   if (status) goto done;
   const am_json *answers = json.type == AM_JSON_ARRAY ? &json : am_json_get(&json, "answers");
   if (!answers || answers->type != AM_JSON_ARRAY || answers->n == 0) {
@@ -219,7 +227,8 @@ done:
   return status;
 }
 
-static adam_status parse_line(am_mock_script *script, const char *text, am_mock_answer base, adam_error *error) {
+static adam_status parse_line(am_mock_script *script, const char *text, am_mock_answer base,
+                              adam_error *error) {
   size_t n_bytes = strlen(text);
   if (n_bytes > MAX_TEXT_BYTES) return am_fail(error, ADAM_LIMIT, "mock script", NULL, "longer than 16 MiB");
   script->answers = am_arena_zalloc(&script->arena, 1, sizeof *script->answers);
@@ -237,7 +246,8 @@ adam_status am_mock_script_open(const char *text, am_mock_script *script, adam_e
   am_mock_answer base = {.tokens_per_chunk = 1};
   size_t n_bytes = strlen(text);
   bool is_file = n_bytes > 5 && !strcmp(text + n_bytes - 5, ".json") && !has_options(text);
-  adam_status status = is_file ? parse_file(script, text, base, error) : parse_line(script, text, base, error);
+  adam_status status =
+      is_file ? parse_file(script, text, base, error) : parse_line(script, text, base, error);
   for (size_t i = 0; i < script->n_answers && !status; i++) {
     am_mock_answer *answer = &script->answers[i];
     if (answer->error && !answer->fail_at) answer->fail_at = 1;

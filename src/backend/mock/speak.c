@@ -29,9 +29,11 @@ typedef struct speaker {
 
 static void send(speaker *s, size_t n_text) {
   if (!s->sink->on_chunk || s->cancelled) return;
-  adam_chunk chunk = {.text = s->text.data ? s->text.data : "", .text_bytes = n_text,
+  adam_chunk chunk = {.text = s->text.data ? s->text.data : "",
+                      .text_bytes = n_text,
                       .ids = (const int32_t *)(const void *)s->ids.data,
-                      .n_ids = s->ids.len / sizeof(int32_t), .thinking = s->thinking};
+                      .n_ids = s->ids.len / sizeof(int32_t),
+                      .thinking = s->thinking};
   s->cancelled = s->sink->on_chunk(s->sink->user, &chunk);
 }
 
@@ -192,10 +194,11 @@ static void fill_timings(const speaker *s, adam_timings *t) {
     t->decode_tokens_per_s = (double)(s->outcome->completion_tokens - 1) * 1000 / t->decode_ms;
 }
 
-static adam_status check(const am_mock_answer *answer, const adam_request *request, const adam_backend_model *model,
-                         size_t prompt_tokens, adam_error *error) {
-  if (!answer) return am_fail(error, ADAM_FAILED, "mock", "give the script an answer without \"match\"",
-                              "no answer of the script matches the prompt");
+static adam_status check(const am_mock_answer *answer, const adam_request *request,
+                         const adam_backend_model *model, size_t prompt_tokens, adam_error *error) {
+  if (!answer)
+    return am_fail(error, ADAM_FAILED, "mock", "give the script an answer without \"match\"",
+                   "no answer of the script matches the prompt");
   for (size_t i = 0; i < request->n_stop; i++)
     if (!*request->stop[i] || !am_utf8_valid(request->stop[i], strlen(request->stop[i])))
       return am_fail(error, ADAM_INVALID, "stop", NULL, "a stop string is empty or not UTF-8");
