@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define KEPT_SYMBOLS ((size_t)1 << 18) /* beyond, the memory of a long piece is given back */
+
 struct am_model_memory {
   am_bpe_memory merge;
   am_word_cache cache;
@@ -130,6 +132,7 @@ static adam_status encode_whole(const am_model *model, am_model_memory *memory, 
   if (n == SIZE_MAX || (n > ids->capacity - ids->n && !am_ids_reserve(ids, n)))
     return am_fail_memory(error, "tokenizer");
   for (size_t i = 0; i < n; i++) ids->data[ids->n++] = (int32_t)memory->merge.ids[i];
+  if (memory->merge.capacity > KEPT_SYMBOLS) am_bpe_memory_close(&memory->merge);
   return ADAM_OK;
 }
 

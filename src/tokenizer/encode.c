@@ -100,10 +100,6 @@ static bool add_all(am_ids *ids, const am_ids *more) {
   return true;
 }
 
-static void trim(am_buf *buf) {
-  if (buf->capacity > KEPT_BYTES) am_buf_close(buf);
-}
-
 adam_status am_tokenizer_encode(const am_tokenizer *tokenizer, const char *text, size_t n_bytes,
                                 uint32_t flags, am_ids *ids, adam_error *error) {
   if (n_bytes > MOST_TEXT_BYTES)
@@ -126,11 +122,8 @@ adam_status am_tokenizer_encode(const am_tokenizer *tokenizer, const char *text,
   if (status == ADAM_OK && special && !add_all(ids, &tokenizer->postprocessor.behind))
     status = no_memory(error);
   if (status != ADAM_OK) ids->n = before;
-  trim(&scratch->clean);
-  trim(&scratch->stage.normalized[0]);
-  trim(&scratch->stage.normalized[1]);
-  trim(&scratch->stage.pieces.text);
-  trim(&scratch->stage.other.text);
+  if (scratch->clean.capacity > KEPT_BYTES) am_buf_close(&scratch->clean);
+  am_stage_memory_trim(&scratch->stage);
   am_scratch_return(tokenizer, scratch);
   return status;
 }

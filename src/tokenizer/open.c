@@ -33,10 +33,15 @@ static void fingerprint(const void *a, size_t a_bytes, const void *b, size_t b_b
   memcpy(out, text, 64);
 }
 
-/* cache_dir/tokenizers/<key>.bin; owned, NULL: memory is out. */
-static char *cache_path(const char *cache_dir, const char *key) {
+/* cache_dir/tokenizers/<hash of the two keys>.bin; owned, NULL: memory is out. */
+static char *cache_path(const char *cache_dir, const char *key, const char *second) {
   char hex[65], file[48];
-  if (!am_sha256_hex(key, strlen(key), hex)) return NULL;
+  am_buf both = {0};
+  am_buf_append(&both, key, strlen(key) + 1);
+  if (second) am_buf_append_str(&both, second);
+  bool ok = !both.failed && am_sha256_hex(both.data, both.len, hex);
+  am_buf_close(&both);
+  if (!ok) return NULL;
   (void)snprintf(file, sizeof file, "%.32s.bin", hex);
   char *folder = am_path_join(cache_dir, "tokenizers");
   char *path = folder ? am_path_join(folder, file) : NULL;
@@ -101,7 +106,7 @@ adam_status am_tokenizer_open_file(const char *json_path, const char *config_pat
   (void)am_file_stamp_get(json_path, &source.files[0]);
   if (config_path) (void)am_file_stamp_get(config_path, &source.files[1]);
   fingerprint(in.json.bytes, in.json.size, in.config.bytes, in.config.size, source.digest);
-  if (cache_dir) path = cache_path(cache_dir, json_path);
+  if (cache_dir) path = cache_path(cache_dir, json_path, config_path);
   if (path && open_cached(json_path, path, &source, out)) goto done;
   status = am_pipeline_build_json(json_path, (const char *)in.json.bytes, in.json.size,
                                   in.has_config ? (const char *)in.config.bytes : NULL, in.config.size,
@@ -136,7 +141,7 @@ adam_status am_tokenizer_open_vocab(const char *name, const am_vocab *vocab, con
   memset(&source, 0, sizeof source);
   if (cache_key && cache_dir) {
     vocab_fingerprint(vocab, cache_key, source.digest);
-    path = cache_path(cache_dir, cache_key);
+    path = cache_path(cache_dir, cache_key, NULL);
   }
   adam_status status = ADAM_OK;
   if (path && open_cached(name, path, &source, out)) goto done;

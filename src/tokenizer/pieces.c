@@ -37,6 +37,9 @@ am_matcher *am_stage_matcher(am_stage_memory *memory) {
   return memory->matcher;
 }
 
+#define KEPT_BYTES ((size_t)4 << 20)
+#define KEPT_ELEMENTS ((size_t)1 << 17)
+
 static void pieces_close(am_pieces *pieces) {
   am_buf_close(&pieces->text);
   am_mem_free(pieces->spans.data);
@@ -51,4 +54,12 @@ void am_stage_memory_close(am_stage_memory *memory) {
   am_buf_close(&memory->normalized[1]);
   am_mem_free(memory->codepoints);
   *memory = (am_stage_memory){0};
+}
+
+void am_stage_memory_trim(am_stage_memory *memory) {
+  size_t n_bytes = memory->pieces.text.capacity + memory->other.text.capacity;
+  size_t n_elements = memory->pieces.spans.capacity + memory->other.spans.capacity + memory->events.capacity +
+                      memory->codepoints_capacity;
+  n_bytes += memory->normalized[0].capacity + memory->normalized[1].capacity;
+  if (n_bytes > KEPT_BYTES || n_elements > KEPT_ELEMENTS) am_stage_memory_close(memory);
 }

@@ -44,6 +44,8 @@ typedef struct am_stage_memory {
   size_t codepoints_capacity;
 } am_stage_memory;
 void am_stage_memory_close(am_stage_memory *memory);
+/* Gives back what one large text made grow. */
+void am_stage_memory_trim(am_stage_memory *memory);
 /* The matcher, opened if need be; NULL: memory is out. */
 am_matcher *am_stage_matcher(am_stage_memory *memory);
 
