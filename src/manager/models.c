@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "hub/cache.h"
 #include "hub/folder.h"
-#include "manager/ref.h"
+#include "hub/places.h"
+#include "manager/manager.h"
 #include "os/file.h"
 #include "presets/presets.h"
 #include <adam/registry.h>
@@ -101,25 +102,26 @@ static void see_of_backend(void *user, const adam_model_entry *entry) {
 adam_status adam_models_list(const adam_model_options *options, adam_on_model on_model, void *user,
                              adam_error *error) {
   lister l = {.on_model = on_model, .user = user, .store = "shipped"};
-  adam_model_options none = {.struct_size = sizeof none};
-  const char *cache_dir = options ? options->cache_dir : NULL;
-  char *demo = NULL, *models = am_ref_models_dir(), *caches[2] = {0};
-  if (!am_ref_demo(&demo, NULL)) tell(&l, "demo", demo);
+  adam_model_options o = {.struct_size = sizeof o};
+  adam_status status =
+      options ? am_manager_copy(options, &o, sizeof o, "adam_model_options", error) : ADAM_OK;
+  if (status) return status;
+  char *demo = NULL, *models = am_hub_models_dir(), *caches[2] = {0};
+  if (!am_hub_demo(&demo, NULL)) tell(&l, "demo", demo);
   am_mem_free(demo);
   l.store = "adam";
   l.folder = models;
   if (models && am_file_is_dir(models) && !l.failed) am_dir_list(models, see_own_file, &l, NULL);
   l.store = "huggingface";
-  size_t n_caches = am_ref_cache_dirs(cache_dir, caches);
+  size_t n_caches = am_hub_caches(o.cache_dir, caches);
   for (size_t i = 0; i < n_caches; i++) {
     if (!l.failed && am_file_is_dir(caches[i])) am_hub_list(caches[i], see_snapshot, &l, NULL);
     am_mem_free(caches[i]);
   }
   am_mem_free(models);
-  adam_status status = ADAM_OK;
   const adam_backend_ops *ops;
   for (size_t i = 0; !l.failed && !status && (ops = adam_backend_at(i)); i++)
-    if (ops->list) status = ops->list(ops->context, options ? options : &none, see_of_backend, &l, error);
+    if (ops->list) status = ops->list(ops->context, &o, see_of_backend, &l, error);
   for (size_t i = 0; i < l.n_paths; i++) am_mem_free(l.paths[i]);
   am_mem_free(l.paths);
   return l.failed ? am_fail_memory(error, "list of models") : status;

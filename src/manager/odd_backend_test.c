@@ -232,6 +232,8 @@ static void test_list(void **state) {
   adam_model_options options = {.struct_size = sizeof options, .cache_dir = root};
   assert_int_equal(adam_models_list(&options, see, names, NULL), ADAM_OK);
   assert_string_equal(names, "odd:one,odd:remote,"); /* a path is told once */
+  options.struct_size = 0;
+  assert_int_equal(adam_models_list(&options, see, names, NULL), ADAM_INVALID);
 }
 
 static void expect_default(const char *name) {

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "hub/cache.h"
 #include "hub/folder.h"
+#include "hub/places.h"
 #include "os/dirs.h"
 #include "os/file.h"
 #include "os/memory.h"
@@ -37,81 +38,26 @@ static adam_status set_ref(const adam_backend_ops *ops, char *model, const char 
   return ADAM_OK;
 }
 
-size_t am_ref_cache_dirs(const char *cache_dir, char *dirs[2]) {
-  size_t n = 0;
-  if (cache_dir && *cache_dir) {
-    if ((dirs[n] = dup_text(cache_dir))) n++;
-    return n;
-  }
-  if ((dirs[n] = am_dirs_hub())) n++;
-  /* Where the Python program that adam replaces kept its downloads, in the same layout. */
-  if ((dirs[n] = am_dirs_expand("~/.cache/augment_adam_models"))) n++;
-  return n;
-}
-
-char *am_ref_models_dir(void) {
-  char *cache = am_dirs_cache();
-  char *models = cache ? am_path_join(cache, "models") : NULL;
-  am_mem_free(cache);
-  return models;
-}
-
-adam_status am_ref_demo(char **path, adam_error *error) {
-  static const char *const below_program[] = {"../models/demo", "../share/adam/models/demo"};
-  const char *chosen = getenv("ADAM_SHARE_DIR");
-  am_buf looked = {0};
-  char *program = am_dirs_program();
-  char *found = NULL;
-  for (int i = 0; i < 4 && !found; i++) {
-    char *candidate = NULL;
-    if (i == 0 && chosen && *chosen) candidate = am_path_join(chosen, "models/demo");
-    if ((i == 1 || i == 2) && program) candidate = am_path_join(program, below_program[i - 1]);
-    if (i == 3) candidate = dup_text(ADAM_SHARE_DIR "/models/demo");
-    if (candidate && am_file_is_dir(candidate)) {
-      found = candidate;
-    } else {
-      if (candidate) am_buf_printf(&looked, "%s%s", looked.len ? ", " : "", candidate);
-      am_mem_free(candidate);
-    }
-  }
-  if (found) *path = found;
-  if (!found)
-    am_fail(error, ADAM_NOT_FOUND, "demo", "set ADAM_SHARE_DIR to the folder that holds models/demo",
-            "the model that ships with adam was not found; looked for %s",
-            looked.data ? looked.data : "nothing");
-  am_buf_close(&looked);
-  am_mem_free(program);
-  return found ? ADAM_OK : ADAM_NOT_FOUND;
-}
-
-/* The snapshot folder in the first cache that has it. */
+/* The snapshot folder, or an error in the user's words that says how to get one. */
 static adam_status find_snapshot(const char *cache_dir, const char *repository, const char *revision,
                                  const char *what, char **folder, adam_error *error) {
-  char *dirs[2] = {0};
-  adam_error first_error = {0}, later = {0};
-  adam_status status = ADAM_NOT_FOUND;
-  size_t n = am_ref_cache_dirs(cache_dir, dirs);
-  for (size_t i = 0; i < n && status; i++) {
-    adam_status tried = am_hub_snapshot(dirs[i], repository, revision, folder, i ? &later : &first_error);
-    if (i == 0 || !tried) status = tried;
-  }
-  for (size_t i = 0; i < n; i++) am_mem_free(dirs[i]);
-  if (n == 0) return am_fail(error, ADAM_NOT_FOUND, what, "set HOME or HF_HOME", "there is no cache folder");
+  adam_error found = {0};
+  adam_status status = am_hub_find(cache_dir, repository, revision, folder, &found);
   if (status == ADAM_NOT_FOUND) {
     bool is_folder = am_file_is_dir(repository) && !revision;
     am_buf hint = {0};
     if (is_folder)
       am_buf_printf(&hint, "for the folder of that name write ./%s", repository);
-    else if (*first_error.hint)
-      am_buf_append_str(&hint, first_error.hint);
+    else if (*found.hint)
+      am_buf_append_str(&hint, found.hint);
     else
       am_buf_printf(&hint, "put it into the Hugging Face cache with: hf download %s%s%s", repository,
                     revision ? " --revision " : "", revision ? revision : "");
-    am_fail(error, status, what, hint.data, "%s", first_error.why);
+    am_fail(error, status, what, hint.data, "%s", found.why);
     am_buf_close(&hint);
     return status;
   }
-  if (status && error) *error = first_error, am_error_rename(error, what);
+  if (status && error) *error = found, am_error_rename(error, what);
   return status;
 }
 
@@ -153,35 +99,12 @@ static adam_status resolve_path(const char *text, char **path, adam_error *error
   return status;
 }
 
-/* A file of adam's own models folder that belongs to the repository by its name. */
-typedef struct own_file {
-  const char *repository;
-  char *name;
-} own_file;
-
-static bool see_own_file(void *user, const char *name) {
-  own_file *own = user;
-  bool fits = am_hub_is_file_of(name, own->repository);
-  if (fits) own->name = dup_text(name);
-  return fits;
-}
-
-static char *find_own_file(const char *repository) {
-  char *models = am_ref_models_dir();
-  own_file own = {.repository = repository};
-  if (models && am_file_is_dir(models)) am_dir_list(models, see_own_file, &own, NULL);
-  char *path = own.name ? am_path_join(models, own.name) : NULL;
-  am_mem_free(own.name);
-  am_mem_free(models);
-  return path;
-}
-
 static adam_status resolve_preset(const am_preset *preset, const char *cache_dir, char **path,
                                   am_notices *notices, adam_error *error) {
   if (!preset->huggingface)
     return am_fail(error, ADAM_NOT_FOUND, preset->name, NULL,
                    "the preset has no model on the Hugging Face Hub");
-  *path = find_own_file(preset->huggingface);
+  *path = am_hub_own_file(preset->huggingface);
   return *path ? ADAM_OK : resolve_hub(preset->huggingface, cache_dir, path, notices, error);
 }
 
@@ -207,7 +130,7 @@ static adam_status resolve_native(const char *text, const char *cache_dir, char 
   if (strchr("/.~", *text) || (is_file && (!strchr(text, ':') || am_file_is_regular(text))))
     return resolve_path(text, path, error);
   if (strchr(text, '/')) return resolve_hub(text, cache_dir, path, notices, error);
-  if (!strcmp(text, "demo")) return am_ref_demo(path, error);
+  if (!strcmp(text, "demo")) return am_hub_demo(path, error);
   const am_preset *preset = am_presets_find(text);
   return preset ? resolve_preset(preset, cache_dir, path, notices, error) : fail_unknown(text, error);
 }
@@ -289,7 +212,7 @@ adam_status am_ref_default(const char *cache_dir, size_t *candidate, bool *last,
   }
   am_mem_free(rows);
   *last = !path;
-  adam_status status = path ? ADAM_OK : am_ref_demo(&path, error);
+  adam_status status = path ? ADAM_OK : am_hub_demo(&path, error);
   if (!status) status = set_ref(adam_backend_find(native_name), path, *last ? "demo" : name, out, error);
   if (status) return status;
   bool noted = am_notices_printf(

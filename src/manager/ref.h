@@ -25,11 +25,4 @@ adam_status am_ref_default(const char *cache_dir, size_t *candidate, bool *last,
                            am_notices *notices, adam_error *error);
 void am_ref_close(am_ref *ref);
 
-/* Folders to look for Hub models in, strongest first: n of them, at most 2, owned. */
-size_t am_ref_cache_dirs(const char *cache_dir, char *dirs[2]);
-/* The folder of the model that ships; ADAM_NOT_FOUND says where it was looked for. */
-adam_status am_ref_demo(char **path, adam_error *error);
-/* adam's own folder of model files; owned, NULL: memory is out or no home. */
-char *am_ref_models_dir(void);
-
 #endif

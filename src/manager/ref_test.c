@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "hub/places.h"
 #include "manager/ref.h"
 #include "os/file.h"
 #include <adam/manager.h>
@@ -183,7 +184,7 @@ static void test_demo_missing(void **state) {
   char *path = NULL;
   adam_error error = {0};
   setenv("ADAM_SHARE_DIR", "/nowhere", 1);
-  adam_status status = am_ref_demo(&path, &error);
+  adam_status status = am_hub_demo(&path, &error);
   set_variable("ADAM_SHARE_DIR", "share");
   am_mem_free(path);
   if (!status) skip(); /* adam is installed on this machine: its demo was found */

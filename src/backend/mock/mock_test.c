@@ -9,6 +9,7 @@
 #include "backend/mock/mock.h"
 #include "base/mem.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,6 +263,9 @@ static void test_file(void **state) {
   adam_request request = {.struct_size = sizeof request, .prompt = "fail", .prompt_bytes = 4};
   assert_int_equal(ask(model, &request, &h), ADAM_DAMAGED);
   am_backend_mock()->close(NULL, model);
+  am_file_fault_set(1);
+  assert_int_equal(am_backend_mock()->open(NULL, path, NULL, &model, NULL), ADAM_IO);
+  am_file_fault_set(0);
   f = fopen(path, "w");
   fputs("{\"answers\": []}", f);
   fclose(f);
