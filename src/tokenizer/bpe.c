@@ -140,8 +140,8 @@ static adam_status encode(const am_model *model, am_model_memory *memory, const 
                           size_t readable, am_ids *ids, adam_error *error) {
   if (n_bytes > AM_WORD_CACHE_MOST_BYTES) return encode_whole(model, memory, piece, n_bytes, ids, error);
   am_word_key key = am_word_key_of(piece, n_bytes, readable);
-  size_t set = am_word_set_of(&key);
-  const am_word_line *line = am_word_cache_find(&memory->cache, &key, set);
+  am_word_place place = am_word_place_of(&key);
+  const am_word_line *line = am_word_cache_find(&memory->cache, &key, place);
   if (line) {
     if (ids->capacity - ids->n < AM_WORD_CACHE_MOST_IDS && !am_ids_reserve(ids, AM_WORD_CACHE_MOST_IDS))
       return am_fail_memory(error, "tokenizer");
@@ -152,7 +152,7 @@ static adam_status encode(const am_model *model, am_model_memory *memory, const 
   size_t before = ids->n;
   adam_status status = encode_whole(model, memory, piece, n_bytes, ids, error);
   size_t n = ids->n - before;
-  if (status == ADAM_OK) am_word_cache_put(&memory->cache, &key, set, n > 0 ? ids->data + before : NULL, n);
+  if (status == ADAM_OK) am_word_cache_put(&memory->cache, &key, place, n > 0 ? ids->data + before : NULL, n);
   return status;
 }
 

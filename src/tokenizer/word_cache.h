@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer/word_cache: ids of the short pieces that were seen lately. One cache line holds a piece
- * of at most 31 bytes and at most 7 ids; two lines make a set, the newer one in front. Bounded: 2 MiB,
- * of which only what is used becomes resident.
+ * of at most 31 bytes and at most 7 ids; four lines make a set, whose tags are looked at first, so
+ * that a search touches one line at most. Bounded: 2 MiB, of which only what is used becomes resident.
  * One thread at a time. */
 #ifndef AM_TOKENIZER_WORD_CACHE_H
 #define AM_TOKENIZER_WORD_CACHE_H
@@ -28,6 +28,8 @@ typedef struct am_word_line {
 typedef struct am_word_cache {
   am_word_line *lines; /* (AM_WORD_CACHE_LINES), aligned to 64 bytes, within: */
   void *memory;        /* owned */
+  uint16_t *tags;      /* (AM_WORD_CACHE_LINES), owned; 0 = the line is empty */
+  size_t victim;       /* turns round the ways of full sets */
 } am_word_cache;
 
 bool am_word_cache_open(am_word_cache *cache);
@@ -51,7 +53,13 @@ static inline am_word_key am_word_key_of(const char *text, size_t n_bytes, size_
   return key;
 }
 
-static inline size_t am_word_set_of(const am_word_key *key) {
+/* Where a key belongs: the first line of its set, and its tag there. */
+typedef struct am_word_place {
+  size_t set;
+  uint16_t tag;
+} am_word_place;
+
+static inline am_word_place am_word_place_of(const am_word_key *key) {
   uint64_t hash = key->words[0] * 0x9E3779B97F4A7C15u;
   hash ^= hash >> 32;
   hash = (hash ^ key->words[1]) * 0xD6E8FEB86659FD93u;
@@ -59,14 +67,15 @@ static inline size_t am_word_set_of(const am_word_key *key) {
   hash = (hash ^ key->words[2]) * 0xA0761D6478BD642Fu;
   hash ^= hash >> 32;
   hash = (hash ^ key->words[3]) * 0xE7037ED1A0B428DBu;
-  return (size_t)(hash >> 40) & (AM_WORD_CACHE_LINES - 2);
+  return (am_word_place){(size_t)(hash >> 40) & (AM_WORD_CACHE_LINES - 4), (uint16_t)(hash >> 16 | 1)};
 }
 
 /* The line of a key; NULL when it is not there. */
 static inline const am_word_line *am_word_cache_find(const am_word_cache *cache, const am_word_key *key,
-                                                     size_t set) {
-  for (size_t way = 0; way < 2; way++) {
-    const am_word_line *line = &cache->lines[set + way];
+                                                     am_word_place place) {
+  for (size_t way = 0; way < 4; way++) {
+    if (cache->tags[place.set + way] != place.tag) continue;
+    const am_word_line *line = &cache->lines[place.set + way];
     if (line->key.words[0] == key->words[0] && line->key.words[1] == key->words[1] &&
         line->key.words[2] == key->words[2] && line->key.words[3] == key->words[3])
       return line;
@@ -74,11 +83,14 @@ static inline const am_word_line *am_word_cache_find(const am_word_cache *cache,
   return NULL;
 }
 
-static inline void am_word_cache_put(am_word_cache *cache, const am_word_key *key, size_t set,
+static inline void am_word_cache_put(am_word_cache *cache, const am_word_key *key, am_word_place place,
                                      const int32_t *ids, size_t n) {
   if (n > AM_WORD_CACHE_MOST_IDS) return;
-  am_word_line *line = &cache->lines[set];
-  line[1] = line[0];
+  size_t way = 0;
+  while (way < 4 && cache->tags[place.set + way] != 0) way++;
+  if (way == 4) way = cache->victim++ % 4;
+  am_word_line *line = &cache->lines[place.set + way];
+  cache->tags[place.set + way] = place.tag;
   line->key = *key;
   line->n = (uint32_t)n;
   if (n > 0) memcpy(line->ids, ids, n * sizeof *ids);
