@@ -16,9 +16,9 @@
 enum { DEFAULT_STEPS = 20000000, DEFAULT_DEPTH = 200 };
 #define DEFAULT_OUTPUT_BYTES ((size_t)64 << 20)
 #define DEFAULT_MEMORY_BYTES ((size_t)256 << 20)
-/* A tree takes some hundred bytes for each byte of the densest text. */
-#define MAX_TEMPLATE_BYTES ((size_t)4 << 20)
-#define COMPILE_MEMORY_BYTES ((size_t)1 << 30)
+/* Chat templates have 1 to 20 KB; a tree takes some hundred bytes for each byte of the densest text. */
+#define MAX_TEMPLATE_BYTES ((size_t)1 << 20)
+#define COMPILE_MEMORY_BYTES ((size_t)256 << 20)
 
 struct am_template {
   char *name;
@@ -99,7 +99,8 @@ adam_status am_template_render(const am_template *tmpl, const am_json *variables
                     .line = 1,
                     .error = error,
                     .arena = {.limit_bytes = l.max_memory_bytes ? l.max_memory_bytes : DEFAULT_MEMORY_BYTES}};
-  if (run(&jinja, &tmpl->program, variables) && !am_buf_append(out, jinja.out.data ? jinja.out.data : "", jinja.out.len))
+  if (run(&jinja, &tmpl->program, variables) && !jinja.status &&
+      !am_buf_append(out, jinja.out.data ? jinja.out.data : "", jinja.out.len))
     jinja.status = am_fail_memory(error, tmpl->name);
   am_buf_close(&jinja.out);
   am_arena_close(&jinja.arena);

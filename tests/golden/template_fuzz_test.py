@@ -16,7 +16,12 @@ import warnings
 
 os.environ["TZ"] = "UTC"
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import template_reference as golden  # noqa: E402
+
+try:
+    import template_reference as golden  # noqa: E402
+except ImportError as missing:
+    print(f"SKIP: {missing}")
+    sys.exit(77)
 
 NAMES = ["a", "b", "c", "d", "s", "u", "li", "users", "nil", "missing", "loop", "ns", "m", "f"]
 STRINGS = ["", "a", "ab", "Hello World", " x ", "a,b,c", "%s", "{}", "line\\nnext", "\u00e9\u00df\u03a3", "\U0001f600", "1", "-2.5", "key", "name", "<b>&'\\\"",
@@ -29,7 +34,8 @@ FILTERS = ["abs", "attr('a')", "batch(2)", "batch(2, 'x')", "capitalize", "cente
            "safe", "select", "select('number')", "select('gt', 1)", "selectattr('name')", "selectattr('a', 'defined')", "slice(2)", "sort", "sort(true)",
            "sort(attribute='name')", "string", "striptags", "sum", "title", "tojson", "tojson(indent=2)", "tojson(true)", "trim", "trim('a ')", "truncate(5)",
            "truncate(8, true, '~', 0)", "unique", "upper", "urlencode", "wordcount", "wordwrap(5)", "xmlattr", "string|length", "list|length", "list|first"]
-GENERATORS = re.compile(r"\|(map|select|reject|batch|slice|unique|items|reverse|selectattr|rejectattr)\b.*\|(string|wordcount|length|count|upper|e\b)")
+# Texts of objects have memory addresses in them, which filters may take apart.
+GENERATORS = re.compile(r"joiner\(|cycler\(|\|(map|select|reject|batch|slice|unique|items|reverse|selectattr|rejectattr)\b.*\|(string|wordcount|length|count|upper|lower|trim|title|capitalize|safe|forceescape|striptags|center|e\b)")
 CHECKS = ["defined", "undefined", "none", "string", "mapping", "sequence", "iterable", "number", "integer", "float", "boolean", "true", "false", "odd", "even",
           "divisibleby 2", "divisibleby(3)", "eq 1", "equalto('a')", "ne none", "gt 1", "lt 'b'", "ge 2.5", "le(3)", "in [1, 'a']", "sameas none", "callable",
           "escaped", "lower", "upper", "not defined", "not string", "not none"]

@@ -4,6 +4,9 @@ import datetime
 import json
 import random
 import subprocess
+import traceback
+
+import jinja2
 
 NOW = 1750000000  # strftime_now answers with this moment
 DRIVER = "tests/src-template-render_driver_test"
@@ -25,7 +28,17 @@ def reference():
 
 
 def describe(error):
-    return f"{type(error).__name__}: {error}"
+    """{"error": text, "line": of the template}; no line where Python itself refused the generated code."""
+    out = {"error": f"{type(error).__name__}: {error}"}
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        out["line"] = error.lineno
+    elif "cannot assign attribute" in out["error"]:
+        pass  # Jinja checks this before it notes the line of the statement: it names the one before
+    elif not isinstance(error, (SyntaxError, RecursionError, AssertionError)):
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+        if lines:
+            out["line"] = lines[-1]
+    return out
 
 
 def render_plain(utils, template, variables):
@@ -33,7 +46,7 @@ def render_plain(utils, template, variables):
     try:
         return {"output": utils._compile_jinja_template(template).render(**variables)}
     except Exception as error:  # whatever Jinja, Python or the sandbox raise
-        return {"error": describe(error)}
+        return describe(error)
 
 
 def render_chat(utils, template, chat):
@@ -53,7 +66,7 @@ def render_chat(utils, template, chat):
         )
         return {"output": rendered[0]}
     except Exception as error:
-        return {"error": describe(error)}
+        return describe(error)
 
 
 class Driver:
@@ -79,7 +92,7 @@ class Driver:
 def same(ours, theirs):
     if "output" in theirs:
         return ours.get("output") == theirs["output"]
-    return ours.get("status") == "TEMPLATE" and ours["error"].startswith("line ")
+    return ours.get("status") == "TEMPLATE" and ours["error"].startswith(f"line {theirs.get('line', '')}")
 
 
 WEATHER = {

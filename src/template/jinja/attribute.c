@@ -200,7 +200,7 @@ static bool item(am_jinja *jinja, const am_jvalue *object, const am_jvalue *key,
   switch (object->kind) {
     case AM_J_UNDEFINED: return am_jinja_raise_undefined(jinja, object);
     case AM_J_DICT:
-      if (!am_jvalue_hashable(key)) return true;
+      if (!am_jvalue_hashable(jinja, key)) return !jinja->status;
       if (!am_jdict_get(jinja, object->as.dict, key, &value)) return false;
       *found = value != NULL;
       if (value) *out = *value;
@@ -243,7 +243,7 @@ bool am_jvalue_getitem(am_jinja *jinja, const am_jvalue *object, const am_jvalue
 bool am_jstring_part(am_jinja *jinja, const am_jvalue *string, size_t first, size_t end, am_jvalue *out) {
   const am_jstring *s = string->as.string;
   size_t start = am_jstring_offset(s, first), stop = am_jstring_offset(s, end);
-  if (!am_jinja_charge(jinja, am_jstring_is_ascii(s) ? 0 : s->n_bytes / 32)) return false;
+  if (!am_jinja_charge(jinja, am_jstring_is_ascii(s) ? 0 : s->n_bytes / 64)) return false;
   if (!am_jstring_view(jinja, s->data + start, stop - start, out)) return false;
   out->marked = string->marked;
   return true;

@@ -12,22 +12,24 @@ enum { SMALL = 8 };
 /* One seed per process would do; a fixed one would let hostile keys collide. */
 static uint64_t hash_seed(const am_jdict *dict) { return (uintptr_t)dict * 0x9E3779B97F4A7C15ull; }
 
-bool am_jvalue_hashable(const am_jvalue *value) {
-  if (value->kind == AM_J_LIST || value->kind == AM_J_DICT) return false;
+bool am_jvalue_hashable(am_jinja *jinja, const am_jvalue *value) {
+  if (value->kind == AM_J_LIST || value->kind == AM_J_DICT || !am_jinja_stack_ok(jinja)) return false;
   if (value->kind == AM_J_VIEW) return value->as.view->kind == AM_JVIEW_VALUES;
   if (value->kind == AM_J_TUPLE)
     for (size_t i = 0; i < value->as.list->n; i++)
-      if (!am_jvalue_hashable(&value->as.list->items[i])) return false;
+      if (!am_jvalue_hashable(jinja, &value->as.list->items[i])) return false;
   return true;
 }
 
 /* Equal values have equal hashes: 1, 1.0 and true are one key. */
 static bool hash_value(am_jinja *jinja, const am_jvalue *value, uint64_t seed, uint64_t *out) {
-  if (jinja && !am_jinja_stack_ok(jinja)) return false;
+  if (!am_jinja_stack_ok(jinja)) return false;
   int64_t i;
   double real;
   switch (value->kind) {
-    case AM_J_STRING: *out = am_hash_bytes(value->as.string->data, value->as.string->n_bytes, seed); return true;
+    case AM_J_STRING:
+      *out = am_hash_bytes(value->as.string->data, value->as.string->n_bytes, seed);
+      return am_jinja_charge(jinja, value->as.string->n_bytes / 64);
     case AM_J_BOOL:
     case AM_J_INT:
       am_jvalue_as_int(value, &i);

@@ -58,6 +58,8 @@ FILTER(float) {
   if (value->kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, value);
   if (am_jvalue_is_number(value)) {
     *out = am_jreal(am_jvalue_as_real(value));
+  } else if (value->kind == AM_J_STRING && !am_jinja_charge(jinja, value->as.string->n_bytes / 16)) {
+    return false;
   } else if (value->kind == AM_J_STRING && am_jnumber_float_of_text(value->as.string, &real)) {
     *out = am_jreal(real);
   } else {
@@ -84,6 +86,7 @@ FILTER(int) {
     return isnan(value->as.real) || am_jinja_raise(jinja, "%s", why);
   }
   if (value->kind != AM_J_STRING) return true;
+  if (!am_jinja_charge(jinja, value->as.string->n_bytes / 16)) return false;
   am_jvalue parsed;
   am_jparse result = base_ok ? am_jnumber_int_of_text(value->as.string, (int)base, &parsed) : AM_JPARSE_INVALID;
   if (result == AM_JPARSE_OK) return *out = parsed, true;

@@ -48,7 +48,8 @@ void *am_jinja_alloc(am_jinja *jinja, size_t count, size_t size) {
     if (p) return p;
   }
   size_t limit = jinja->arena.limit_bytes;
-  if (limit && (n_bytes > limit || jinja->arena.used_bytes > limit - n_bytes || count > limit))
+  /* the arena rounds up to 16 */
+  if (limit && (n_bytes >= limit || count > limit || jinja->arena.used_bytes + 16 > limit - n_bytes))
     am_jinja_limit(jinja, "the template uses too much memory", NULL);
   else if (!jinja->status)
     jinja->status = am_fail_memory(jinja->error, jinja->name);
@@ -62,6 +63,7 @@ bool am_jinja_raise_undefined(am_jinja *jinja, const am_jvalue *undefined) {
 bool am_jinja_put(am_jinja *jinja, const char *data, size_t n_bytes) {
   if (n_bytes > jinja->max_output_bytes || jinja->out.len > jinja->max_output_bytes - n_bytes)
     return am_jinja_limit(jinja, "the template writes too much text", NULL);
+  if (n_bytes >= 64 && !am_jinja_charge(jinja, n_bytes / 64)) return false;
   if (am_buf_append(&jinja->out, data, n_bytes)) return true;
   if (!jinja->status) jinja->status = am_fail_memory(jinja->error, jinja->name);
   return false;
@@ -73,7 +75,13 @@ bool am_jinja_put_repeated(am_jinja *jinja, const char *data, size_t n_bytes, ui
   if (!n_bytes || !times) return true;
   if (times > jinja->max_output_bytes / n_bytes)
     return am_jinja_limit(jinja, "the template writes too much text", NULL);
-  for (uint64_t i = 0; i < times; i++)
+  char chunk[1024];
+  size_t in_chunk = n_bytes < sizeof chunk ? sizeof chunk / n_bytes : 0;
+  if (in_chunk > times) in_chunk = (size_t)times;
+  for (size_t i = 0; i < in_chunk; i++) memcpy(chunk + i * n_bytes, data, n_bytes);
+  for (; in_chunk && times >= in_chunk; times -= in_chunk)
+    if (!am_jinja_put(jinja, chunk, in_chunk * n_bytes)) return false;
+  for (; times; times--)
     if (!am_jinja_put(jinja, data, n_bytes)) return false;
   return true;
 }

@@ -20,7 +20,7 @@ static bool bind(am_jinja *jinja, const am_jfunction *self, const am_jargs *args
 }
 
 static bool no_arguments(am_jinja *jinja, const am_jfunction *self, const am_jargs *args) {
-  if (!args->n && !args->n_keywords) return true;
+  if (!args->n && !args->n_keywords) return am_jinja_charge(jinja, self->receiver.as.string->n_bytes / 8);
   return am_jinja_raise(jinja, "str.%s() takes no arguments (%zu given)", self->name, args->n + args->n_keywords);
 }
 
@@ -92,7 +92,7 @@ static bool partition(am_jinja *jinja, const am_jfunction *self, const am_jargs 
   if (!bind(jinja, self, args, 1, 1, &separator) || !need_string(jinja, self, &separator)) return false;
   const am_jstring *s = self->receiver.as.string, *sep = separator.as.string;
   if (!sep->n_bytes) return am_jinja_raise(jinja, "empty separator");
-  size_t at = am_jtext_find(s, sep, 0, s->n_bytes, from_right), n = s->n_bytes;
+  size_t at = am_jtext_find(jinja, s, sep, 0, s->n_bytes, from_right), n = s->n_bytes;
   size_t cuts[4] = {0, at, at + sep->n_bytes, n};
   if (at == SIZE_MAX) { /* not there: everything is the first (or last) part */
     cuts[1] = cuts[2] = from_right ? 0 : n;
@@ -144,7 +144,7 @@ static bool find(am_jinja *jinja, const am_jfunction *self, const am_jargs *args
   if (!bind(jinja, self, args, 1, 3, given) || !need_string(jinja, self, &given[0]) ||
       !window(jinja, s, given + 1, &start, &end, &inside))
     return false;
-  if (inside) at = am_jtext_find(s, given[0].as.string, start, end, from_right);
+  if (inside) at = am_jtext_find(jinja, s, given[0].as.string, start, end, from_right);
   if (at == SIZE_MAX && must) return am_jinja_raise(jinja, "substring not found");
   *out = am_jint(at == SIZE_MAX ? -1 : chars_before(s, at));
   return true;
@@ -170,7 +170,7 @@ METHOD(str_count) {
     n = (int64_t)middle.n_chars + 1;
   }
   while (inside && part->n_bytes) {
-    size_t at = am_jtext_find(s, part, start, end, false);
+    size_t at = am_jtext_find(jinja, s, part, start, end, false);
     if (at == SIZE_MAX) break;
     n++;
     start = at + part->n_bytes;
@@ -329,7 +329,7 @@ static bool every(am_jinja *jinja, const am_jfunction *self, const am_jargs *arg
   bool all = s->n_bytes > 0 || if_empty;
   for (size_t i = 0; i < s->n_bytes && all;) all = is(am_unicode_next(s->data, s->n_bytes, &i));
   *out = am_jbool(all);
-  return am_jinja_charge(jinja, s->n_bytes / 8);
+  return true;
 }
 
 static bool is_alnum(uint32_t c) { return am_unicode_is_alpha(c) || am_unicode_is_numeric(c); }

@@ -212,7 +212,7 @@ static double true_divide(int64_t a, int64_t b) {
 
 bool am_jnumber_binary(am_jinja *jinja, am_joperator op, const am_jvalue *a, const am_jvalue *b, am_jvalue *out) {
   int64_t i = 0, k = 0;
-  bool ints = am_jvalue_as_int(a, &i) & am_jvalue_as_int(b, &k);
+  bool a_int = am_jvalue_as_int(a, &i), b_int = am_jvalue_as_int(b, &k), ints = a_int && b_int;
   bool has_real = a->kind == AM_J_FLOAT || b->kind == AM_J_FLOAT;
   if (!ints && !has_real) return overflow(jinja);
   if (ints && op == AM_JOP_DIV) {

@@ -241,11 +241,14 @@ static bool push_keyword(am_jparser *parser, am_jsignature *signature, am_jname 
     if (signature->keywords[i].text == name.text)
       return am_jparser_fail(parser, value->line, "keyword argument repeated: %.*s", (int)name.n_bytes, name.text);
   size_t n = signature->keyword_values.n;
-  am_jname *grown = am_jinja_alloc(parser->jinja, n + 1, sizeof *grown);
-  if (!grown) return false;
-  if (n) memcpy(grown, signature->keywords, n * sizeof *grown);
-  grown[n] = name;
-  signature->keywords = grown;
+  if (n == AM_JPARSE_MAX_NAMES) return am_jparser_fail(parser, value->line, "too many keyword arguments");
+  if (n == signature->keyword_values.capacity) { /* grows with its values */
+    am_jname *grown = am_jinja_alloc(parser->jinja, n ? n * 2 : 2, sizeof *grown);
+    if (!grown) return false;
+    if (n) memcpy(grown, signature->keywords, n * sizeof *grown);
+    signature->keywords = grown;
+  }
+  signature->keywords[n] = name;
   return am_jparser_push(parser, &signature->keyword_values, value);
 }
 
@@ -523,12 +526,12 @@ static bool parse_comparison(am_jparser *parser, am_jnode **out) {
       if (!node || !am_jparser_push(parser, &node->as.compare.items, *out)) return false;
     }
     size_t n = node->as.compare.items.n;
-    uint8_t *ops = am_jinja_alloc(parser->jinja, n, 1);
     am_jnode *right = NULL;
-    if (!ops || !parse_sum(parser, &right) || !am_jparser_push(parser, &node->as.compare.items, right)) return false;
-    if (n > 1) memcpy(ops, node->as.compare.ops, n - 1);
-    ops[n - 1] = op;
-    node->as.compare.ops = ops;
+    if (n > AM_JPARSE_MAX_DEPTH) return am_jparser_fail(parser, line, "the comparison is too long");
+    if (!node->as.compare.ops) node->as.compare.ops = am_jinja_alloc(parser->jinja, AM_JPARSE_MAX_DEPTH, 1);
+    if (!node->as.compare.ops || !parse_sum(parser, &right) || !am_jparser_push(parser, &node->as.compare.items, right))
+      return false;
+    node->as.compare.ops[n - 1] = op;
     node->line = parser->current.line;
   }
   if (!node) return true;

@@ -155,6 +155,7 @@ static bool parse_signature(am_jparser *parser, am_jcode *code) {
     am_jnode *param = NULL, *value = NULL;
     if (code->params.n && !am_jparser_expect(parser, AM_JT_COMMA)) return false;
     if (!name_target(parser, AM_JCTX_PARAM, &param)) return false;
+    if (code->params.n == AM_JPARSE_MAX_NAMES) return am_jparser_fail(parser, param->line, "too many parameters");
     for (size_t i = 0; i < code->params.n; i++)
       if (code->params.items[i]->as.name.name.text == param->as.name.name.text)
         return am_jparser_fail(parser, param->line, "duplicate argument '%.*s' in the definition of a macro",

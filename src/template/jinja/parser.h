@@ -9,7 +9,7 @@
 #include "template/jinja/lexer.h"
 
 /* Python refuses code that nests deeper (200 parentheses, 100 blocks). */
-enum { AM_JPARSE_MAX_NESTING = 100, AM_JPARSE_MAX_DEPTH = 200, AM_JPARSE_MAX_BLOCKS = 90 };
+enum { AM_JPARSE_MAX_NESTING = 100, AM_JPARSE_MAX_DEPTH = 200, AM_JPARSE_MAX_BLOCKS = 90, AM_JPARSE_MAX_NAMES = 1000 };
 
 typedef struct am_jparser {
   am_jinja *jinja; /* memory and errors */

@@ -206,7 +206,9 @@ bool am_jformat_percent(am_jinja *jinja, const am_jvalue *format, const am_jvalu
     p.at = sign + 1;
     if (!am_jinja_charge(jinja, 1) || !put_conversion(&p)) return false;
   }
-  bool is_mapping = argument->kind == AM_J_DICT || argument->kind == AM_J_LIST || argument->kind == AM_J_RANGE;
+  /* what has [] may be there for named fields alone */
+  bool is_mapping = argument->kind == AM_J_DICT || argument->kind == AM_J_LIST || argument->kind == AM_J_RANGE ||
+                    argument->kind == AM_J_UNDEFINED;
   if (!is_mapping && p.next < (p.is_tuple ? argument->as.list->n : 1))
     return am_jinja_raise(jinja, "not all arguments converted during string formatting");
   if (!am_jinja_cut(jinja, mark, out)) return false;

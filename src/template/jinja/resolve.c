@@ -13,6 +13,8 @@
 #include "template/jinja/filters.h"
 #include "template/jinja/symbols.h"
 
+enum { MAX_BLOCKS = 1000 };
+
 typedef struct resolver {
   am_jinja *jinja;
   am_jprogram *program;
@@ -296,6 +298,7 @@ static bool bind_block(resolver *r, frame *f, am_jnode *node) {
   for (size_t i = 0; i < r->program->blocks.n; i++)
     if (r->program->blocks.items[i]->as.block.name.text == node->as.block.name.text)
       return fail(r, node->line, "a block is defined twice");
+  if (r->program->blocks.n == MAX_BLOCKS) return fail(r, node->line, "too many blocks");
   am_jnode **blocks = am_jinja_alloc(r->jinja, r->program->blocks.n + 1, sizeof *blocks);
   if (!blocks) return false;
   if (r->program->blocks.n) memcpy(blocks, r->program->blocks.items, r->program->blocks.n * sizeof *blocks);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { MAX_SLOTS = 4096 }; /* names are looked up one by one */
+
 typedef struct am_jslots {
   am_jname *names;
   uint16_t *slots;
@@ -55,7 +57,7 @@ static bool slot_of(am_jinja *jinja, am_jsymbols *symbols, am_jname name, uint16
   am_jslots *slots = symbols->slots;
   for (size_t i = 0; i < slots->n; i++)
     if (slots->names[i].text == name.text) return *out = slots->slots[i], true;
-  if (symbols->function->n_slots == UINT16_MAX) return am_jinja_raise(jinja, "too many variables");
+  if (symbols->function->n_slots == MAX_SLOTS) return am_jinja_raise(jinja, "too many variables");
   if (slots->n == slots->capacity) {
     size_t capacity = slots->capacity ? slots->capacity * 2 : 8;
     am_jname *names = am_jinja_alloc(jinja, capacity, sizeof *names);

@@ -88,17 +88,19 @@ bool am_jtext_case(am_jinja *jinja, const am_jvalue *text, am_jcase how, am_jval
 }
 
 /* --- search --- */
-static size_t find_last(const am_jstring *text, const am_jstring *part, size_t start, size_t end) {
+static size_t find_last(am_jinja *jinja, const am_jstring *text, const am_jstring *part, size_t start, size_t end) {
   if (end - start < part->n_bytes) return SIZE_MAX;
-  for (size_t at = end - part->n_bytes + 1; at-- > start;)
+  for (size_t at = end - part->n_bytes + 1; at-- > start;) {
+    if (at % 64 == 0 && !am_jinja_charge(jinja, 1 + part->n_bytes)) return SIZE_MAX;
     if (memcmp(text->data + at, part->data, part->n_bytes) == 0) return at;
+  }
   return SIZE_MAX;
 }
 
-size_t am_jtext_find(const am_jstring *text, const am_jstring *part, size_t start, size_t end, bool from_right) {
+size_t am_jtext_find(am_jinja *jinja, const am_jstring *text, const am_jstring *part, size_t start, size_t end, bool from_right) {
   if (start > end) return SIZE_MAX;
   if (!part->n_bytes) return from_right ? end : start;
-  if (from_right) return find_last(text, part, start, end);
+  if (from_right) return find_last(jinja, text, part, start, end);
   const char *found = memmem(text->data + start, end - start, part->data, part->n_bytes);
   return found ? (size_t)(found - text->data) : SIZE_MAX;
 }
@@ -156,7 +158,7 @@ bool am_jtext_replace(am_jinja *jinja, const am_jvalue *text, const am_jstring *
     done = s->n_bytes;
   }
   while (old->n_bytes && left > 0) {
-    size_t at = am_jtext_find(s, old, done, s->n_bytes, false);
+    size_t at = am_jtext_find(jinja, s, old, done, s->n_bytes, false);
     if (at == SIZE_MAX) break;
     if (!am_jinja_charge(jinja, 1) || !am_jinja_put(jinja, s->data + done, at - done) ||
         !am_jinja_put(jinja, new->data, new->n_bytes))
@@ -180,7 +182,7 @@ static bool split_at(am_jinja *jinja, const am_jvalue *text, const am_jstring *s
   const am_jstring *s = text->as.string;
   size_t start = 0, end = s->n_bytes;
   for (; limit > 0; limit--) {
-    size_t at = am_jtext_find(s, separator, start, end, from_right);
+    size_t at = am_jtext_find(jinja, s, separator, start, end, from_right);
     if (at == SIZE_MAX) break;
     bool ok = from_right ? push_bytes(jinja, text, at + separator->n_bytes, end, list) : push_bytes(jinja, text, start, at, list);
     if (!ok) return false;

@@ -21,8 +21,9 @@ bool am_jtext_split(am_jinja *jinja, const am_jvalue *text, const am_jvalue *sep
 bool am_jtext_lines(am_jinja *jinja, const am_jvalue *text, bool keep_ends, am_jlist **out);
 /* align: '<', '>', '^' as str.ljust, rjust, center. */
 bool am_jtext_pad(am_jinja *jinja, const am_jvalue *text, int64_t width, const am_jstring *fill, char align, am_jvalue *out);
-/* Offset in bytes of part at or after start and before end; SIZE_MAX: absent. */
-size_t am_jtext_find(const am_jstring *text, const am_jstring *part, size_t start, size_t end, bool from_right);
+/* Offset in bytes of part at or after start and before end; SIZE_MAX: absent (or too much work: then the
+ * error is recorded and the rendering fails). */
+size_t am_jtext_find(am_jinja *jinja, const am_jstring *text, const am_jstring *part, size_t start, size_t end, bool from_right);
 /* Bytes [start, end) as a string with the mark of text. */
 bool am_jtext_bytes(am_jinja *jinja, const am_jvalue *text, size_t start, size_t end, am_jvalue *out);
 

@@ -17,7 +17,7 @@ void am_jstring_set(am_jstring *string, const char *data, size_t n_bytes) {
 
 bool am_jstring_view(am_jinja *jinja, const char *data, size_t n_bytes, am_jvalue *out) {
   am_jstring *string = am_jinja_alloc(jinja, 1, sizeof *string);
-  if (!string) return false;
+  if (!string || (n_bytes >= 64 && !am_jinja_charge(jinja, n_bytes / 64))) return false;
   am_jstring_set(string, data, n_bytes);
   *out = (am_jvalue){.kind = AM_J_STRING, .as.string = string};
   return true;

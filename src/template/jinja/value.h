@@ -201,7 +201,8 @@ bool am_jvalue_truth(const am_jvalue *value);
 const char *am_jvalue_type(const am_jvalue *value); /* Python's type name */
 /* len(); false (and no error recorded) for values without one. */
 bool am_jvalue_length(const am_jvalue *value, size_t *out);
-bool am_jvalue_hashable(const am_jvalue *value);
+/* Too deep a tuple is not, and records its error. */
+bool am_jvalue_hashable(am_jinja *jinja, const am_jvalue *value);
 bool am_jvalue_same(const am_jvalue *a, const am_jvalue *b); /* Python's `is` */
 bool am_jvalue_equal(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, bool *out);
 /* -1, 0, 1; what Python cannot order is an error that shows `operator`. 2: unordered (NaN). */
