@@ -8,8 +8,8 @@ still). So the table is measured from the library itself, code point by code poi
 
   python3 tools/make_tokenizer_unicode.py > src/tokenizer/unicode_data.h
 
-Needs the package `tokenizers`; takes two minutes. Python's own unicodedata decides only what may
-safely be left to it: the superset of characters that NFC could change.
+Needs the package `tokenizers` and Python 3.11, whose unicodedata is of Unicode 14 as is the oldest
+PCRE2 that we build with (10.42): where the two differ, onig.c helps PCRE2. Takes two minutes.
 """
 import sys
 import unicodedata
@@ -106,6 +106,7 @@ def lower_exceptions():
 
 
 def main():
+    assert unicodedata.unidata_version == "14.0.0", unicodedata.unidata_version
     category = category_of()
     sets = [
         (SPACE, removed(pre_tokenizers.Split(Regex("\\s"), "removed"))),

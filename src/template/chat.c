@@ -59,7 +59,8 @@ static bool alias_reasoning(am_arena *arena, const am_json *message, am_json *ou
     }
     members[n++] = member;
   }
-  if (!has_content) members[n++] = (am_json_member){.key = "reasoning_content", .key_bytes = 17, .value = *reasoning};
+  if (!has_content)
+    members[n++] = (am_json_member){.key = "reasoning_content", .key_bytes = 17, .value = *reasoning};
   out->as.members = members;
   out->n = n;
   return true;
@@ -104,11 +105,13 @@ static bool coerce_content(am_arena *arena, am_json *message, bool *changed) {
   return *changed = true;
 }
 
-static bool build_messages(am_arena *arena, const am_json *messages, bool coerce, am_json *out, bool *changed) {
+static bool build_messages(am_arena *arena, const am_json *messages, bool coerce, am_json *out,
+                           bool *changed) {
   am_json *items = am_arena_alloc(arena, (messages->n + 1) * sizeof *items);
   if (!items) return false;
   for (uint32_t i = 0; i < messages->n; i++)
-    if (!alias_reasoning(arena, &messages->as.items[i], &items[i]) || (coerce && !coerce_content(arena, &items[i], changed)))
+    if (!alias_reasoning(arena, &messages->as.items[i], &items[i]) ||
+        (coerce && !coerce_content(arena, &items[i], changed)))
       return false;
   *out = *messages;
   out->as.items = items;
@@ -117,7 +120,8 @@ static bool build_messages(am_arena *arena, const am_json *messages, bool coerce
 
 static adam_status check_objects(const am_json *array, const char *what, adam_error *error) {
   if (!array) return ADAM_OK;
-  if (array->type != AM_JSON_ARRAY) return am_fail(error, ADAM_INVALID, what, NULL, "must be an array of objects");
+  if (array->type != AM_JSON_ARRAY)
+    return am_fail(error, ADAM_INVALID, what, NULL, "must be an array of objects");
   for (uint32_t i = 0; i < array->n; i++)
     if (array->as.items[i].type != AM_JSON_OBJECT)
       return am_fail(error, ADAM_INVALID, what, NULL, "element %u is not an object", i);
@@ -125,14 +129,16 @@ static adam_status check_objects(const am_json *array, const char *what, adam_er
 }
 
 static adam_status check_request(const am_chat_request *request, adam_error *error) {
-  if (!request->messages) return am_fail(error, ADAM_INVALID, "messages", NULL, "must be an array of objects");
+  if (!request->messages)
+    return am_fail(error, ADAM_INVALID, "messages", NULL, "must be an array of objects");
   adam_status status = check_objects(request->messages, "messages", error);
   if (!status) status = check_objects(request->tools, "tools", error);
   if (!status) status = check_objects(request->documents, "documents", error);
   const am_json *objects[2] = {request->kwargs, request->special_tokens};
   for (int i = 0; i < 2 && !status; i++)
     if (objects[i] && objects[i]->type != AM_JSON_OBJECT)
-      status = am_fail(error, ADAM_INVALID, i ? "special tokens" : "template arguments", NULL, "must be an object");
+      status = am_fail(error, ADAM_INVALID, i ? "special tokens" : "template arguments", NULL,
+                       "must be an object");
   return status;
 }
 
@@ -143,7 +149,8 @@ static void put_members(builder *b, const am_json *object) {
 /* The variables: a later member of the same name wins. */
 static bool build(builder *b, const am_chat_request *request, bool coerce, am_json *out, bool *changed) {
   am_json messages;
-  b->capacity = 8 + (request->kwargs ? request->kwargs->n : 0) + (request->special_tokens ? request->special_tokens->n : 0);
+  b->capacity = 8 + (request->kwargs ? request->kwargs->n : 0) +
+                (request->special_tokens ? request->special_tokens->n : 0);
   b->n = 0;
   b->members = am_arena_alloc(&b->arena, b->capacity * sizeof *b->members);
   if (!b->members || !build_messages(&b->arena, request->messages, coerce, &messages, changed)) return false;
@@ -160,7 +167,8 @@ static bool build(builder *b, const am_chat_request *request, bool coerce, am_js
   return true;
 }
 
-adam_status am_chat_render(const am_template *tmpl, const am_chat_request *request, am_buf *out, adam_error *error) {
+adam_status am_chat_render(const am_template *tmpl, const am_chat_request *request, am_buf *out,
+                           adam_error *error) {
   builder b = {0};
   am_json variables;
   bool changed = false;

@@ -10,15 +10,15 @@
 #include "template/template.h"
 
 typedef struct am_chat_request {
-  const am_json *messages;    /* array */
-  const am_json *tools;       /* array or NULL */
-  const am_json *documents;   /* array or NULL */
-  const am_json *kwargs;      /* object merged last, or NULL */
+  const am_json *messages;       /* array */
+  const am_json *tools;          /* array or NULL */
+  const am_json *documents;      /* array or NULL */
+  const am_json *kwargs;         /* object merged last, or NULL */
   const am_json *special_tokens; /* object name -> text: bos_token, eos_token, ... or NULL */
   bool add_generation_prompt;
-  int enable_thinking;        /* -1 = not defined, 0, 1 */
-  bool coerce_content;        /* see above; transformers itself does not */
-  int64_t now_unix_s;         /* for strftime_now; 0 = now */
+  int enable_thinking; /* -1 = not defined, 0, 1 */
+  bool coerce_content; /* see above; transformers itself does not */
+  int64_t now_unix_s;  /* for strftime_now; 0 = now */
 } am_chat_request;
 
 adam_status am_chat_render(const am_template *tmpl, const am_chat_request *request, am_buf *out,

@@ -18,7 +18,8 @@ static am_arena arena;
 static const am_json *json(const char *text) {
   am_json *value = am_arena_zalloc(&arena, 1, sizeof *value);
   adam_error error;
-  if (am_json_parse(text, strlen(text), "test", 0, &arena, value, &error)) fail_msg("%s: %s", text, error.why);
+  if (am_json_parse(text, strlen(text), "test", 0, &arena, value, &error))
+    fail_msg("%s: %s", text, error.why);
   return value;
 }
 
@@ -49,8 +50,10 @@ static void expect(const char *text, const am_chat_request *request, const char 
 static void absent_lists_are_none(void **state) {
   (void)state;
   am_chat_request request = {.messages = json("[]"), .enable_thinking = -1};
-  expect("{{ tools }} {{ documents }} {{ messages }} {{ add_generation_prompt }} {{ enable_thinking is defined }} {{ bos_token is defined }}",
-         &request, "None None [] False False False");
+  expect(
+      "{{ tools }} {{ documents }} {{ messages }} {{ add_generation_prompt }} {{ enable_thinking is defined "
+      "}} {{ bos_token is defined }}",
+      &request, "None None [] False False False");
 }
 
 static void arguments_come_last(void **state) {
@@ -65,10 +68,11 @@ static void arguments_come_last(void **state) {
 /* transformers.utils.chat_template_utils._alias_reasoning_fields */
 static void reasoning_has_several_names(void **state) {
   (void)state;
-  am_chat_request request = {.messages = json("[{\"role\": \"a\", \"reasoning\": \"r\"},"
-                                              " {\"role\": \"b\", \"thinking\": \"t\", \"x\": 1, \"reasoning_content\": null},"
-                                              " {\"role\": \"c\", \"thinking\": null}]"),
-                             .enable_thinking = -1};
+  am_chat_request request = {
+      .messages = json("[{\"role\": \"a\", \"reasoning\": \"r\"},"
+                       " {\"role\": \"b\", \"thinking\": \"t\", \"x\": 1, \"reasoning_content\": null},"
+                       " {\"role\": \"c\", \"thinking\": null}]"),
+      .enable_thinking = -1};
   expect("{% for m in messages %}{{ m }}\n{% endfor %}", &request,
          "{'thinking': 'r', 'role': 'a', 'reasoning': 'r', 'reasoning_content': 'r'}\n"
          "{'thinking': 't', 'role': 'b', 'x': 1, 'reasoning_content': 't'}\n"
@@ -78,9 +82,11 @@ static void reasoning_has_several_names(void **state) {
 static void content_is_coerced_on_request_alone(void **state) {
   (void)state;
   const char *text = "{% for m in messages %}{{ m.content.upper() }}|{% endfor %}";
-  am_chat_request request = {.messages = json("[{\"role\": \"u\", \"content\": [{\"type\": \"text\", \"text\": \"a\"}, {\"type\": \"text\", \"text\": \"b\"}]},"
-                                              " {\"role\": \"a\", \"content\": null}, {\"role\": \"u\", \"content\": \"c\"}]"),
-                             .enable_thinking = -1};
+  am_chat_request request = {
+      .messages = json("[{\"role\": \"u\", \"content\": [{\"type\": \"text\", \"text\": \"a\"}, {\"type\": "
+                       "\"text\", \"text\": \"b\"}]},"
+                       " {\"role\": \"a\", \"content\": null}, {\"role\": \"u\", \"content\": \"c\"}]"),
+      .enable_thinking = -1};
   am_buf out = {0};
   adam_error error = {0};
   assert_int_equal(render(text, &request, &out, &error), ADAM_TEMPLATE);
@@ -90,7 +96,8 @@ static void content_is_coerced_on_request_alone(void **state) {
   /* a template that takes lists gets them */
   expect("{{ messages[0].content|length }}", &request, "2");
   /* other parts cannot become text, and the first error is told */
-  request.messages = json("[{\"role\": \"u\", \"content\": [{\"type\": \"image\"}]}, {\"role\": \"u\", \"content\": null}]");
+  request.messages =
+      json("[{\"role\": \"u\", \"content\": [{\"type\": \"image\"}]}, {\"role\": \"u\", \"content\": null}]");
   assert_int_equal(render(text, &request, &out, &error), ADAM_TEMPLATE);
   assert_string_equal(error.why, "line 1: 'list object' has no attribute 'upper'");
   assert_null(out.data);

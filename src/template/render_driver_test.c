@@ -20,15 +20,16 @@ typedef struct reply {
 
 static void render_chat(const am_template *tmpl, const am_json *chat, int64_t now, reply *out) {
   const am_json *thinking = am_json_get(chat, "enable_thinking");
-  am_chat_request request = {.messages = am_json_get(chat, "messages"),
-                             .tools = am_json_get(chat, "tools"),
-                             .documents = am_json_get(chat, "documents"),
-                             .kwargs = am_json_get(chat, "kwargs"),
-                             .special_tokens = am_json_get(chat, "special_tokens"),
-                             .add_generation_prompt = am_json_bool(am_json_get(chat, "add_generation_prompt"), false),
-                             .enable_thinking = thinking ? am_json_bool(thinking, false) : -1,
-                             .coerce_content = am_json_bool(am_json_get(chat, "coerce_content"), false),
-                             .now_unix_s = now};
+  am_chat_request request = {
+      .messages = am_json_get(chat, "messages"),
+      .tools = am_json_get(chat, "tools"),
+      .documents = am_json_get(chat, "documents"),
+      .kwargs = am_json_get(chat, "kwargs"),
+      .special_tokens = am_json_get(chat, "special_tokens"),
+      .add_generation_prompt = am_json_bool(am_json_get(chat, "add_generation_prompt"), false),
+      .enable_thinking = thinking ? am_json_bool(thinking, false) : -1,
+      .coerce_content = am_json_bool(am_json_get(chat, "coerce_content"), false),
+      .now_unix_s = now};
   if (am_json_is_null(request.tools)) request.tools = NULL;
   if (am_json_is_null(request.documents)) request.documents = NULL;
   out->status = am_chat_render(tmpl, &request, &out->text, &out->error);
@@ -47,7 +48,8 @@ static void render(const am_json *request, reply *out) {
   if (!out->status && chat)
     render_chat(tmpl, chat, now, out);
   else if (!out->status)
-    out->status = am_template_render(tmpl, am_json_get(request, "variables"), NULL, now, &out->text, &out->error);
+    out->status =
+        am_template_render(tmpl, am_json_get(request, "variables"), NULL, now, &out->text, &out->error);
   am_template_close(&tmpl);
 }
 
@@ -99,7 +101,9 @@ static bool agrees(const am_json *golden, const char *file, unsigned line) {
     printf("%s:%u: %.300s\n  wanted: %.600s\n  got:    %.600s\n", file, line,
            am_json_str(am_json_get(golden, "template"), ""),
            wanted ? wanted->as.string : am_json_str(am_json_get(golden, "error"), "?"),
-           answer.status ? answer.error.why : answer.text.data ? answer.text.data : "");
+           answer.status      ? answer.error.why
+           : answer.text.data ? answer.text.data
+                              : "");
   am_buf_close(&answer.text);
   return ok;
 }

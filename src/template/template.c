@@ -25,12 +25,14 @@ struct am_template {
   am_jprogram program;
 };
 
-adam_status am_template_open(const char *name, const char *text, size_t n_bytes, am_template **out, adam_error *error) {
+adam_status am_template_open(const char *name, const char *text, size_t n_bytes, am_template **out,
+                             adam_error *error) {
   if (n_bytes > MAX_TEMPLATE_BYTES)
     return am_fail(error, ADAM_LIMIT, name, NULL, "the template has %zu bytes, at most %zu are read", n_bytes,
                    MAX_TEMPLATE_BYTES);
   size_t valid = am_utf8_valid_prefix(text, n_bytes);
-  if (valid < n_bytes) return am_fail(error, ADAM_TEMPLATE, name, NULL, "the template is not UTF-8 at byte %zu", valid);
+  if (valid < n_bytes)
+    return am_fail(error, ADAM_TEMPLATE, name, NULL, "the template is not UTF-8 at byte %zu", valid);
   am_template *tmpl = am_mem_zalloc(1, sizeof *tmpl);
   if (!tmpl) return am_fail_memory(error, name);
   am_jinja jinja = {.name = name,
@@ -63,14 +65,15 @@ void am_template_close(am_template **tmpl) {
 }
 
 static bool add_variables(am_jinja *jinja, const am_json *variables) {
-  if (!am_jdict_new(jinja, 0, &jinja->top_level) || !am_jdict_new(jinja, 16 + variables->n, &jinja->globals) ||
-      !am_jglobals_add(jinja, jinja->globals))
+  if (!am_jdict_new(jinja, 0, &jinja->top_level) ||
+      !am_jdict_new(jinja, 16 + variables->n, &jinja->globals) || !am_jglobals_add(jinja, jinja->globals))
     return false;
   for (uint32_t i = 0; i < variables->n; i++) {
     const am_json_member *member = &variables->as.members[i];
     am_jvalue key, value;
     if (!am_jstring_view(jinja, member->key, member->key_bytes, &key) ||
-        !am_jvalue_from_json(jinja, &member->value, &value) || !am_jdict_set(jinja, jinja->globals, key, value))
+        !am_jvalue_from_json(jinja, &member->value, &value) ||
+        !am_jdict_set(jinja, jinja->globals, key, value))
       return false;
   }
   return true;
@@ -81,11 +84,13 @@ static bool run(am_jinja *jinja, const am_jprogram *program, const am_json *vari
   am_jframe *frame = am_jframe_new(jinja, NULL, program->n_slots);
   if (!frame) return false;
   if (program->has_self) frame->slots[program->self_slot] = (am_jvalue){.kind = AM_J_BLOCKS};
-  return am_jscope_enter(jinja, frame, &program->scope) && am_jexec(jinja, frame, &program->body) != AM_JFLOW_FAIL;
+  return am_jscope_enter(jinja, frame, &program->scope) &&
+         am_jexec(jinja, frame, &program->body) != AM_JFLOW_FAIL;
 }
 
-adam_status am_template_render(const am_template *tmpl, const am_json *variables, const am_template_limits *limits,
-                               int64_t now_unix_s, am_buf *out, adam_error *error) {
+adam_status am_template_render(const am_template *tmpl, const am_json *variables,
+                               const am_template_limits *limits, int64_t now_unix_s, am_buf *out,
+                               adam_error *error) {
   am_template_limits l = limits ? *limits : (am_template_limits){0};
   if (!variables || variables->type != AM_JSON_OBJECT)
     return am_fail(error, ADAM_INVALID, tmpl->name, NULL, "the variables must be an object");

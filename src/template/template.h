@@ -21,10 +21,10 @@ void am_template_close(am_template **tmpl);
 
 /* Limits of one rendering; zero members mean the default in brackets. */
 typedef struct am_template_limits {
-  uint64_t max_steps;        /* [20 million] evaluated nodes */
-  size_t max_output_bytes;   /* [64 MiB] */
-  size_t max_memory_bytes;   /* [256 MiB] */
-  uint32_t max_depth;        /* [200] nested calls */
+  uint64_t max_steps;      /* [20 million] evaluated nodes */
+  size_t max_output_bytes; /* [64 MiB] */
+  size_t max_memory_bytes; /* [256 MiB] */
+  uint32_t max_depth;      /* [200] nested calls */
 } am_template_limits;
 
 /* Renders with `variables` (a JSON object; key order is kept). now_unix_s drives strftime_now (local

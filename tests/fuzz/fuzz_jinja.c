@@ -9,10 +9,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char conversation[] =
-    "{\"messages\": [{\"role\": \"system\", \"content\": \"S\"}, {\"role\": \"user\", \"content\": \"H\xc3\xa9\"},"
-    "{\"role\": \"assistant\", \"content\": null, \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": {\"a\": [1, 2.5]}}}]},"
-    "{\"role\": \"tool\", \"content\": \"r\"}], \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\"}}],"
-    "\"add_generation_prompt\": true, \"bos_token\": \"<s>\", \"d\": {\"k\": 1}, \"li\": [3, 1, 2], \"n\": 7}";
+    "{\"messages\": [{\"role\": \"system\", \"content\": \"S\"}, {\"role\": \"user\", \"content\": "
+    "\"H\xc3\xa9\"},"
+    "{\"role\": \"assistant\", \"content\": null, \"tool_calls\": [{\"function\": {\"name\": \"f\", "
+    "\"arguments\": {\"a\": [1, 2.5]}}}]},"
+    "{\"role\": \"tool\", \"content\": \"r\"}], \"tools\": [{\"type\": \"function\", \"function\": "
+    "{\"name\": \"f\"}}],"
+    "\"add_generation_prompt\": true, \"bos_token\": \"<s>\", \"d\": {\"k\": 1}, \"li\": [3, 1, 2], \"n\": "
+    "7}";
 
 static void render_twice(const am_template *tmpl, const am_json *variables) {
   const am_template_limits limits = {

@@ -90,7 +90,12 @@ typedef struct am_jref {
 } am_jref;
 
 /* What entering a scope does to its variables. */
-typedef enum am_jload_action { AM_JLOAD_PARAM, AM_JLOAD_RESOLVE, AM_JLOAD_ALIAS, AM_JLOAD_UNDEFINED } am_jload_action;
+typedef enum am_jload_action {
+  AM_JLOAD_PARAM,
+  AM_JLOAD_RESOLVE,
+  AM_JLOAD_ALIAS,
+  AM_JLOAD_UNDEFINED
+} am_jload_action;
 typedef struct am_jload {
   am_jload_action action;
   uint16_t slot;
@@ -117,8 +122,8 @@ struct am_jcheck;  /* checks.h: a test */
 
 /* The code of a macro, call block or recursive loop. */
 typedef struct am_jcode {
-  am_jname name; /* text NULL: anonymous */
-  am_jnodes params; /* NAME nodes */
+  am_jname name;      /* text NULL: anonymous */
+  am_jnodes params;   /* NAME nodes */
   am_jnodes defaults; /* of the last params */
   am_jnodes body;
   am_jscope scope;
@@ -129,7 +134,7 @@ typedef struct am_jcode {
 } am_jcode;
 
 struct am_jnode {
-  uint8_t kind; /* am_jnode_kind */
+  uint8_t kind;   /* am_jnode_kind */
   uint8_t op;     /* am_joperator; am_jcontext of a NAME */
   uint16_t depth; /* of the expression below */
   uint32_t line;
@@ -214,8 +219,8 @@ struct am_jnode {
 };
 
 /* Names with a meaning of their own, interned before any other. */
-extern const char am_jinja_loop_name[], am_jinja_caller_name[], am_jinja_kwargs_name[], am_jinja_varargs_name[],
-    am_jinja_self_name[], am_jinja_super_name[];
+extern const char am_jinja_loop_name[], am_jinja_caller_name[], am_jinja_kwargs_name[],
+    am_jinja_varargs_name[], am_jinja_self_name[], am_jinja_super_name[];
 
 struct am_jprogram {
   am_arena arena;

@@ -6,12 +6,13 @@
 #include "template/jinja/interp.h"
 
 /* The attribute first, then the item; what is missing is undefined. */
-bool am_jvalue_getattr(am_jinja *jinja, const am_jvalue *object, const char *name, size_t n_bytes, am_jvalue *out);
+bool am_jvalue_getattr(am_jinja *jinja, const am_jvalue *object, const char *name, size_t n_bytes,
+                       am_jvalue *out);
 /* The item first, then (for text) the attribute. */
 bool am_jvalue_getitem(am_jinja *jinja, const am_jvalue *object, const am_jvalue *key, am_jvalue *out);
 /* The attribute alone; *found is false when there is none. */
-bool am_jvalue_attribute(am_jinja *jinja, const am_jvalue *object, const char *name, size_t n_bytes, am_jvalue *out,
-                         bool *found);
+bool am_jvalue_attribute(am_jinja *jinja, const am_jvalue *object, const char *name, size_t n_bytes,
+                         am_jvalue *out, bool *found);
 /* start, stop and step may be NONE. */
 bool am_jvalue_slice(am_jinja *jinja, const am_jvalue *object, const am_jvalue *start, const am_jvalue *stop,
                      const am_jvalue *step, am_jvalue *out);
@@ -19,7 +20,8 @@ bool am_jvalue_slice(am_jinja *jinja, const am_jvalue *object, const am_jvalue *
 bool am_jstring_part(am_jinja *jinja, const am_jvalue *string, size_t first, size_t end, am_jvalue *out);
 
 /* methods.c: the method of that name bound to its receiver; false: it has none. */
-bool am_jmethod_find(const am_jvalue *receiver, const char *name, size_t n_bytes, const char **method, am_jcall *call);
+bool am_jmethod_find(const am_jvalue *receiver, const char *name, size_t n_bytes, const char **method,
+                     am_jcall *call);
 /* Python has the attribute, but the sandbox does not let templates use it. */
 bool am_jattribute_unsafe(const am_jvalue *object, const char *name, size_t n_bytes);
 

@@ -30,29 +30,36 @@ bool am_jargs_bind(am_jinja *jinja, const char *function, const am_jargs *args, 
   for (size_t k = 0; k < args->n_keywords; k++) {
     const am_jstring *key = args->keywords[k].key.as.string;
     size_t i = 0;
-    while (params && i < n_params && (strlen(params[i]) != key->n_bytes || memcmp(params[i], key->data, key->n_bytes) != 0)) i++;
+    while (params && i < n_params &&
+           (strlen(params[i]) != key->n_bytes || memcmp(params[i], key->data, key->n_bytes) != 0))
+      i++;
     if (!params || i == n_params)
-      return am_jinja_raise(jinja, "%s() got an unexpected keyword argument '%.*s'", function, (int)key->n_bytes, key->data);
-    if (i < args->n) return am_jinja_raise(jinja, "%s() got multiple values for argument '%s'", function, params[i]);
+      return am_jinja_raise(jinja, "%s() got an unexpected keyword argument '%.*s'", function,
+                            (int)key->n_bytes, key->data);
+    if (i < args->n)
+      return am_jinja_raise(jinja, "%s() got multiple values for argument '%s'", function, params[i]);
     out[i] = args->keywords[k].value;
   }
   for (size_t i = 0; i < n_required; i++)
     if (out[i].kind == AM_J_MISSING)
       return params ? am_jinja_raise(jinja, "%s() missing a required argument: '%s'", function, params[i])
-                    : am_jinja_raise(jinja, "%s() takes at least %zu arguments (%zu given)", function, n_required, args->n);
+                    : am_jinja_raise(jinja, "%s() takes at least %zu arguments (%zu given)", function,
+                                     n_required, args->n);
   return true;
 }
 
 /* --- macros --- */
-static bool rest_kwargs(am_jinja *jinja, const am_jcode *code, const am_jargs *args, bool takes_caller, am_jframe *frame) {
+static bool rest_kwargs(am_jinja *jinja, const am_jcode *code, const am_jargs *args, bool takes_caller,
+                        am_jframe *frame) {
   am_jdict *rest = NULL;
   if (!am_jdict_new(jinja, 0, &rest)) return false;
   for (size_t k = 0; k < args->n_keywords; k++) {
     const am_jentry *entry = &args->keywords[k];
     const am_jstring *key = entry->key.as.string;
     size_t i = args->n < code->params.n ? args->n : code->params.n;
-    while (i < code->params.n && (code->params.items[i]->as.name.name.n_bytes != key->n_bytes ||
-                                  memcmp(code->params.items[i]->as.name.name.text, key->data, key->n_bytes) != 0))
+    while (i < code->params.n &&
+           (code->params.items[i]->as.name.name.n_bytes != key->n_bytes ||
+            memcmp(code->params.items[i]->as.name.name.text, key->data, key->n_bytes) != 0))
       i++;
     if (i < code->params.n || (takes_caller && am_jstring_is(&entry->key, am_jinja_caller_name))) continue;
     if (code->has_kwargs) {
@@ -60,10 +67,11 @@ static bool rest_kwargs(am_jinja *jinja, const am_jcode *code, const am_jargs *a
       continue;
     }
     if (find_keyword(args, am_jinja_caller_name, 6) && !takes_caller)
-      return am_jinja_raise(jinja,
-                            "macro '%.*s' was invoked with two values for the special caller argument. This is most "
-                            "likely a bug.",
-                            (int)code->name.n_bytes, code->name.text ? code->name.text : "");
+      return am_jinja_raise(
+          jinja,
+          "macro '%.*s' was invoked with two values for the special caller argument. This is most "
+          "likely a bug.",
+          (int)code->name.n_bytes, code->name.text ? code->name.text : "");
     return am_jinja_raise(jinja, "macro '%.*s' takes no keyword argument '%.*s'", (int)code->name.n_bytes,
                           code->name.text ? code->name.text : "", (int)key->n_bytes, key->data);
   }
@@ -89,8 +97,9 @@ static bool bind_params(am_jinja *jinja, const am_jcode *code, const am_jargs *a
   for (size_t i = 0; i < code->params.n; i++) {
     am_jname name = code->params.items[i]->as.name.name;
     const am_jentry *keyword = i < args->n ? NULL : find_keyword(args, name.text, name.n_bytes);
-    frame->slots[code->params.items[i]->as.name.ref.slot] =
-        i < args->n ? args->items[i] : keyword ? keyword->value : am_jmissing();
+    frame->slots[code->params.items[i]->as.name.ref.slot] = i < args->n ? args->items[i]
+                                                            : keyword   ? keyword->value
+                                                                        : am_jmissing();
   }
   bool takes_caller = code->has_caller && !code->explicit_caller;
   if (takes_caller) {
@@ -110,9 +119,9 @@ static bool fill_defaults(am_jinja *jinja, const am_jcode *code, am_jframe *fram
     am_jvalue *slot = &frame->slots[code->params.items[i]->as.name.ref.slot];
     am_jname name = code->params.items[i]->as.name.name;
     if (slot->kind != AM_J_MISSING) continue;
-    bool ok = i >= first_default
-                  ? am_jeval(jinja, frame, code->defaults.items[i - first_default], slot)
-                  : am_jundefined_new(jinja, false, slot, "parameter '%.*s' was not provided", (int)name.n_bytes, name.text);
+    bool ok = i >= first_default ? am_jeval(jinja, frame, code->defaults.items[i - first_default], slot)
+                                 : am_jundefined_new(jinja, false, slot, "parameter '%.*s' was not provided",
+                                                     (int)name.n_bytes, name.text);
     if (!ok) return false;
   }
   return true;
@@ -144,8 +153,9 @@ bool am_jblock_run(am_jinja *jinja, const am_jnode *block, am_jdict *given) {
   uint32_t line = jinja->line;
   if (block->as.block.has_self) frame->slots[block->as.block.self_slot] = (am_jvalue){.kind = AM_J_BLOCKS};
   if (block->as.block.has_super &&
-      !am_jundefined_new(jinja, false, &frame->slots[block->as.block.super_slot], "there is no parent block called '%.*s'.",
-                         (int)block->as.block.name.n_bytes, block->as.block.name.text))
+      !am_jundefined_new(jinja, false, &frame->slots[block->as.block.super_slot],
+                         "there is no parent block called '%.*s'.", (int)block->as.block.name.n_bytes,
+                         block->as.block.name.text))
     return false;
   am_jdict *outside = jinja->top_level;
   if (given) { /* a context of its own: what was set at the top level, then what the scope gives */
@@ -158,7 +168,8 @@ bool am_jblock_run(am_jinja *jinja, const am_jnode *block, am_jdict *given) {
     jinja->top_level = merged;
   }
   jinja->depth++;
-  bool ok = am_jscope_enter(jinja, frame, &code->scope) && am_jexec(jinja, frame, &code->body) != AM_JFLOW_FAIL;
+  bool ok =
+      am_jscope_enter(jinja, frame, &code->scope) && am_jexec(jinja, frame, &code->body) != AM_JFLOW_FAIL;
   jinja->depth--;
   jinja->top_level = outside;
   if (ok) jinja->line = line;
@@ -183,14 +194,20 @@ bool am_jcall_value(am_jinja *jinja, const am_jvalue *callee, const am_jargs *ar
   static const char *const loop_params[] = {"iterable"};
   am_jvalue iterable;
   switch (callee->kind) {
-    case AM_J_UNDEFINED: return am_jinja_raise_undefined(jinja, callee);
-    case AM_J_MACRO: return call_macro(jinja, callee->as.macro, args, out);
-    case AM_J_FUNCTION: return callee->as.function->call(jinja, callee->as.function, args, out);
-    case AM_J_JOINER: return call_joiner(jinja, callee->as.joiner, args, out);
-    case AM_J_BLOCK: return call_block(jinja, callee->as.block, args, out);
+    case AM_J_UNDEFINED:
+      return am_jinja_raise_undefined(jinja, callee);
+    case AM_J_MACRO:
+      return call_macro(jinja, callee->as.macro, args, out);
+    case AM_J_FUNCTION:
+      return callee->as.function->call(jinja, callee->as.function, args, out);
+    case AM_J_JOINER:
+      return call_joiner(jinja, callee->as.joiner, args, out);
+    case AM_J_BLOCK:
+      return call_block(jinja, callee->as.block, args, out);
     case AM_J_LOOP:
       return am_jargs_bind(jinja, "loop", args, loop_params, 1, 1, &iterable) &&
              am_jloop_recurse(jinja, callee->as.loop, &iterable, out);
-    default: return am_jinja_raise(jinja, "'%s' object is not callable", am_jvalue_type(callee));
+    default:
+      return am_jinja_raise(jinja, "'%s' object is not callable", am_jvalue_type(callee));
   }
 }

@@ -9,7 +9,8 @@
 #include "template/jinja/iterate.h"
 #include "template/jinja/methods.h"
 
-#define CHECK(name) static bool name(am_jinja *jinja, const am_jvalue *value, const am_jvalue *other, bool *out)
+#define CHECK(name) \
+  static bool name(am_jinja *jinja, const am_jvalue *value, const am_jvalue *other, bool *out)
 #define PLAIN_CHECK(name, expression) \
   CHECK(name) {                       \
     (void)jinja;                      \
@@ -33,15 +34,20 @@ PLAIN_CHECK(is_escaped, value->kind == AM_J_STRING && value->marked)
 PLAIN_CHECK(is_sameas, am_jvalue_same(value, other))
 PLAIN_CHECK(is_iterable, am_jvalue_iterable(value) || value->kind == AM_J_LOOP)
 /* len() and [] both: views have no [], generators neither */
-PLAIN_CHECK(is_sequence, value->kind == AM_J_UNDEFINED || value->kind == AM_J_STRING || value->kind == AM_J_LIST ||
-                             value->kind == AM_J_TUPLE || value->kind == AM_J_DICT || value->kind == AM_J_RANGE)
+PLAIN_CHECK(is_sequence, value->kind == AM_J_UNDEFINED || value->kind == AM_J_STRING ||
+                             value->kind == AM_J_LIST || value->kind == AM_J_TUPLE ||
+                             value->kind == AM_J_DICT || value->kind == AM_J_RANGE)
 /* Undefined has a __call__ that raises */
-PLAIN_CHECK(is_callable, value->kind == AM_J_UNDEFINED || value->kind == AM_J_MACRO || value->kind == AM_J_FUNCTION ||
-                             value->kind == AM_J_LOOP || value->kind == AM_J_JOINER || value->kind == AM_J_BLOCK)
-PLAIN_CHECK(is_filter, value->kind == AM_J_STRING && am_jfilter_find(value->as.string->data, value->as.string->n_bytes))
-PLAIN_CHECK(is_test, value->kind == AM_J_STRING && am_jcheck_find(value->as.string->data, value->as.string->n_bytes))
+PLAIN_CHECK(is_callable, value->kind == AM_J_UNDEFINED || value->kind == AM_J_MACRO ||
+                             value->kind == AM_J_FUNCTION || value->kind == AM_J_LOOP ||
+                             value->kind == AM_J_JOINER || value->kind == AM_J_BLOCK)
+PLAIN_CHECK(is_filter,
+            value->kind == AM_J_STRING && am_jfilter_find(value->as.string->data, value->as.string->n_bytes))
+PLAIN_CHECK(is_test,
+            value->kind == AM_J_STRING && am_jcheck_find(value->as.string->data, value->as.string->n_bytes))
 
-static bool remainder_is(am_jinja *jinja, const am_jvalue *value, const am_jvalue *divisor, int64_t wanted, bool *out) {
+static bool remainder_is(am_jinja *jinja, const am_jvalue *value, const am_jvalue *divisor, int64_t wanted,
+                         bool *out) {
   am_jvalue rest, want = am_jint(wanted);
   return am_joperate(jinja, AM_JOP_MOD, value, divisor, &rest) && am_jvalue_equal(jinja, &rest, &want, out);
 }
@@ -125,9 +131,13 @@ const am_jcheck *am_jcheck_find(const char *name, size_t n_bytes) {
   return NULL;
 }
 
-bool am_jcheck_run(am_jinja *jinja, const am_jcheck *check, const am_jvalue *value, const am_jargs *args, bool *out) {
+bool am_jcheck_run(am_jinja *jinja, const am_jcheck *check, const am_jvalue *value, const am_jargs *args,
+                   bool *out) {
   static const char *const params[3][1] = {{"num"}, {"other"}, {"seq"}};
-  const char *const *names = check->call == is_divisibleby ? params[0] : check->call == is_sameas ? params[1] : check->call == is_in ? params[2] : NULL;
+  const char *const *names = check->call == is_divisibleby ? params[0]
+                             : check->call == is_sameas    ? params[1]
+                             : check->call == is_in        ? params[2]
+                                                           : NULL;
   am_jvalue other = am_jmissing();
   return am_jargs_bind(jinja, check->name, args, names, check->n_args, check->n_args, &other) &&
          check->call(jinja, value, &other, out);

@@ -14,6 +14,7 @@ struct am_jcheck {
 typedef struct am_jcheck am_jcheck;
 
 const am_jcheck *am_jcheck_find(const char *name, size_t n_bytes); /* NULL: no such test */
-bool am_jcheck_run(am_jinja *jinja, const am_jcheck *check, const am_jvalue *value, const am_jargs *args, bool *out);
+bool am_jcheck_run(am_jinja *jinja, const am_jcheck *check, const am_jvalue *value, const am_jargs *args,
+                   bool *out);
 
 #endif

@@ -22,7 +22,8 @@ static int order_int_real(int64_t a, double b) {
 static int order_big(const am_jstring *a, const am_jstring *b) {
   bool negative_a = a->data[0] == '-', negative_b = b->data[0] == '-';
   if (negative_a != negative_b) return negative_a ? -1 : 1;
-  int order = a->n_bytes != b->n_bytes ? (a->n_bytes < b->n_bytes ? -1 : 1) : memcmp(a->data, b->data, a->n_bytes);
+  int order =
+      a->n_bytes != b->n_bytes ? (a->n_bytes < b->n_bytes ? -1 : 1) : memcmp(a->data, b->data, a->n_bytes);
   order = order < 0 ? -1 : order > 0;
   return negative_a ? -order : order;
 }
@@ -46,12 +47,16 @@ static int order_numbers(const am_jvalue *a, const am_jvalue *b) {
 bool am_jvalue_same(const am_jvalue *a, const am_jvalue *b) {
   if (a->kind != b->kind) return false;
   switch (a->kind) {
-    case AM_J_NONE: return true;
-    case AM_J_BOOL: return a->as.boolean == b->as.boolean;
+    case AM_J_NONE:
+      return true;
+    case AM_J_BOOL:
+      return a->as.boolean == b->as.boolean;
     /* CPython keeps one object per small integer and per equal constant; templates cannot rely on
      * more than that equal integers are usually the same. */
-    case AM_J_INT: return a->as.integer == b->as.integer;
-    default: return a->as.string == b->as.string;
+    case AM_J_INT:
+      return a->as.integer == b->as.integer;
+    default:
+      return a->as.string == b->as.string;
   }
 }
 
@@ -91,19 +96,28 @@ bool am_jvalue_equal(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, bo
   }
   if (a->kind != b->kind) return *out = false, true;
   switch (a->kind) {
-    case AM_J_UNDEFINED: *out = true; return true;
+    case AM_J_UNDEFINED:
+      *out = true;
+      return true;
     case AM_J_STRING:
       *out = am_jstring_equal(a->as.string, b->as.string);
       return am_jinja_charge(jinja, *out ? a->as.string->n_bytes / 64 : 0);
     case AM_J_LIST:
-    case AM_J_TUPLE: return equal_lists(jinja, a->as.list, b->as.list, out);
-    case AM_J_DICT: return equal_dicts(jinja, a->as.dict, b->as.dict, out);
-    case AM_J_RANGE: *out = equal_ranges(a->as.range, b->as.range); return true;
-    default: *out = am_jvalue_same(a, b); return true;
+    case AM_J_TUPLE:
+      return equal_lists(jinja, a->as.list, b->as.list, out);
+    case AM_J_DICT:
+      return equal_dicts(jinja, a->as.dict, b->as.dict, out);
+    case AM_J_RANGE:
+      *out = equal_ranges(a->as.range, b->as.range);
+      return true;
+    default:
+      *out = am_jvalue_same(a, b);
+      return true;
   }
 }
 
-static bool compare_lists(am_jinja *jinja, const am_jlist *a, const am_jlist *b, const char *operator, int *out) {
+static bool compare_lists(am_jinja *jinja, const am_jlist *a, const am_jlist *b, const char *operator,
+                          int * out) {
   for (size_t i = 0; i < a->n && i < b->n; i++) {
     bool same = am_jvalue_same(&a->items[i], &b->items[i]);
     if (!same && !am_jvalue_equal(jinja, &a->items[i], &b->items[i], &same)) return false;
@@ -113,7 +127,8 @@ static bool compare_lists(am_jinja *jinja, const am_jlist *a, const am_jlist *b,
   return true;
 }
 
-bool am_jvalue_compare(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, const char *operator, int *out) {
+bool am_jvalue_compare(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, const char *operator,
+                       int * out) {
   if (!am_jinja_stack_ok(jinja) || !am_jinja_charge(jinja, 1)) return false;
   if (am_jvalue_is_number(a) && am_jvalue_is_number(b)) {
     *out = order_numbers(a, b);
@@ -131,6 +146,6 @@ bool am_jvalue_compare(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, 
   }
   if (a->kind == b->kind && (a->kind == AM_J_LIST || a->kind == AM_J_TUPLE))
     return compare_lists(jinja, a->as.list, b->as.list, operator, out);
-  return am_jinja_raise(jinja, "'%s' not supported between instances of '%s' and '%s'", operator, am_jvalue_type(a),
-                        am_jvalue_type(b));
+  return am_jinja_raise(jinja, "'%s' not supported between instances of '%s' and '%s'", operator,
+                        am_jvalue_type(a), am_jvalue_type(b));
 }

@@ -53,10 +53,15 @@ static bool hash_value(am_jinja *jinja, const am_jvalue *value, uint64_t seed, u
       return true;
     }
     case AM_J_NONE:
-    case AM_J_UNDEFINED: *out = seed ^ value->kind; return true;
+    case AM_J_UNDEFINED:
+      *out = seed ^ value->kind;
+      return true;
     case AM_J_LIST:
-    case AM_J_DICT: return am_jinja_raise(jinja, "unhashable type: '%s'", am_jvalue_type(value));
-    default: *out = am_hash_bytes(&value->as.string, sizeof value->as.string, seed); return true;
+    case AM_J_DICT:
+      return am_jinja_raise(jinja, "unhashable type: '%s'", am_jvalue_type(value));
+    default:
+      *out = am_hash_bytes(&value->as.string, sizeof value->as.string, seed);
+      return true;
   }
 }
 
@@ -89,13 +94,15 @@ static bool rebuild_index(am_jinja *jinja, am_jdict *dict) {
   return true;
 }
 
-static bool equal_key(am_jinja *jinja, const am_jentry *entry, const am_jvalue *key, uint64_t hash, bool *out) {
+static bool equal_key(am_jinja *jinja, const am_jentry *entry, const am_jvalue *key, uint64_t hash,
+                      bool *out) {
   if (entry->hash != hash) return *out = false, true;
   if (am_jvalue_same(&entry->key, key)) return *out = true, true;
   return am_jvalue_equal(jinja, &entry->key, key, out);
 }
 
-static bool locate(am_jinja *jinja, const am_jdict *dict, const am_jvalue *key, uint64_t hash, am_jentry **out) {
+static bool locate(am_jinja *jinja, const am_jdict *dict, const am_jvalue *key, uint64_t hash,
+                   am_jentry **out) {
   bool equal = false;
   *out = NULL;
   if (!dict->index) {
@@ -116,7 +123,8 @@ static bool locate(am_jinja *jinja, const am_jdict *dict, const am_jvalue *key, 
 bool am_jdict_get(am_jinja *jinja, const am_jdict *dict, const am_jvalue *key, am_jvalue **out) {
   uint64_t hash = 0;
   am_jentry *entry = NULL;
-  if (!hash_value(jinja, key, hash_seed(dict), &hash) || !locate(jinja, dict, key, hash, &entry)) return false;
+  if (!hash_value(jinja, key, hash_seed(dict), &hash) || !locate(jinja, dict, key, hash, &entry))
+    return false;
   *out = entry ? &entry->value : NULL;
   return true;
 }
@@ -124,7 +132,8 @@ bool am_jdict_get(am_jinja *jinja, const am_jdict *dict, const am_jvalue *key, a
 bool am_jdict_set(am_jinja *jinja, am_jdict *dict, am_jvalue key, am_jvalue value) {
   uint64_t hash = 0;
   am_jentry *entry = NULL;
-  if (!hash_value(jinja, &key, hash_seed(dict), &hash) || !locate(jinja, dict, &key, hash, &entry)) return false;
+  if (!hash_value(jinja, &key, hash_seed(dict), &hash) || !locate(jinja, dict, &key, hash, &entry))
+    return false;
   if (entry) {
     entry->value = value;
     return true;

@@ -33,8 +33,8 @@ static bool eval_dict(am_jinja *jinja, am_jframe *frame, const am_jnodes *nodes,
   if (!am_jdict_new(jinja, nodes->n / 2, &dict)) return false;
   for (size_t i = 0; i + 1 < nodes->n; i += 2) {
     am_jvalue key, value;
-    if (!am_jeval(jinja, frame, nodes->items[i], &key) || !am_jeval(jinja, frame, nodes->items[i + 1], &value) ||
-        !am_jdict_set(jinja, dict, key, value))
+    if (!am_jeval(jinja, frame, nodes->items[i], &key) ||
+        !am_jeval(jinja, frame, nodes->items[i + 1], &value) || !am_jdict_set(jinja, dict, key, value))
       return false;
   }
   *out = am_jdict_value(dict);
@@ -118,17 +118,20 @@ bool am_jeval_args(am_jinja *jinja, am_jframe *frame, const am_jsignature *s, am
   am_jdict *keywords = NULL;
   *out = (am_jargs){0};
   if (!s->args.n && !s->keyword_values.n && !s->dyn_args && !s->dyn_kwargs) return true;
-  if (!eval_list(jinja, frame, &s->args, &items) || !am_jdict_new(jinja, s->keyword_values.n, &keywords)) return false;
+  if (!eval_list(jinja, frame, &s->args, &items) || !am_jdict_new(jinja, s->keyword_values.n, &keywords))
+    return false;
   for (size_t i = 0; i < s->keyword_values.n; i++) {
     am_jvalue name, value;
     if (!am_jstring_view(jinja, s->keywords[i].text, s->keywords[i].n_bytes, &name) ||
-        !am_jeval(jinja, frame, s->keyword_values.items[i], &value) || !am_jdict_set(jinja, keywords, name, value))
+        !am_jeval(jinja, frame, s->keyword_values.items[i], &value) ||
+        !am_jdict_set(jinja, keywords, name, value))
       return false;
   }
   if ((s->dyn_args && !add_dyn_args(jinja, frame, s->dyn_args, items)) ||
       (s->dyn_kwargs && !add_dyn_kwargs(jinja, frame, s->dyn_kwargs, keywords)))
     return false;
-  *out = (am_jargs){.items = items->items, .n = items->n, .keywords = keywords->entries, .n_keywords = keywords->n};
+  *out = (am_jargs){
+      .items = items->items, .n = items->n, .keywords = keywords->entries, .n_keywords = keywords->n};
   return true;
 }
 
@@ -136,26 +139,32 @@ static bool eval_call(am_jinja *jinja, am_jframe *frame, const am_jnode *node, a
   am_jvalue callee;
   am_jargs args;
   return am_jeval(jinja, frame, node->as.call.object, &callee) &&
-         am_jeval_args(jinja, frame, &node->as.call.signature, &args) && am_jcall_value(jinja, &callee, &args, out);
+         am_jeval_args(jinja, frame, &node->as.call.signature, &args) &&
+         am_jcall_value(jinja, &callee, &args, out);
 }
 
-static bool apply_filter(am_jinja *jinja, am_jframe *frame, const am_jnode *node, const am_jvalue *value, am_jvalue *out) {
+static bool apply_filter(am_jinja *jinja, am_jframe *frame, const am_jnode *node, const am_jvalue *value,
+                         am_jvalue *out) {
   am_jargs args;
   if (!am_jeval_args(jinja, frame, &node->as.call.signature, &args)) return false;
   if (!node->as.call.filter)
-    return am_jinja_raise(jinja, "No filter named '%.*s' found.", (int)node->as.call.name.n_bytes, node->as.call.name.text);
+    return am_jinja_raise(jinja, "No filter named '%.*s' found.", (int)node->as.call.name.n_bytes,
+                          node->as.call.name.text);
   return node->as.call.filter->call(jinja, value, &args, out);
 }
 
-bool am_jeval_block_filter(am_jinja *jinja, am_jframe *frame, const am_jnode *filter, const am_jvalue *text, am_jvalue *out) {
+bool am_jeval_block_filter(am_jinja *jinja, am_jframe *frame, const am_jnode *filter, const am_jvalue *text,
+                           am_jvalue *out) {
   am_jvalue value = *text;
-  if (filter->as.call.object && !am_jeval_block_filter(jinja, frame, filter->as.call.object, text, &value)) return false;
+  if (filter->as.call.object && !am_jeval_block_filter(jinja, frame, filter->as.call.object, text, &value))
+    return false;
   return apply_filter(jinja, frame, filter, &value, out);
 }
 
 static bool eval_filter(am_jinja *jinja, am_jframe *frame, const am_jnode *node, am_jvalue *out) {
   am_jvalue value;
-  return am_jeval(jinja, frame, node->as.call.object, &value) && apply_filter(jinja, frame, node, &value, out);
+  return am_jeval(jinja, frame, node->as.call.object, &value) &&
+         apply_filter(jinja, frame, node, &value, out);
 }
 
 static bool eval_test(am_jinja *jinja, am_jframe *frame, const am_jnode *node, am_jvalue *out) {
@@ -166,7 +175,8 @@ static bool eval_test(am_jinja *jinja, am_jframe *frame, const am_jnode *node, a
       !am_jeval_args(jinja, frame, &node->as.call.signature, &args))
     return false;
   if (!node->as.call.check)
-    return am_jinja_raise(jinja, "No test named '%.*s' found.", (int)node->as.call.name.n_bytes, node->as.call.name.text);
+    return am_jinja_raise(jinja, "No test named '%.*s' found.", (int)node->as.call.name.n_bytes,
+                          node->as.call.name.text);
   if (!am_jcheck_run(jinja, node->as.call.check, &value, &args, &result)) return false;
   *out = am_jbool(result);
   return true;
@@ -177,9 +187,9 @@ static bool eval_condition(am_jinja *jinja, am_jframe *frame, const am_jnode *no
   if (!am_jeval(jinja, frame, node->as.cond.test, &test)) return false;
   if (am_jvalue_truth(&test)) return am_jeval(jinja, frame, node->as.cond.yes, out);
   if (node->as.cond.no) return am_jeval(jinja, frame, node->as.cond.no, out);
-  return am_jundefined_new(jinja, false, out,
-                           "the inline if-expression on line %u evaluated to false and no else section was defined.",
-                           node->line);
+  return am_jundefined_new(
+      jinja, false, out,
+      "the inline if-expression on line %u evaluated to false and no else section was defined.", node->line);
 }
 
 static bool eval_logic(am_jinja *jinja, am_jframe *frame, const am_jnode *node, am_jvalue *out) {
@@ -190,7 +200,8 @@ static bool eval_logic(am_jinja *jinja, am_jframe *frame, const am_jnode *node, 
 
 static bool eval_binary(am_jinja *jinja, am_jframe *frame, const am_jnode *node, am_jvalue *out) {
   am_jvalue left, right;
-  return am_jeval(jinja, frame, node->as.binary.left, &left) && am_jeval(jinja, frame, node->as.binary.right, &right) &&
+  return am_jeval(jinja, frame, node->as.binary.left, &left) &&
+         am_jeval(jinja, frame, node->as.binary.right, &right) &&
          am_joperate(jinja, node->op, &left, &right, out);
 }
 
@@ -207,8 +218,11 @@ bool am_jeval(am_jinja *jinja, am_jframe *frame, const am_jnode *node, am_jvalue
   am_jvalue value;
   am_jlist *list = NULL;
   switch ((am_jnode_kind)node->kind) {
-    case AM_JN_CONST: *out = node->as.constant; return true;
-    case AM_JN_NAME: return eval_name(jinja, frame, node, out);
+    case AM_JN_CONST:
+      *out = node->as.constant;
+      return true;
+    case AM_JN_NAME:
+      return eval_name(jinja, frame, node, out);
     case AM_JN_TUPLE:
       if (!eval_list(jinja, frame, &node->as.items, &list)) return false;
       *out = am_jtuple_value(list);
@@ -217,26 +231,38 @@ bool am_jeval(am_jinja *jinja, am_jframe *frame, const am_jnode *node, am_jvalue
       if (!eval_list(jinja, frame, &node->as.items, &list)) return false;
       *out = am_jlist_value(list);
       return true;
-    case AM_JN_DICT: return eval_dict(jinja, frame, &node->as.items, out);
+    case AM_JN_DICT:
+      return eval_dict(jinja, frame, &node->as.items, out);
     case AM_JN_UNARY:
-      return am_jeval(jinja, frame, node->as.binary.left, &value) && am_joperate_unary(jinja, node->op, &value, out);
+      return am_jeval(jinja, frame, node->as.binary.left, &value) &&
+             am_joperate_unary(jinja, node->op, &value, out);
     case AM_JN_NOT:
       if (!am_jeval(jinja, frame, node->as.binary.left, &value)) return false;
       *out = am_jbool(!am_jvalue_truth(&value));
       return true;
-    case AM_JN_BINARY: return eval_binary(jinja, frame, node, out);
+    case AM_JN_BINARY:
+      return eval_binary(jinja, frame, node, out);
     case AM_JN_AND:
-    case AM_JN_OR: return eval_logic(jinja, frame, node, out);
-    case AM_JN_CONCAT: return eval_concat(jinja, frame, &node->as.items, out);
-    case AM_JN_COMPARE: return eval_comparison(jinja, frame, node, out);
-    case AM_JN_COND: return eval_condition(jinja, frame, node, out);
+    case AM_JN_OR:
+      return eval_logic(jinja, frame, node, out);
+    case AM_JN_CONCAT:
+      return eval_concat(jinja, frame, &node->as.items, out);
+    case AM_JN_COMPARE:
+      return eval_comparison(jinja, frame, node, out);
+    case AM_JN_COND:
+      return eval_condition(jinja, frame, node, out);
     case AM_JN_GETITEM:
       if (node->as.item.index->kind == AM_JN_SLICE) return eval_slice(jinja, frame, node, out);
       return eval_item(jinja, frame, node, out);
-    case AM_JN_GETATTR: return eval_item(jinja, frame, node, out);
-    case AM_JN_CALL: return eval_call(jinja, frame, node, out);
-    case AM_JN_FILTER: return eval_filter(jinja, frame, node, out);
-    case AM_JN_TEST: return eval_test(jinja, frame, node, out);
-    default: return am_jinja_raise(jinja, "a statement where an expression was expected");
+    case AM_JN_GETATTR:
+      return eval_item(jinja, frame, node, out);
+    case AM_JN_CALL:
+      return eval_call(jinja, frame, node, out);
+    case AM_JN_FILTER:
+      return eval_filter(jinja, frame, node, out);
+    case AM_JN_TEST:
+      return eval_test(jinja, frame, node, out);
+    default:
+      return am_jinja_raise(jinja, "a statement where an expression was expected");
   }
 }

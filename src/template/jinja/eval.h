@@ -25,7 +25,8 @@ am_jframe *am_jframe_new(am_jinja *jinja, am_jframe *parent, uint16_t n_slots);
 am_jflow am_jexec_for(am_jinja *jinja, am_jframe *frame, const am_jnode *node);
 /* loop(items) of a recursive loop. */
 bool am_jloop_recurse(am_jinja *jinja, am_jloop *loop, const am_jvalue *iterable, am_jvalue *out);
-bool am_jloop_attribute(am_jinja *jinja, am_jloop *loop, const char *name, size_t n_bytes, am_jvalue *out, bool *found);
+bool am_jloop_attribute(am_jinja *jinja, am_jloop *loop, const char *name, size_t n_bytes, am_jvalue *out,
+                        bool *found);
 
 /* call.c */
 struct am_jmacro {

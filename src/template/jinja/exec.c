@@ -43,14 +43,16 @@ void am_jscope_leave(am_jframe *frame, const am_jscope *scope) {
 /* --- assignment --- */
 static bool unpack(am_jinja *jinja, am_jframe *frame, const am_jnodes *targets, const am_jvalue *value) {
   am_jiterator *iterator = NULL;
-  if (!am_jvalue_iterable(value)) return am_jinja_raise(jinja, "cannot unpack non-iterable %s object", am_jvalue_type(value));
+  if (!am_jvalue_iterable(value))
+    return am_jinja_raise(jinja, "cannot unpack non-iterable %s object", am_jvalue_type(value));
   if (!am_jiterator_open(jinja, value, &iterator)) return false;
   am_jvalue item, *items = am_jinja_alloc(jinja, targets->n ? targets->n : 1, sizeof *items);
   bool done = false;
   if (!items) return false;
   for (size_t i = 0; i < targets->n; i++) {
     if (!am_jiterator_next(jinja, iterator, &items[i], &done)) return false;
-    if (done) return am_jinja_raise(jinja, "not enough values to unpack (expected %zu, got %zu)", targets->n, i);
+    if (done)
+      return am_jinja_raise(jinja, "not enough values to unpack (expected %zu, got %zu)", targets->n, i);
   }
   if (!am_jiterator_next(jinja, iterator, &item, &done)) return false;
   if (!done) return am_jinja_raise(jinja, "too many values to unpack (expected %zu)", targets->n);
@@ -64,17 +66,21 @@ static am_jvalue *slot_of(am_jframe *frame, am_jref ref) {
   return &frame->slots[ref.slot];
 }
 
-static bool assign_attribute(am_jinja *jinja, am_jframe *frame, const am_jnode *target, const am_jvalue *value) {
+static bool assign_attribute(am_jinja *jinja, am_jframe *frame, const am_jnode *target,
+                             const am_jvalue *value) {
   const am_jvalue *object = slot_of(frame, target->as.name.ref);
   am_jname name = target->as.name.attribute;
   am_jvalue key;
-  if (object->kind != AM_J_NAMESPACE) return am_jinja_raise(jinja, "cannot assign attribute on non-namespace object");
+  if (object->kind != AM_J_NAMESPACE)
+    return am_jinja_raise(jinja, "cannot assign attribute on non-namespace object");
   if (name.n_bytes && name.text[0] == '_')
-    return am_jinja_raise(jinja,
-                          "Chat templates cannot store underscore-prefixed attributes on a namespace, but got '%.*s'. "
-                          "Please rename the attribute.",
-                          (int)name.n_bytes, name.text);
-  return am_jstring_view(jinja, name.text, name.n_bytes, &key) && am_jdict_set(jinja, object->as.dict, key, *value);
+    return am_jinja_raise(
+        jinja,
+        "Chat templates cannot store underscore-prefixed attributes on a namespace, but got '%.*s'. "
+        "Please rename the attribute.",
+        (int)name.n_bytes, name.text);
+  return am_jstring_view(jinja, name.text, name.n_bytes, &key) &&
+         am_jdict_set(jinja, object->as.dict, key, *value);
 }
 
 bool am_jassign(am_jinja *jinja, am_jframe *frame, const am_jnode *target, const am_jvalue *value) {
@@ -110,7 +116,8 @@ static bool check_namespaces(am_jinja *jinja, am_jframe *frame, const am_jnode *
 
 static bool exec_set(am_jinja *jinja, am_jframe *frame, const am_jnode *node) {
   am_jvalue value;
-  return check_namespaces(jinja, frame, node->as.set.target) && am_jeval(jinja, frame, node->as.set.value, &value) &&
+  return check_namespaces(jinja, frame, node->as.set.target) &&
+         am_jeval(jinja, frame, node->as.set.value, &value) &&
          am_jassign(jinja, frame, node->as.set.target, &value) &&
          (!node->as.set.top_level || publish(jinja, frame, node->as.set.target));
 }
@@ -129,7 +136,8 @@ static am_jflow capture(am_jinja *jinja, am_jframe *frame, const am_jnode *node,
   jinja->line = node->line;
   if (!am_jinja_cut(jinja, mark, &text)) return AM_JFLOW_FAIL;
   *out = text;
-  if (node->as.set.filter && !am_jeval_block_filter(jinja, frame, node->as.set.filter, &text, out)) return AM_JFLOW_FAIL;
+  if (node->as.set.filter && !am_jeval_block_filter(jinja, frame, node->as.set.filter, &text, out))
+    return AM_JFLOW_FAIL;
   return AM_JFLOW_NEXT;
 }
 
@@ -175,7 +183,8 @@ static bool exec_call_block(am_jinja *jinja, am_jframe *frame, const am_jnode *n
   if (!am_jmacro_new(jinja, frame, node->as.macro.code, &caller) ||
       !am_jeval(jinja, frame, call->as.call.object, &callee) ||
       !am_jeval_args(jinja, frame, &call->as.call.signature, &args) ||
-      !am_jdict_new(jinja, args.n_keywords + 1, &keywords) || !am_jstring_text(jinja, am_jinja_caller_name, &name))
+      !am_jdict_new(jinja, args.n_keywords + 1, &keywords) ||
+      !am_jstring_text(jinja, am_jinja_caller_name, &name))
     return false;
   for (size_t i = 0; i < args.n_keywords; i++) {
     if (am_jstring_is(&args.keywords[i].key, am_jinja_caller_name))
@@ -242,8 +251,8 @@ static bool exec_block(am_jinja *jinja, am_jframe *frame, const am_jnode *node) 
   for (size_t i = 0; i < node->as.block.n_scoped; i++) {
     am_jvalue key, value = *slot_of(frame, node->as.block.scoped_refs[i]);
     am_jname name = node->as.block.scoped_names[i];
-    if (value.kind != AM_J_MISSING && (!am_jstring_view(jinja, name.text, name.n_bytes, &key) ||
-                                       !am_jdict_set(jinja, given, key, value)))
+    if (value.kind != AM_J_MISSING &&
+        (!am_jstring_view(jinja, name.text, name.n_bytes, &key) || !am_jdict_set(jinja, given, key, value)))
       return false;
   }
   return am_jblock_run(jinja, node, given);
@@ -253,22 +262,44 @@ static am_jflow exec_one(am_jinja *jinja, am_jframe *frame, const am_jnode *node
   jinja->line = node->line;
   bool ok = true;
   switch ((am_jnode_kind)node->kind) {
-    case AM_JN_OUTPUT: ok = exec_output(jinja, frame, &node->as.items); break;
-    case AM_JN_FOR: return am_jexec_for(jinja, frame, node);
-    case AM_JN_IF: return exec_if(jinja, frame, node);
-    case AM_JN_SET: ok = exec_set(jinja, frame, node); break;
-    case AM_JN_SET_BLOCK: return exec_set_block(jinja, frame, node);
-    case AM_JN_MACRO: ok = exec_macro(jinja, frame, node); break;
-    case AM_JN_CALL_BLOCK: ok = exec_call_block(jinja, frame, node); break;
-    case AM_JN_FILTER_BLOCK: return exec_filter_block(jinja, frame, node);
-    case AM_JN_GENERATION: ok = exec_generation(jinja, frame, node); break;
+    case AM_JN_OUTPUT:
+      ok = exec_output(jinja, frame, &node->as.items);
+      break;
+    case AM_JN_FOR:
+      return am_jexec_for(jinja, frame, node);
+    case AM_JN_IF:
+      return exec_if(jinja, frame, node);
+    case AM_JN_SET:
+      ok = exec_set(jinja, frame, node);
+      break;
+    case AM_JN_SET_BLOCK:
+      return exec_set_block(jinja, frame, node);
+    case AM_JN_MACRO:
+      ok = exec_macro(jinja, frame, node);
+      break;
+    case AM_JN_CALL_BLOCK:
+      ok = exec_call_block(jinja, frame, node);
+      break;
+    case AM_JN_FILTER_BLOCK:
+      return exec_filter_block(jinja, frame, node);
+    case AM_JN_GENERATION:
+      ok = exec_generation(jinja, frame, node);
+      break;
     case AM_JN_WITH:
-    case AM_JN_SCOPE: return exec_with(jinja, frame, node);
-    case AM_JN_BLOCK: ok = exec_block(jinja, frame, node); break;
-    case AM_JN_BREAK: return AM_JFLOW_BREAK;
-    case AM_JN_CONTINUE: return AM_JFLOW_CONTINUE;
-    case AM_JN_NO_LOADER: ok = am_jinja_raise(jinja, "no loader for this environment specified"); break;
-    default: ok = am_jinja_raise(jinja, "an expression where a statement was expected");
+    case AM_JN_SCOPE:
+      return exec_with(jinja, frame, node);
+    case AM_JN_BLOCK:
+      ok = exec_block(jinja, frame, node);
+      break;
+    case AM_JN_BREAK:
+      return AM_JFLOW_BREAK;
+    case AM_JN_CONTINUE:
+      return AM_JFLOW_CONTINUE;
+    case AM_JN_NO_LOADER:
+      ok = am_jinja_raise(jinja, "no loader for this environment specified");
+      break;
+    default:
+      ok = am_jinja_raise(jinja, "an expression where a statement was expected");
   }
   return ok ? AM_JFLOW_NEXT : AM_JFLOW_FAIL;
 }

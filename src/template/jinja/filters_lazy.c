@@ -29,7 +29,8 @@ typedef struct lazy {
   bool finished;
 } lazy;
 
-static bool make(am_jinja *jinja, const am_jvalue *value, const am_jargs *args, am_jnext next, lazy **out, am_jvalue *result) {
+static bool make(am_jinja *jinja, const am_jvalue *value, const am_jargs *args, am_jnext next, lazy **out,
+                 am_jvalue *result) {
   lazy *state = am_jinja_alloc(jinja, 1, sizeof *state);
   if (!state) return false;
   *state = (lazy){0};
@@ -41,16 +42,18 @@ static bool make(am_jinja *jinja, const am_jvalue *value, const am_jargs *args, 
 /* The name of a filter or test that map, select, ... is given. */
 static bool no_such(am_jinja *jinja, const char *what, const am_jvalue *name) {
   if (name->kind == AM_J_STRING)
-    return am_jinja_raise(jinja, "No %s named '%.*s'.", what, (int)(name->as.string->n_bytes < 100 ? name->as.string->n_bytes : 100),
+    return am_jinja_raise(jinja, "No %s named '%.*s'.", what,
+                          (int)(name->as.string->n_bytes < 100 ? name->as.string->n_bytes : 100),
                           name->as.string->data);
   if (name->kind == AM_J_UNDEFINED)
-    return am_jinja_raise(jinja, "No %s named Undefined. (%s; did you forget to quote the callable name?)", what,
-                          name->as.undefined->message);
+    return am_jinja_raise(jinja, "No %s named Undefined. (%s; did you forget to quote the callable name?)",
+                          what, name->as.undefined->message);
   return am_jinja_raise(jinja, "No %s of this name: a %s.", what, am_jvalue_type(name));
 }
 
 static am_jargs skip_args(const am_jargs *args, size_t n) {
-  return (am_jargs){.items = args->items + n, .n = args->n - n, .keywords = args->keywords, .n_keywords = args->n_keywords};
+  return (am_jargs){
+      .items = args->items + n, .n = args->n - n, .keywords = args->keywords, .n_keywords = args->n_keywords};
 }
 
 /* --- map --- */
@@ -67,9 +70,11 @@ static bool map_attribute(am_jinja *jinja, lazy *state, bool *found) {
     if (am_jstring_is(key, "default"))
       fallback = args->keywords[i].value;
     else if (!am_jstring_is(key, "attribute"))
-      return am_jinja_raise(jinja, "Unexpected keyword argument '%.*s'", (int)key->as.string->n_bytes, key->as.string->data);
+      return am_jinja_raise(jinja, "Unexpected keyword argument '%.*s'", (int)key->as.string->n_bytes,
+                            key->as.string->data);
   }
-  return am_jgetter_open(jinja, &attribute, true, fallback.kind == AM_J_NONE ? NULL : &fallback, &state->getter);
+  return am_jgetter_open(jinja, &attribute, true, fallback.kind == AM_J_NONE ? NULL : &fallback,
+                         &state->getter);
 }
 
 static bool start_map(am_jinja *jinja, lazy *state) {
@@ -78,7 +83,8 @@ static bool start_map(am_jinja *jinja, lazy *state) {
   if (by_attribute) return true;
   if (!state->args.n) return am_jinja_raise(jinja, "map requires a filter argument");
   const am_jvalue *name = &state->args.items[0];
-  if (name->kind == AM_J_STRING) state->filter = am_jfilter_find(name->as.string->data, name->as.string->n_bytes);
+  if (name->kind == AM_J_STRING)
+    state->filter = am_jfilter_find(name->as.string->data, name->as.string->n_bytes);
   state->rest = skip_args(&state->args, 1);
   return true;
 }
@@ -89,7 +95,9 @@ static bool next_map(am_jinja *jinja, am_jiterator *self, am_jvalue *out, bool *
   if (!state->started) {
     state->started = true;
     state->finished = !am_jvalue_truth(&self->source);
-    if (!state->finished && (!start_map(jinja, state) || !am_jiterator_open(jinja, &self->source, &self->inner))) return false;
+    if (!state->finished &&
+        (!start_map(jinja, state) || !am_jiterator_open(jinja, &self->source, &self->inner)))
+      return false;
   }
   if (state->finished) return *done = true;
   if (!am_jiterator_next(jinja, self->inner, &item, done)) return false;
@@ -113,7 +121,8 @@ static bool start_select(am_jinja *jinja, lazy *state) {
   }
   if (state->args.n <= offset) return true;
   const am_jvalue *name = &state->args.items[offset];
-  if (name->kind == AM_J_STRING) state->check = am_jcheck_find(name->as.string->data, name->as.string->n_bytes);
+  if (name->kind == AM_J_STRING)
+    state->check = am_jcheck_find(name->as.string->data, name->as.string->n_bytes);
   state->rest = skip_args(&state->args, offset + 1);
   return true;
 }
@@ -139,7 +148,9 @@ static bool next_select(am_jinja *jinja, am_jiterator *self, am_jvalue *out, boo
   if (!state->started) {
     state->started = true;
     state->finished = !am_jvalue_truth(&self->source);
-    if (!state->finished && (!start_select(jinja, state) || !am_jiterator_open(jinja, &self->source, &self->inner))) return false;
+    if (!state->finished &&
+        (!start_select(jinja, state) || !am_jiterator_open(jinja, &self->source, &self->inner)))
+      return false;
   }
   if (state->finished) return *done = true;
   while (!yes) {
@@ -151,7 +162,8 @@ static bool next_select(am_jinja *jinja, am_jiterator *self, am_jvalue *out, boo
   return true;
 }
 
-static bool make_select(am_jinja *jinja, const am_jvalue *value, const am_jargs *args, bool by_attribute, bool negate, am_jvalue *out) {
+static bool make_select(am_jinja *jinja, const am_jvalue *value, const am_jargs *args, bool by_attribute,
+                        bool negate, am_jvalue *out) {
   lazy *state = NULL;
   if (!make(jinja, value, args, next_select, &state, out)) return false;
   state->by_attribute = by_attribute;
@@ -167,11 +179,15 @@ FILTER(rejectattr) { return make_select(jinja, value, args, true, true, out); }
 static bool next_unique(am_jinja *jinja, am_jiterator *self, am_jvalue *out, bool *done) {
   lazy *state = self->state;
   am_jvalue item, key, *known = NULL;
-  if (!self->inner && (!am_jiterator_open(jinja, &self->source, &self->inner) || !am_jdict_new(jinja, 0, &state->seen))) return false;
+  if (!self->inner &&
+      (!am_jiterator_open(jinja, &self->source, &self->inner) || !am_jdict_new(jinja, 0, &state->seen)))
+    return false;
   do {
     if (!am_jiterator_next(jinja, self->inner, &item, done)) return false;
     if (*done) return true;
-    if (!am_jgetter_get(jinja, &state->getter, &item, &key) || !am_jdict_get(jinja, state->seen, &key, &known)) return false;
+    if (!am_jgetter_get(jinja, &state->getter, &item, &key) ||
+        !am_jdict_get(jinja, state->seen, &key, &known))
+      return false;
   } while (known);
   *out = item;
   return am_jdict_set(jinja, state->seen, key, am_jnone());
@@ -200,7 +216,8 @@ static bool next_item(am_jinja *jinja, am_jiterator *self, am_jvalue *out, bool 
 
 FILTER(items) {
   lazy *state = NULL;
-  return am_jargs_bind(jinja, "do_items", args, NULL, 0, 0, NULL) && make(jinja, value, NULL, next_item, &state, out);
+  return am_jargs_bind(jinja, "do_items", args, NULL, 0, 0, NULL) &&
+         make(jinja, value, NULL, next_item, &state, out);
 }
 
 /* --- batch, slice --- */
@@ -235,7 +252,8 @@ static bool next_batch(am_jinja *jinja, am_jiterator *self, am_jvalue *out, bool
   if (end && !batch->n) return *done = true;
   const am_jvalue *filler = &state->given[1];
   if (end && filler->kind != AM_J_NONE && !has_size)
-    return am_jinja_raise(jinja, "'<' not supported between instances of 'int' and '%s'", am_jvalue_type(&state->given[0]));
+    return am_jinja_raise(jinja, "'<' not supported between instances of 'int' and '%s'",
+                          am_jvalue_type(&state->given[0]));
   while (end && filler->kind != AM_J_NONE && (int64_t)batch->n < size)
     if (!am_jinja_charge(jinja, 1) || !am_jlist_push(jinja, batch, *filler)) return false;
   *out = am_jlist_value(batch);
@@ -259,7 +277,8 @@ static bool next_slice(am_jinja *jinja, am_jiterator *self, am_jvalue *out, bool
   if (!state->items && !am_jiterator_list(jinja, &self->source, &state->items)) return false;
   if (state->given[0].kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, &state->given[0]);
   if (!am_jvalue_as_int(&state->given[0], &slices))
-    return am_jinja_raise(jinja, "unsupported operand type(s) for //: 'int' and '%s'", am_jvalue_type(&state->given[0]));
+    return am_jinja_raise(jinja, "unsupported operand type(s) for //: 'int' and '%s'",
+                          am_jvalue_type(&state->given[0]));
   if (!slices) return am_jinja_raise(jinja, "integer division or modulo by zero");
   int64_t k = state->n_done++, n = (int64_t)state->items->n;
   *done = k >= slices;
@@ -291,8 +310,10 @@ static bool next_reversed(am_jinja *jinja, am_jiterator *self, am_jvalue *out, b
   *done = self->index >= n;
   if (*done) return true;
   size_t i = n - 1 - self->index++;
-  if (self->source.kind == AM_J_RANGE) return *out = am_jint(am_jrange_at(self->source.as.range, (int64_t)i)), true;
-  if (self->source.kind != AM_J_DICT && self->source.kind != AM_J_VIEW) return *out = self->source.as.list->items[i], true;
+  if (self->source.kind == AM_J_RANGE)
+    return *out = am_jint(am_jrange_at(self->source.as.range, (int64_t)i)), true;
+  if (self->source.kind != AM_J_DICT && self->source.kind != AM_J_VIEW)
+    return *out = self->source.as.list->items[i], true;
   const am_jdict *dict = self->source.kind == AM_J_DICT ? self->source.as.dict : self->source.as.view->dict;
   am_jview_kind kind = self->source.kind == AM_J_DICT ? AM_JVIEW_KEYS : self->source.as.view->kind;
   if (kind == AM_JVIEW_ITEMS) return am_jtuple_pair(jinja, dict->entries[i].key, dict->entries[i].value, out);
@@ -307,7 +328,8 @@ FILTER(reverse) {
   am_jlist *list = NULL;
   if (value->kind == AM_J_STRING) return am_jvalue_slice(jinja, value, &none, &none, &back, out);
   if (am_jvalue_length(value, &n))
-    return am_jiterator_new(jinja, next_reversed, value, NULL, value->kind == AM_J_LIST ? "list_reverseiterator" : "reversed", out);
+    return am_jiterator_new(jinja, next_reversed, value, NULL,
+                            value->kind == AM_J_LIST ? "list_reverseiterator" : "reversed", out);
   if (!am_jvalue_iterable(value)) return am_jinja_raise(jinja, "argument must be iterable");
   if (!am_jiterator_list(jinja, value, &list)) return false;
   for (size_t i = 0; i < list->n / 2; i++) {

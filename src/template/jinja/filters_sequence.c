@@ -17,7 +17,8 @@
 FILTER(length) {
   size_t n = 0;
   if (!am_jargs_bind(jinja, "len", args, NULL, 0, 0, NULL)) return false;
-  if (!am_jvalue_length(value, &n)) return am_jinja_raise(jinja, "object of type '%s' has no len()", am_jvalue_type(value));
+  if (!am_jvalue_length(value, &n))
+    return am_jinja_raise(jinja, "object of type '%s' has no len()", am_jvalue_type(value));
   *out = am_jint((int64_t)n);
   return true;
 }
@@ -25,8 +26,8 @@ FILTER(length) {
 FILTER(first) {
   am_jiterator *iterator = NULL;
   bool done = false;
-  if (!am_jargs_bind(jinja, "do_first", args, NULL, 0, 0, NULL) || !am_jiterator_open(jinja, value, &iterator) ||
-      !am_jiterator_next(jinja, iterator, out, &done))
+  if (!am_jargs_bind(jinja, "do_first", args, NULL, 0, 0, NULL) ||
+      !am_jiterator_open(jinja, value, &iterator) || !am_jiterator_next(jinja, iterator, out, &done))
     return false;
   return !done || am_jundefined_new(jinja, false, out, "No first item, sequence was empty.");
 }
@@ -34,9 +35,12 @@ FILTER(first) {
 FILTER(last) {
   size_t n = 0;
   if (!am_jargs_bind(jinja, "do_last", args, NULL, 0, 0, NULL)) return false;
-  if (!am_jvalue_length(value, &n)) return am_jinja_raise(jinja, "'%s' object is not reversible", am_jvalue_type(value));
+  if (!am_jvalue_length(value, &n))
+    return am_jinja_raise(jinja, "'%s' object is not reversible", am_jvalue_type(value));
   if (!n) return am_jundefined_new(jinja, false, out, "No last item, sequence was empty.");
-  const am_jdict *dict = value->kind == AM_J_DICT ? value->as.dict : value->kind == AM_J_VIEW ? value->as.view->dict : NULL;
+  const am_jdict *dict = value->kind == AM_J_DICT   ? value->as.dict
+                         : value->kind == AM_J_VIEW ? value->as.view->dict
+                                                    : NULL;
   if (value->kind == AM_J_STRING) {
     bool ok = am_jstring_part(jinja, value, n - 1, n, out);
     out->marked = value->marked;
@@ -53,7 +57,8 @@ FILTER(last) {
 
 FILTER(list) {
   am_jlist *list = NULL;
-  if (!am_jargs_bind(jinja, "do_list", args, NULL, 0, 0, NULL) || !am_jiterator_list(jinja, value, &list)) return false;
+  if (!am_jargs_bind(jinja, "do_list", args, NULL, 0, 0, NULL) || !am_jiterator_list(jinja, value, &list))
+    return false;
   *out = am_jlist_value(list);
   return true;
 }
@@ -66,15 +71,16 @@ FILTER(join) {
   if (!am_jargs_bind(jinja, "do_join", args, params, 2, 0, given)) return false;
   if (given[1].kind == AM_J_MISSING) given[1] = am_jnone();
   if (given[0].kind == AM_J_MISSING && !am_jstring_text(jinja, "", &given[0])) return false;
-  if (!am_jgetter_open(jinja, &given[1], true, NULL, &getter) || !am_jvalue_str(jinja, &given[0], &separator) ||
-      !am_jiterator_open(jinja, value, &iterator))
+  if (!am_jgetter_open(jinja, &given[1], true, NULL, &getter) ||
+      !am_jvalue_str(jinja, &given[0], &separator) || !am_jiterator_open(jinja, value, &iterator))
     return false;
   size_t mark = am_jinja_mark(jinja);
   for (size_t i = 0;; i++) {
     bool done = false;
     if (!am_jiterator_next(jinja, iterator, &item, &done)) return false;
     if (done) return am_jinja_cut(jinja, mark, out);
-    if ((i && !am_jput_str(jinja, &separator)) || !am_jgetter_get(jinja, &getter, &item, &item) || !am_jput_str(jinja, &item))
+    if ((i && !am_jput_str(jinja, &separator)) || !am_jgetter_get(jinja, &getter, &item, &item) ||
+        !am_jput_str(jinja, &item))
       return false;
   }
 }
@@ -87,7 +93,8 @@ FILTER(dictsort) {
   if (!by_value && given[1].kind != AM_J_MISSING && !am_jstring_is(&given[1], "key"))
     return am_jinja_raise(jinja, "You can only sort by either \"key\" or \"value\"");
   if (value->kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, value);
-  if (value->kind != AM_J_DICT) return am_jinja_raise(jinja, "'%s' object has no attribute 'items'", am_jvalue_type(value));
+  if (value->kind != AM_J_DICT)
+    return am_jinja_raise(jinja, "'%s' object has no attribute 'items'", am_jvalue_type(value));
   size_t n = value->as.dict->n;
   am_jlist *pairs = NULL;
   am_jvalue *keys = am_jinja_alloc(jinja, n ? n : 1, sizeof *keys);
@@ -105,8 +112,8 @@ FILTER(dictsort) {
 }
 
 /* The keys by which the items are sorted or compared. */
-static bool collect_keys(am_jinja *jinja, const am_jgetter *getters, size_t n_getters, bool multiple, const am_jlist *items,
-                         am_jvalue **out) {
+static bool collect_keys(am_jinja *jinja, const am_jgetter *getters, size_t n_getters, bool multiple,
+                         const am_jlist *items, am_jvalue **out) {
   am_jvalue *keys = am_jinja_alloc(jinja, items->n ? items->n : 1, sizeof *keys);
   if (!keys) return false;
   for (size_t i = 0; i < items->n; i++) {
@@ -118,7 +125,8 @@ static bool collect_keys(am_jinja *jinja, const am_jgetter *getters, size_t n_ge
     if (!am_jlist_new(jinja, n_getters, &list)) return false;
     for (size_t k = 0; k < n_getters; k++) {
       am_jvalue key;
-      if (!am_jgetter_get(jinja, &getters[k], &items->items[i], &key) || !am_jlist_push(jinja, list, key)) return false;
+      if (!am_jgetter_get(jinja, &getters[k], &items->items[i], &key) || !am_jlist_push(jinja, list, key))
+        return false;
     }
     keys[i] = am_jlist_value(list);
   }
@@ -135,7 +143,8 @@ FILTER(sort) {
   if (!am_jargs_bind(jinja, "do_sort", args, params, 3, 0, given)) return false;
   if (given[2].kind == AM_J_MISSING) given[2] = am_jnone();
   if (!am_jgetter_open_all(jinja, &given[2], am_jvalue_truth(&given[1]), &getters, &n_getters) ||
-      !am_jiterator_list(jinja, value, &items) || !collect_keys(jinja, getters, n_getters, true, items, &keys) ||
+      !am_jiterator_list(jinja, value, &items) ||
+      !collect_keys(jinja, getters, n_getters, true, items, &keys) ||
       !am_jsort(jinja, keys, items->items, items->n, am_jvalue_truth(&given[0])))
     return false;
   *out = am_jlist_value(items);
@@ -150,9 +159,9 @@ FILTER(groupby) {
   if (!am_jargs_bind(jinja, "do_groupby", args, params, 3, 1, given)) return false;
   const am_jvalue *fallback = given[1].kind == AM_J_MISSING || given[1].kind == AM_J_NONE ? NULL : &given[1];
   if (!am_jgetter_open(jinja, &given[0], am_jvalue_truth(&given[2]), fallback, &getter) ||
-      !am_jgetter_open(jinja, &given[0], true, fallback, &plain) || !am_jiterator_list(jinja, value, &items) ||
-      !collect_keys(jinja, &getter, 1, false, items, &keys) || !am_jsort(jinja, keys, items->items, items->n, false) ||
-      !am_jlist_new(jinja, 0, &groups))
+      !am_jgetter_open(jinja, &given[0], true, fallback, &plain) ||
+      !am_jiterator_list(jinja, value, &items) || !collect_keys(jinja, &getter, 1, false, items, &keys) ||
+      !am_jsort(jinja, keys, items->items, items->n, false) || !am_jlist_new(jinja, 0, &groups))
     return false;
   for (size_t i = 0; i < items->n; i++) {
     bool same = false;
@@ -171,7 +180,8 @@ FILTER(groupby) {
   return true;
 }
 
-static bool extreme(am_jinja *jinja, const am_jvalue *value, const am_jargs *args, bool largest, am_jvalue *out) {
+static bool extreme(am_jinja *jinja, const am_jvalue *value, const am_jargs *args, bool largest,
+                    am_jvalue *out) {
   static const char *const params[] = {"case_sensitive", "attribute"};
   am_jvalue given[2], item, key, best_key = am_jmissing();
   am_jgetter getter;
@@ -187,12 +197,15 @@ static bool extreme(am_jinja *jinja, const am_jvalue *value, const am_jargs *arg
     if (!am_jiterator_next(jinja, iterator, &item, &done)) return false;
     if (done) break;
     if (!am_jgetter_get(jinja, &getter, &item, &key)) return false;
-    if (best_key.kind != AM_J_MISSING && !am_jvalue_compare(jinja, &key, &best_key, largest ? ">" : "<", &order)) return false;
+    if (best_key.kind != AM_J_MISSING &&
+        !am_jvalue_compare(jinja, &key, &best_key, largest ? ">" : "<", &order))
+      return false;
     if (order != (largest ? 1 : -1)) continue;
     best_key = key;
     *out = item;
   }
-  return best_key.kind != AM_J_MISSING || am_jundefined_new(jinja, false, out, "No aggregated item, sequence was empty.");
+  return best_key.kind != AM_J_MISSING ||
+         am_jundefined_new(jinja, false, out, "No aggregated item, sequence was empty.");
 }
 FILTER(max) { return extreme(jinja, value, args, true, out); }
 FILTER(min) { return extreme(jinja, value, args, false, out); }
@@ -204,15 +217,18 @@ FILTER(sum) {
   am_jiterator *iterator = NULL;
   if (!am_jargs_bind(jinja, "do_sum", args, params, 2, 0, given)) return false;
   if (given[0].kind == AM_J_MISSING) given[0] = am_jnone();
-  if (!am_jgetter_open(jinja, &given[0], true, NULL, &getter) || !am_jiterator_open(jinja, value, &iterator)) return false;
+  if (!am_jgetter_open(jinja, &given[0], true, NULL, &getter) || !am_jiterator_open(jinja, value, &iterator))
+    return false;
   am_jvalue total = given[1].kind == AM_J_MISSING ? am_jint(0) : given[1];
-  if (total.kind == AM_J_STRING) return am_jinja_raise(jinja, "sum() can't sum strings [use ''.join(seq) instead]");
+  if (total.kind == AM_J_STRING)
+    return am_jinja_raise(jinja, "sum() can't sum strings [use ''.join(seq) instead]");
   for (;;) {
     bool done = false;
     am_jvalue sum;
     if (!am_jiterator_next(jinja, iterator, &item, &done)) return false;
     if (done) break;
-    if (!am_jgetter_get(jinja, &getter, &item, &item) || !am_joperate(jinja, AM_JOP_ADD, &total, &item, &sum)) return false;
+    if (!am_jgetter_get(jinja, &getter, &item, &item) || !am_joperate(jinja, AM_JOP_ADD, &total, &item, &sum))
+      return false;
     total = sum;
   }
   *out = total;

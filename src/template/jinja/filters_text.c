@@ -30,17 +30,18 @@ static bool int_arg(am_jinja *jinja, const am_jvalue *value, int64_t fallback, i
   return am_jinja_raise(jinja, "'%s' object cannot be interpreted as an integer", am_jvalue_type(value));
 }
 
-#define CASE_FILTER(name, how)                                                                                  \
-  FILTER(name) {                                                                                                \
-    am_jvalue text;                                                                                             \
-    return no_args(jinja, "do_" #name, args) && am_jvalue_soft_str(jinja, value, &text) &&                      \
-           am_jtext_case(jinja, &text, how, out);                                                               \
+#define CASE_FILTER(name, how)                                                             \
+  FILTER(name) {                                                                           \
+    am_jvalue text;                                                                        \
+    return no_args(jinja, "do_" #name, args) && am_jvalue_soft_str(jinja, value, &text) && \
+           am_jtext_case(jinja, &text, how, out);                                          \
   }
 CASE_FILTER(upper, AM_JCASE_UPPER)
 CASE_FILTER(lower, AM_JCASE_LOWER)
 CASE_FILTER(capitalize, AM_JCASE_CAPITAL)
 
-/* Words begin after blanks, hyphens and opening brackets; unlike str.title, letters after other signs stay small. */
+/* Words begin after blanks, hyphens and opening brackets; unlike str.title, letters after other signs stay
+ * small. */
 FILTER(title) {
   am_jvalue text;
   if (!no_args(jinja, "do_title", args) || !am_jvalue_soft_str(jinja, value, &text)) return false;
@@ -54,8 +55,10 @@ FILTER(title) {
       size_t next = end;
       c = am_unicode_next(s->data, s->n_bytes, &next);
       bool is_separator = am_unicode_is_space(c) || (c < 0x80 && c && strchr("-({[<", (int)c));
-      if (end == start) separators = is_separator;
-      else if (is_separator != separators) break;
+      if (end == start)
+        separators = is_separator;
+      else if (is_separator != separators)
+        break;
       end = next;
     }
     c = am_unicode_next(s->data, end, &first);
@@ -76,15 +79,17 @@ FILTER(center) {
   int64_t width;
   am_jstring blank;
   am_jstring_set(&blank, " ", 1);
-  return am_jargs_bind(jinja, "do_center", args, params, 1, 0, &given) && int_arg(jinja, &given, 80, &width) &&
-         am_jvalue_soft_str(jinja, value, &text) && am_jtext_pad(jinja, &text, width, &blank, '^', out);
+  return am_jargs_bind(jinja, "do_center", args, params, 1, 0, &given) &&
+         int_arg(jinja, &given, 80, &width) && am_jvalue_soft_str(jinja, value, &text) &&
+         am_jtext_pad(jinja, &text, width, &blank, '^', out);
 }
 
 FILTER(escape) { return no_args(jinja, "escape", args) && am_jvalue_escape(jinja, value, out); }
 
 FILTER(forceescape) {
   am_jvalue text;
-  return no_args(jinja, "do_forceescape", args) && am_jvalue_str(jinja, value, &text) && am_jvalue_escape(jinja, &text, out);
+  return no_args(jinja, "do_forceescape", args) && am_jvalue_str(jinja, value, &text) &&
+         am_jvalue_escape(jinja, &text, out);
 }
 
 FILTER(safe) {
@@ -120,7 +125,8 @@ FILTER(trim) {
   am_jvalue chars, text;
   if (!am_jargs_bind(jinja, "do_trim", args, params, 1, 0, &chars)) return false;
   if (chars.kind == AM_J_MISSING) chars = am_jnone();
-  if (chars.kind != AM_J_NONE && chars.kind != AM_J_STRING) return am_jinja_raise(jinja, "strip arg must be None or str");
+  if (chars.kind != AM_J_NONE && chars.kind != AM_J_STRING)
+    return am_jinja_raise(jinja, "strip arg must be None or str");
   return am_jvalue_soft_str(jinja, value, &text) && am_jtext_strip(jinja, &text, &chars, true, true, out);
 }
 
@@ -149,7 +155,8 @@ FILTER(indent) {
              !am_jtext_pad(jinja, &blank, width, &(am_jstring){" ", 1, 1}, '<', &indent)) {
     return false;
   }
-  if (!am_jstring_text(jinja, "\n", &newline) || !am_joperate(jinja, AM_JOP_ADD, value, &newline, &text)) return false;
+  if (!am_jstring_text(jinja, "\n", &newline) || !am_joperate(jinja, AM_JOP_ADD, value, &newline, &text))
+    return false;
   text.marked = false;
   if (!am_jtext_lines(jinja, &text, false, &lines)) return false;
   size_t mark = am_jinja_mark(jinja);
@@ -175,13 +182,17 @@ FILTER(truncate) {
   if (given[3].kind == AM_J_NONE) given[3] = am_jmissing();
   if (given[2].kind == AM_J_MISSING && !am_jstring_text(jinja, "...", &given[2])) return false;
   if (!int_arg(jinja, &given[0], 255, &length) || !int_arg(jinja, &given[3], 5, &leeway)) return false;
-  if (given[2].kind != AM_J_STRING) return am_jinja_raise(jinja, "object of type '%s' has no len()", am_jvalue_type(&given[2]));
+  if (given[2].kind != AM_J_STRING)
+    return am_jinja_raise(jinja, "object of type '%s' has no len()", am_jvalue_type(&given[2]));
   int64_t n_end = (int64_t)given[2].as.string->n_chars;
-  if (length < n_end) return am_jinja_raise(jinja, "expected length >= %" PRId64 ", got %" PRId64, n_end, length);
+  if (length < n_end)
+    return am_jinja_raise(jinja, "expected length >= %" PRId64 ", got %" PRId64, n_end, length);
   if (leeway < 0) return am_jinja_raise(jinja, "expected leeway >= 0, got %" PRId64, leeway);
-  if (!am_jvalue_length(value, &n)) return am_jinja_raise(jinja, "object of type '%s' has no len()", am_jvalue_type(value));
+  if (!am_jvalue_length(value, &n))
+    return am_jinja_raise(jinja, "object of type '%s' has no len()", am_jvalue_type(value));
   if ((int64_t)n - leeway <= length) return *out = *value, true;
-  if (value->kind != AM_J_STRING) return am_jinja_raise(jinja, "'%s' object has no attribute 'rsplit'", am_jvalue_type(value));
+  if (value->kind != AM_J_STRING)
+    return am_jinja_raise(jinja, "'%s' object has no attribute 'rsplit'", am_jvalue_type(value));
   if (!am_jstring_part(jinja, value, 0, (size_t)(length - n_end), &head)) return false;
   if (!am_jvalue_truth(&given[1])) {
     const am_jstring *s = head.as.string;
@@ -217,9 +228,11 @@ FILTER(filesizeformat) {
   char text[400];
   if (!am_jargs_bind(jinja, "do_filesizeformat", args, params, 1, 0, &given)) return false;
   if (value->kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, value);
-  if (am_jvalue_is_number(value)) bytes = am_jvalue_as_real(value);
+  if (am_jvalue_is_number(value))
+    bytes = am_jvalue_as_real(value);
   else if (value->kind != AM_J_STRING)
-    return am_jinja_raise(jinja, "float() argument must be a string or a real number, not '%s'", am_jvalue_type(value));
+    return am_jinja_raise(jinja, "float() argument must be a string or a real number, not '%s'",
+                          am_jvalue_type(value));
   else if (!am_jnumber_float_of_text(value->as.string, &bytes))
     return am_jinja_raise(jinja, "could not convert string to float");
   bool binary = am_jvalue_truth(&given);
@@ -248,11 +261,12 @@ static bool put_quoted(am_jinja *jinja, const am_jvalue *value, bool in_query) {
   const am_jstring *s = text.as.string;
   for (size_t i = 0; i < s->n_bytes; i++) {
     unsigned char c = (unsigned char)s->data[i];
-    bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("_.-~", c)) ||
-                 (c == '/' && !in_query);
+    bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                 (c && strchr("_.-~", c)) || (c == '/' && !in_query);
     char code[4];
     snprintf(code, sizeof code, "%%%02X", c);
-    if (in_query && c == ' ' ? !am_jinja_put(jinja, "+", 1) : !am_jinja_put(jinja, plain ? (const char *)&s->data[i] : code, plain ? 1 : 3))
+    if (in_query && c == ' ' ? !am_jinja_put(jinja, "+", 1)
+                             : !am_jinja_put(jinja, plain ? (const char *)&s->data[i] : code, plain ? 1 : 3))
       return false;
   }
   return true;
@@ -260,11 +274,13 @@ static bool put_quoted(am_jinja *jinja, const am_jvalue *value, bool in_query) {
 
 static bool put_query(am_jinja *jinja, const am_jvalue *pair, bool first) {
   am_jlist *both = NULL;
-  if (!am_jvalue_iterable(pair)) return am_jinja_raise(jinja, "cannot unpack non-iterable %s object", am_jvalue_type(pair));
+  if (!am_jvalue_iterable(pair))
+    return am_jinja_raise(jinja, "cannot unpack non-iterable %s object", am_jvalue_type(pair));
   if (!am_jiterator_list(jinja, pair, &both)) return false;
-  if (both->n != 2) return am_jinja_raise(jinja, "%s values to unpack (expected 2)", both->n < 2 ? "not enough" : "too many");
-  return (first || am_jinja_put(jinja, "&", 1)) && put_quoted(jinja, &both->items[0], true) && am_jinja_put(jinja, "=", 1) &&
-         put_quoted(jinja, &both->items[1], true);
+  if (both->n != 2)
+    return am_jinja_raise(jinja, "%s values to unpack (expected 2)", both->n < 2 ? "not enough" : "too many");
+  return (first || am_jinja_put(jinja, "&", 1)) && put_quoted(jinja, &both->items[0], true) &&
+         am_jinja_put(jinja, "=", 1) && put_quoted(jinja, &both->items[1], true);
 }
 
 FILTER(urlencode) {
@@ -290,16 +306,20 @@ FILTER(xmlattr) {
   am_jvalue given;
   if (!am_jargs_bind(jinja, "do_xmlattr", args, params, 1, 0, &given)) return false;
   if (value->kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, value);
-  if (value->kind != AM_J_DICT) return am_jinja_raise(jinja, "'%s' object has no attribute 'items'", am_jvalue_type(value));
+  if (value->kind != AM_J_DICT)
+    return am_jinja_raise(jinja, "'%s' object has no attribute 'items'", am_jvalue_type(value));
   bool space = given.kind == AM_J_MISSING || am_jvalue_truth(&given), first = true;
   size_t mark = am_jinja_mark(jinja);
   for (size_t i = 0; i < value->as.dict->n; i++) {
     const am_jentry *entry = &value->as.dict->entries[i];
     if (entry->value.kind == AM_J_NONE || entry->value.kind == AM_J_UNDEFINED) continue;
-    if (entry->key.kind != AM_J_STRING) return am_jinja_raise(jinja, "expected string or bytes-like object, got '%s'", am_jvalue_type(&entry->key));
+    if (entry->key.kind != AM_J_STRING)
+      return am_jinja_raise(jinja, "expected string or bytes-like object, got '%s'",
+                            am_jvalue_type(&entry->key));
     const am_jstring *key = entry->key.as.string;
     for (size_t k = 0; k < key->n_bytes; k++)
-      if (key->data[k] && strchr(" \t\n\r\f\v/>=", key->data[k])) return am_jinja_raise(jinja, "Invalid character in attribute name");
+      if (key->data[k] && strchr(" \t\n\r\f\v/>=", key->data[k]))
+        return am_jinja_raise(jinja, "Invalid character in attribute name");
     if ((!first || space) && !am_jinja_put(jinja, " ", 1)) return false;
     if (!am_jput_escaped(jinja, &entry->key) || !am_jinja_put_text(jinja, "=\"") ||
         !am_jput_escaped(jinja, &entry->value) || !am_jinja_put(jinja, "\"", 1))
@@ -314,7 +334,8 @@ static size_t read_entity(const char *text, size_t n, uint32_t *out) {
   static const struct {
     const char *name;
     uint32_t codepoint;
-  } entities[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}, {"&nbsp;", 0xA0}};
+  } entities[] = {{"&amp;", '&'},  {"&lt;", '<'},    {"&gt;", '>'},
+                  {"&quot;", '"'}, {"&apos;", '\''}, {"&nbsp;", 0xA0}};
   for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
     size_t length = strlen(entities[i].name);
     if (n < length || memcmp(text, entities[i].name, length) != 0) continue;
@@ -326,7 +347,9 @@ static size_t read_entity(const char *text, size_t n, uint32_t *out) {
   size_t i = base == 16 ? 3 : 2, start = i;
   uint32_t c = 0;
   for (; i < n && c <= 0x10FFFF; i++) {
-    int digit = text[i] >= '0' && text[i] <= '9' ? text[i] - '0' : base == 16 && strchr("abcdefABCDEF", text[i]) && text[i] ? (text[i] | 0x20) - 'a' + 10 : -1;
+    int digit = text[i] >= '0' && text[i] <= '9'                           ? text[i] - '0'
+                : base == 16 && strchr("abcdefABCDEF", text[i]) && text[i] ? (text[i] | 0x20) - 'a' + 10
+                                                                           : -1;
     if (digit < 0) break;
     c = c * (uint32_t)base + (uint32_t)digit;
   }
@@ -384,7 +407,8 @@ static bool sort_dicts(am_jinja *jinja, const am_jvalue *value, am_jvalue *out) 
     out->as.list = list;
   } else if (value->kind == AM_J_DICT) {
     size_t n = value->as.dict->n;
-    am_jvalue *keys = am_jinja_alloc(jinja, n ? n : 1, sizeof *keys), *values = am_jinja_alloc(jinja, n ? n : 1, sizeof *values);
+    am_jvalue *keys = am_jinja_alloc(jinja, n ? n : 1, sizeof *keys),
+              *values = am_jinja_alloc(jinja, n ? n : 1, sizeof *values);
     am_jdict *dict = NULL;
     if (!keys || !values || !am_jdict_new(jinja, n, &dict)) return false;
     for (size_t i = 0; i < n; i++) {
@@ -404,5 +428,6 @@ FILTER(pprint) {
   if (!no_args(jinja, "do_pprint", args) || !sort_dicts(jinja, value, &sorted)) return false;
   size_t mark = am_jinja_mark(jinja);
   if (!am_jput_repr(jinja, &sorted) || !am_jinja_cut(jinja, mark, out)) return false;
-  return out->as.string->n_chars <= 80 || am_jinja_raise(jinja, "pprint of more than one line (80 characters) is not supported");
+  return out->as.string->n_chars <= 80 ||
+         am_jinja_raise(jinja, "pprint of more than one line (80 characters) is not supported");
 }

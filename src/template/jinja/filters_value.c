@@ -18,7 +18,8 @@ FILTER(abs) {
   if (value->kind == AM_J_FLOAT) return *out = am_jreal(fabs(value->as.real)), true;
   if (am_jvalue_as_int(value, &i)) {
     am_jvalue plain = am_jint(i);
-    return i < 0 ? am_joperate_unary(jinja, AM_JOP_NEG, &plain, out) : am_jnumber_binary(jinja, AM_JOP_ADD, &plain, &zero, out);
+    return i < 0 ? am_joperate_unary(jinja, AM_JOP_NEG, &plain, out)
+                 : am_jnumber_binary(jinja, AM_JOP_ADD, &plain, &zero, out);
   }
   if (value->kind == AM_J_BIG) {
     *out = *value;
@@ -32,13 +33,15 @@ FILTER(attr) {
   am_jvalue name;
   bool found = false;
   if (!am_jargs_bind(jinja, "do_attr", args, params, 1, 1, &name)) return false;
-  if (name.kind != AM_J_STRING) return am_jinja_raise(jinja, "attribute name must be string, not '%s'", am_jvalue_type(&name));
+  if (name.kind != AM_J_STRING)
+    return am_jinja_raise(jinja, "attribute name must be string, not '%s'", am_jvalue_type(&name));
   const am_jstring *s = name.as.string;
   if (value->kind == AM_J_UNDEFINED && !am_jattribute_unsafe(value, s->data, s->n_bytes))
     return am_jinja_raise_undefined(jinja, value);
   if (!am_jvalue_attribute(jinja, value, s->data, s->n_bytes, out, &found)) return false;
-  return found || am_jundefined_new(jinja, false, out, "'%s object' has no attribute '%.*s'", am_jvalue_type(value),
-                                    (int)(s->n_bytes < 200 ? s->n_bytes : 200), s->data);
+  return found ||
+         am_jundefined_new(jinja, false, out, "'%s object' has no attribute '%.*s'", am_jvalue_type(value),
+                           (int)(s->n_bytes < 200 ? s->n_bytes : 200), s->data);
 }
 
 FILTER(default) {
@@ -88,7 +91,8 @@ FILTER(int) {
   if (value->kind != AM_J_STRING) return true;
   if (!am_jinja_charge(jinja, value->as.string->n_bytes / 16)) return false;
   am_jvalue parsed;
-  am_jparse result = base_ok ? am_jnumber_int_of_text(value->as.string, (int)base, &parsed) : AM_JPARSE_INVALID;
+  am_jparse result =
+      base_ok ? am_jnumber_int_of_text(value->as.string, (int)base, &parsed) : AM_JPARSE_INVALID;
   if (result == AM_JPARSE_OK) return *out = parsed, true;
   if (result == AM_JPARSE_TOO_BIG) return am_jinja_raise(jinja, "integers over 64 bits are not supported");
   if (!am_jnumber_float_of_text(value->as.string, &real) || !isfinite(real)) return true;
@@ -111,7 +115,8 @@ static bool round_int(am_jinja *jinja, int64_t i, int64_t digits, am_jvalue *out
   }
   if (digits <= 18 && (rest > power - rest || (rest == power - rest && quotient % 2 != 0))) quotient++;
   if (digits > 18) quotient = 0;
-  if (__builtin_mul_overflow(quotient, power, &i)) return am_jinja_raise(jinja, "integers over 64 bits are not supported");
+  if (__builtin_mul_overflow(quotient, power, &i))
+    return am_jinja_raise(jinja, "integers over 64 bits are not supported");
   *out = am_jint(i);
   return true;
 }
@@ -135,7 +140,8 @@ FILTER(round) {
       if (!am_jnumber_truncate(rint(value->as.real), &i, &why)) return am_jinja_raise(jinja, "%s", why);
       return *out = am_jint(i), true;
     }
-    return am_jinja_raise(jinja, "'%s' object cannot be interpreted as an integer", am_jvalue_type(&given[0]));
+    return am_jinja_raise(jinja, "'%s' object cannot be interpreted as an integer",
+                          am_jvalue_type(&given[0]));
   }
   if (whole && precision < 0) return round_int(jinja, i, precision < -19 ? 19 : -precision, out);
   if (whole) return *out = am_jint(i), true;
@@ -143,7 +149,8 @@ FILTER(round) {
   if (!is_ceil && !is_floor) return *out = am_jreal(am_jnumber_round(real, precision)), true;
   if (precision > 300 || precision < -300) return am_jinja_raise(jinja, "precision too big");
   double power = pow(10, (double)precision), scaled = real * power;
-  if (!isfinite(scaled)) return am_jinja_raise(jinja, "cannot convert float %s to integer", isnan(scaled) ? "NaN" : "infinity");
+  if (!isfinite(scaled))
+    return am_jinja_raise(jinja, "cannot convert float %s to integer", isnan(scaled) ? "NaN" : "infinity");
   *out = am_jreal((is_ceil ? ceil(scaled) : floor(scaled)) / power);
   return true;
 }

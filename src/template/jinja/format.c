@@ -76,22 +76,25 @@ static bool put_object_repr(am_jinja *jinja, const am_jvalue *value) {
              am_jinja_put(jinja, ">", 1);
     case AM_J_MACRO:
       if (!value->as.macro->code->name.text) return am_jinja_put_text(jinja, "<Macro anonymous>");
-      return am_jstring_view(jinja, value->as.macro->code->name.text, value->as.macro->code->name.n_bytes, &name) &&
+      return am_jstring_view(jinja, value->as.macro->code->name.text, value->as.macro->code->name.n_bytes,
+                             &name) &&
              am_jinja_put_text(jinja, "<Macro ") && am_jput_repr(jinja, &name) && am_jinja_put(jinja, ">", 1);
     case AM_J_LOOP: {
       am_jvalue index, length;
       bool found;
       return am_jloop_attribute(jinja, value->as.loop, "index", 5, &index, &found) &&
              am_jloop_attribute(jinja, value->as.loop, "length", 6, &length, &found) &&
-             am_jinja_put_text(jinja, "<LoopContext ") && am_jput_repr(jinja, &index) && am_jinja_put(jinja, "/", 1) &&
-             am_jput_repr(jinja, &length) && am_jinja_put(jinja, ">", 1);
+             am_jinja_put_text(jinja, "<LoopContext ") && am_jput_repr(jinja, &index) &&
+             am_jinja_put(jinja, "/", 1) && am_jput_repr(jinja, &length) && am_jinja_put(jinja, ">", 1);
     }
     case AM_J_FUNCTION:
       return am_jinja_put_text(jinja, "<function ") && am_jinja_put_text(jinja, value->as.function->name) &&
              am_jinja_put(jinja, ">", 1);
     default: {
-      const char *type = value->kind == AM_J_ITERATOR && value->as.iterator->type ? value->as.iterator->type : am_jvalue_type(value);
-      return am_jinja_put(jinja, "<", 1) && am_jinja_put_text(jinja, type) && am_jinja_put_text(jinja, " object>");
+      const char *type = value->kind == AM_J_ITERATOR && value->as.iterator->type ? value->as.iterator->type
+                                                                                  : am_jvalue_type(value);
+      return am_jinja_put(jinja, "<", 1) && am_jinja_put_text(jinja, type) &&
+             am_jinja_put_text(jinja, " object>");
     }
   }
 }
@@ -99,27 +102,37 @@ static bool put_object_repr(am_jinja *jinja, const am_jvalue *value) {
 bool am_jput_repr(am_jinja *jinja, const am_jvalue *value) {
   if (!am_jinja_stack_ok(jinja) || !am_jinja_charge(jinja, 1)) return false;
   switch (value->kind) {
-    case AM_J_UNDEFINED: return am_jinja_put_text(jinja, "Undefined");
-    case AM_J_NONE: return am_jinja_put_text(jinja, "None");
+    case AM_J_UNDEFINED:
+      return am_jinja_put_text(jinja, "Undefined");
+    case AM_J_NONE:
+      return am_jinja_put_text(jinja, "None");
     case AM_J_BOOL:
     case AM_J_INT:
     case AM_J_BIG:
-    case AM_J_FLOAT: return am_jnumber_put(jinja, value);
+    case AM_J_FLOAT:
+      return am_jnumber_put(jinja, value);
     case AM_J_STRING:
-      return (!value->marked || am_jinja_put_text(jinja, "Markup(")) && put_string_repr(jinja, value->as.string) &&
-             (!value->marked || am_jinja_put(jinja, ")", 1));
-    case AM_J_LIST: return put_list_repr(jinja, value->as.list, "[", "]");
-    case AM_J_TUPLE: return put_list_repr(jinja, value->as.list, "(", ")");
-    case AM_J_DICT: return put_dict_repr(jinja, value->as.dict);
-    case AM_J_VIEW: return put_view_repr(jinja, value);
-    case AM_J_RANGE: return put_range_repr(jinja, value->as.range);
-    default: return put_object_repr(jinja, value);
+      return (!value->marked || am_jinja_put_text(jinja, "Markup(")) &&
+             put_string_repr(jinja, value->as.string) && (!value->marked || am_jinja_put(jinja, ")", 1));
+    case AM_J_LIST:
+      return put_list_repr(jinja, value->as.list, "[", "]");
+    case AM_J_TUPLE:
+      return put_list_repr(jinja, value->as.list, "(", ")");
+    case AM_J_DICT:
+      return put_dict_repr(jinja, value->as.dict);
+    case AM_J_VIEW:
+      return put_view_repr(jinja, value);
+    case AM_J_RANGE:
+      return put_range_repr(jinja, value->as.range);
+    default:
+      return put_object_repr(jinja, value);
   }
 }
 
 /* --- str --- */
 bool am_jput_str(am_jinja *jinja, const am_jvalue *value) {
-  if (value->kind == AM_J_STRING) return am_jinja_put(jinja, value->as.string->data, value->as.string->n_bytes);
+  if (value->kind == AM_J_STRING)
+    return am_jinja_put(jinja, value->as.string->data, value->as.string->n_bytes);
   return value->kind == AM_J_UNDEFINED || am_jput_repr(jinja, value);
 }
 
@@ -148,12 +161,23 @@ bool am_jput_escaped(am_jinja *jinja, const am_jvalue *value) {
   for (size_t i = 0; i < s->n_bytes; i++) {
     const char *entity = NULL;
     switch (s->data[i]) {
-      case '&': entity = "&amp;"; break;
-      case '<': entity = "&lt;"; break;
-      case '>': entity = "&gt;"; break;
-      case '"': entity = "&#34;"; break;
-      case '\'': entity = "&#39;"; break;
-      default: continue;
+      case '&':
+        entity = "&amp;";
+        break;
+      case '<':
+        entity = "&lt;";
+        break;
+      case '>':
+        entity = "&gt;";
+        break;
+      case '"':
+        entity = "&#34;";
+        break;
+      case '\'':
+        entity = "&#39;";
+        break;
+      default:
+        continue;
     }
     if (!am_jinja_put(jinja, s->data + done, i - done) || !am_jinja_put_text(jinja, entity)) return false;
     done = i + 1;

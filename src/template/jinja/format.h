@@ -30,6 +30,7 @@ typedef struct am_jspec {
   char type;         /* 0: none */
 } am_jspec;
 bool am_jput_number(am_jinja *jinja, const am_jspec *spec, const am_jvalue *number);
-bool am_jput_padded(am_jinja *jinja, const am_jspec *spec, char default_align, size_t mark); /* pads what follows mark */
+bool am_jput_padded(am_jinja *jinja, const am_jspec *spec, char default_align,
+                    size_t mark); /* pads what follows mark */
 
 #endif

@@ -21,15 +21,16 @@ static bool is_number(const am_jstring *s) {
   return s->n_bytes > 0;
 }
 
-bool am_jgetter_open(am_jinja *jinja, const am_jvalue *attribute, bool case_sensitive, const am_jvalue *fallback,
-                     am_jgetter *out) {
+bool am_jgetter_open(am_jinja *jinja, const am_jvalue *attribute, bool case_sensitive,
+                     const am_jvalue *fallback, am_jgetter *out) {
   *out = (am_jgetter){.case_sensitive = case_sensitive, .fallback = fallback};
   if (attribute->kind == AM_J_NONE) return true;
   am_jlist *parts = NULL;
   am_jvalue dot;
   if (attribute->kind != AM_J_STRING) {
     if (!am_jlist_new(jinja, 1, &parts) || !am_jlist_push(jinja, parts, *attribute)) return false;
-  } else if (!am_jstring_text(jinja, ".", &dot) || !am_jtext_split(jinja, attribute, &dot, -1, false, &parts)) {
+  } else if (!am_jstring_text(jinja, ".", &dot) ||
+             !am_jtext_split(jinja, attribute, &dot, -1, false, &parts)) {
     return false;
   }
   for (size_t i = 0; attribute->kind == AM_J_STRING && i < parts->n; i++) {
@@ -47,12 +48,14 @@ bool am_jgetter_open(am_jinja *jinja, const am_jvalue *attribute, bool case_sens
   return true;
 }
 
-bool am_jgetter_open_all(am_jinja *jinja, const am_jvalue *attribute, bool case_sensitive, am_jgetter **out, size_t *n) {
+bool am_jgetter_open_all(am_jinja *jinja, const am_jvalue *attribute, bool case_sensitive, am_jgetter **out,
+                         size_t *n) {
   am_jlist *names = NULL;
   am_jvalue comma;
   if (attribute->kind != AM_J_STRING) {
     if (!am_jlist_new(jinja, 1, &names) || !am_jlist_push(jinja, names, *attribute)) return false;
-  } else if (!am_jstring_text(jinja, ",", &comma) || !am_jtext_split(jinja, attribute, &comma, -1, false, &names)) {
+  } else if (!am_jstring_text(jinja, ",", &comma) ||
+             !am_jtext_split(jinja, attribute, &comma, -1, false, &names)) {
     return false;
   }
   am_jgetter *getters = am_jinja_alloc(jinja, names->n, sizeof *getters);

@@ -19,15 +19,18 @@ GLOBAL(call_range) {
   for (size_t i = 0; i < args->n; i++) {
     size_t at = args->n == 1 ? 1 : i;
     if (given[i].kind == AM_J_UNDEFINED || !am_jvalue_as_int(&given[i], &bounds[at]))
-      return am_jinja_raise(jinja, "'%s' object cannot be interpreted as an integer", am_jvalue_type(&given[i]));
+      return am_jinja_raise(jinja, "'%s' object cannot be interpreted as an integer",
+                            am_jvalue_type(&given[i]));
   }
   if (!bounds[2]) return am_jinja_raise(jinja, "range() arg 3 must not be zero");
   bool up = bounds[2] > 0;
-  uint64_t distance = up ? (uint64_t)bounds[1] - (uint64_t)bounds[0] : (uint64_t)bounds[0] - (uint64_t)bounds[1];
+  uint64_t distance =
+      up ? (uint64_t)bounds[1] - (uint64_t)bounds[0] : (uint64_t)bounds[0] - (uint64_t)bounds[1];
   uint64_t step = up ? (uint64_t)bounds[2] : 0 - (uint64_t)bounds[2];
   uint64_t n = (up ? bounds[0] < bounds[1] : bounds[0] > bounds[1]) ? (distance - 1) / step + 1 : 0;
   if (n > MAX_RANGE)
-    return am_jinja_raise(jinja, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", MAX_RANGE);
+    return am_jinja_raise(jinja, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).",
+                          MAX_RANGE);
   am_jrange *range = am_jinja_alloc(jinja, 1, sizeof *range);
   if (!range) return false;
   *range = (am_jrange){.start = bounds[0], .stop = bounds[1], .step = bounds[2], .n = (int64_t)n};
@@ -40,7 +43,8 @@ static bool fill_dict(am_jinja *jinja, const am_jvalue *source, am_jdict *dict) 
   am_jiterator *iterator = NULL;
   if (source->kind == AM_J_DICT) {
     for (size_t i = 0; i < source->as.dict->n; i++)
-      if (!am_jdict_set(jinja, dict, source->as.dict->entries[i].key, source->as.dict->entries[i].value)) return false;
+      if (!am_jdict_set(jinja, dict, source->as.dict->entries[i].key, source->as.dict->entries[i].value))
+        return false;
     return true;
   }
   if (source->kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, source);
@@ -55,14 +59,16 @@ static bool fill_dict(am_jinja *jinja, const am_jvalue *source, am_jdict *dict) 
       return am_jinja_raise(jinja, "cannot convert dictionary update sequence element #%zu to a sequence", i);
     if (!am_jiterator_list(jinja, &item, &pair)) return false;
     if (pair->n != 2)
-      return am_jinja_raise(jinja, "dictionary update sequence element #%zu has length %zu; 2 is required", i, pair->n);
+      return am_jinja_raise(jinja, "dictionary update sequence element #%zu has length %zu; 2 is required", i,
+                            pair->n);
     if (!am_jdict_set(jinja, dict, pair->items[0], pair->items[1])) return false;
   }
 }
 
 static bool make_dict(am_jinja *jinja, const am_jargs *args, am_jdict **out) {
   if (args->n > 1) return am_jinja_raise(jinja, "dict expected at most 1 argument, got %zu", args->n);
-  if (!am_jdict_new(jinja, args->n_keywords, out) || (args->n && !fill_dict(jinja, &args->items[0], *out))) return false;
+  if (!am_jdict_new(jinja, args->n_keywords, out) || (args->n && !fill_dict(jinja, &args->items[0], *out)))
+    return false;
   for (size_t i = 0; i < args->n_keywords; i++)
     if (!am_jdict_set(jinja, *out, args->keywords[i].key, args->keywords[i].value)) return false;
   return true;
@@ -83,10 +89,11 @@ GLOBAL(call_namespace) {
   for (size_t i = 0; i < dict->n; i++) {
     const am_jvalue *key = &dict->entries[i].key;
     if (key->kind == AM_J_STRING && key->as.string->n_bytes && key->as.string->data[0] == '_')
-      return am_jinja_raise(jinja,
-                            "Chat templates cannot store underscore-prefixed attributes on a namespace, but got '%.*s'. "
-                            "Please rename the attribute.",
-                            (int)(key->as.string->n_bytes < 100 ? key->as.string->n_bytes : 100), key->as.string->data);
+      return am_jinja_raise(
+          jinja,
+          "Chat templates cannot store underscore-prefixed attributes on a namespace, but got '%.*s'. "
+          "Please rename the attribute.",
+          (int)(key->as.string->n_bytes < 100 ? key->as.string->n_bytes : 100), key->as.string->data);
   }
   *out = (am_jvalue){.kind = AM_J_NAMESPACE, .as.dict = dict};
   return true;
@@ -122,7 +129,9 @@ GLOBAL(call_raise_exception) {
   static const char *const params[] = {"message"};
   am_jvalue message, text;
   (void)out;
-  if (!am_jargs_bind(jinja, self->name, args, params, 1, 1, &message) || !am_jvalue_str(jinja, &message, &text)) return false;
+  if (!am_jargs_bind(jinja, self->name, args, params, 1, 1, &message) ||
+      !am_jvalue_str(jinja, &message, &text))
+    return false;
   size_t n = text.as.string->n_bytes;
   return am_jinja_raise(jinja, "%.*s", (int)(n < 4096 ? n : 4096), text.as.string->data);
 }
@@ -144,15 +153,18 @@ GLOBAL(call_lipsum) {
 }
 
 bool am_jglobals_add(am_jinja *jinja, am_jdict *globals) {
-  static const am_jfunction functions[] = {
-      {.name = "range", .call = call_range},         {.name = "dict", .call = call_dict},
-      {.name = "lipsum", .call = call_lipsum},       {.name = "cycler", .call = call_cycler},
-      {.name = "joiner", .call = call_joiner},       {.name = "namespace", .call = call_namespace},
-      {.name = "raise_exception", .call = call_raise_exception},
-      {.name = "strftime_now", .call = call_strftime_now}};
+  static const am_jfunction functions[] = {{.name = "range", .call = call_range},
+                                           {.name = "dict", .call = call_dict},
+                                           {.name = "lipsum", .call = call_lipsum},
+                                           {.name = "cycler", .call = call_cycler},
+                                           {.name = "joiner", .call = call_joiner},
+                                           {.name = "namespace", .call = call_namespace},
+                                           {.name = "raise_exception", .call = call_raise_exception},
+                                           {.name = "strftime_now", .call = call_strftime_now}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     am_jvalue name, function = {.kind = AM_J_FUNCTION, .as.function = &functions[i]};
-    if (!am_jstring_text(jinja, functions[i].name, &name) || !am_jdict_set(jinja, globals, name, function)) return false;
+    if (!am_jstring_text(jinja, functions[i].name, &name) || !am_jdict_set(jinja, globals, name, function))
+      return false;
   }
   return true;
 }

@@ -24,7 +24,7 @@ struct am_jinja {
   const char *name; /* of the template, for errors */
   const am_jprogram *program;
   am_arena arena;
-  am_buf out; /* captures ({% set %}...) are cut off its end again */
+  am_buf out;          /* captures ({% set %}...) are cut off its end again */
   am_jdict *globals;   /* functions and the caller's variables */
   am_jdict *top_level; /* set at the top level of the template: seen by macros and blocks */
   uint64_t steps_left;

@@ -30,7 +30,8 @@ static bool next_range(am_jinja *jinja, am_jiterator *self, am_jvalue *out, bool
   return true;
 }
 
-static bool next_entry(am_jinja *jinja, am_jdict *dict, am_jview_kind kind, am_jiterator *self, am_jvalue *out, bool *done) {
+static bool next_entry(am_jinja *jinja, am_jdict *dict, am_jview_kind kind, am_jiterator *self,
+                       am_jvalue *out, bool *done) {
   *done = self->index >= dict->n;
   if (*done) return true;
   am_jentry *entry = &dict->entries[self->index++];
@@ -56,14 +57,21 @@ static bool next_nothing(am_jinja *jinja, am_jiterator *self, am_jvalue *out, bo
 
 static am_jnext next_of(const am_jvalue *value) {
   switch (value->kind) {
-    case AM_J_UNDEFINED: return next_nothing;
-    case AM_J_STRING: return next_char;
+    case AM_J_UNDEFINED:
+      return next_nothing;
+    case AM_J_STRING:
+      return next_char;
     case AM_J_LIST:
-    case AM_J_TUPLE: return next_list;
-    case AM_J_DICT: return next_key;
-    case AM_J_RANGE: return next_range;
-    case AM_J_VIEW: return next_view;
-    default: return NULL;
+    case AM_J_TUPLE:
+      return next_list;
+    case AM_J_DICT:
+      return next_key;
+    case AM_J_RANGE:
+      return next_range;
+    case AM_J_VIEW:
+      return next_view;
+    default:
+      return NULL;
   }
 }
 

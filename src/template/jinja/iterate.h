@@ -13,8 +13,8 @@ struct am_jiterator {
   am_jvalue source;
   size_t index; /* next element; bytes for strings */
   am_jiterator *inner;
-  void *state; /* of the maker */
-  const char *type;  /* Python's type name */
+  void *state;      /* of the maker */
+  const char *type; /* Python's type name */
 };
 
 /* iter(value); an error for what cannot be iterated. */

@@ -46,7 +46,8 @@ bool am_jlexer_open(am_jlexer *lexer, am_jinja *jinja, const char *text, size_t 
     source[n++] = text[i] == '\r' ? '\n' : text[i];
   }
   if (n && source[n - 1] == '\n') n--;
-  *lexer = (am_jlexer){.jinja = jinja, .source = source, .n_bytes = n, .line = 1, .last_line = 1, .line_starting = true};
+  *lexer = (am_jlexer){
+      .jinja = jinja, .source = source, .n_bytes = n, .line = 1, .last_line = 1, .line_starting = true};
   return true;
 }
 
@@ -84,8 +85,8 @@ static size_t strip_before(const am_jlexer *lexer, size_t start, size_t end, cha
   return line_start;
 }
 
-static bool data_then(am_jlexer *lexer, size_t start, size_t end, bool has_pending, am_jtoken pending, am_jtoken *out,
-                      bool *made) {
+static bool data_then(am_jlexer *lexer, size_t start, size_t end, bool has_pending, am_jtoken pending,
+                      am_jtoken *out, bool *made) {
   if (end > start) {
     *out = token(lexer, AM_JT_DATA, start, end);
     lexer->has_pending = has_pending;
@@ -123,8 +124,10 @@ static bool next_root(am_jlexer *lexer, am_jtoken *out, bool *made) {
   size_t start = lexer->position, tag = start;
   for (; tag < lexer->n_bytes; tag++) {
     const char *brace = memchr(lexer->source + tag, '{', lexer->n_bytes - tag);
-    if (!brace) tag = lexer->n_bytes;
-    else tag = (size_t)(brace - lexer->source);
+    if (!brace)
+      tag = lexer->n_bytes;
+    else
+      tag = (size_t)(brace - lexer->source);
     if (at(lexer, tag, "{%") || at(lexer, tag, "{{") || at(lexer, tag, "{#")) break;
   }
   if (tag >= lexer->n_bytes) {
@@ -150,7 +153,8 @@ static bool next_root(am_jlexer *lexer, am_jtoken *out, bool *made) {
   bool is_block = at(lexer, tag, "{%");
   lexer->position = after;
   lexer->state = is_block ? AM_JLEX_BLOCK : AM_JLEX_VARIABLE;
-  am_jtoken begin = {.kind = is_block ? AM_JT_BLOCK_BEGIN : AM_JT_VARIABLE_BEGIN, .text = lexer->source + tag, .n_bytes = 2};
+  am_jtoken begin = {
+      .kind = is_block ? AM_JT_BLOCK_BEGIN : AM_JT_VARIABLE_BEGIN, .text = lexer->source + tag, .n_bytes = 2};
   return data_then(lexer, start, text_end, true, begin, out, made);
 }
 
@@ -187,28 +191,38 @@ static size_t match_end(const am_jlexer *lexer, size_t p) {
 static const struct {
   const char *text;
   am_jtoken_kind kind;
-} operators[] = {{"//", AM_JT_FLOORDIV}, {"**", AM_JT_POW},     {"==", AM_JT_EQ},       {"!=", AM_JT_NE},
-                 {">=", AM_JT_GTEQ},     {"<=", AM_JT_LTEQ},    {"+", AM_JT_ADD},       {"-", AM_JT_SUB},
-                 {"/", AM_JT_DIV},       {"*", AM_JT_MUL},      {"%", AM_JT_MOD},       {"~", AM_JT_TILDE},
-                 {"[", AM_JT_LBRACKET},  {"]", AM_JT_RBRACKET}, {"(", AM_JT_LPAREN},    {")", AM_JT_RPAREN},
-                 {"{", AM_JT_LBRACE},    {"}", AM_JT_RBRACE},   {">", AM_JT_GT},        {"<", AM_JT_LT},
-                 {"=", AM_JT_ASSIGN},    {".", AM_JT_DOT},      {":", AM_JT_COLON},     {"|", AM_JT_PIPE},
+} operators[] = {{"//", AM_JT_FLOORDIV}, {"**", AM_JT_POW},     {"==", AM_JT_EQ},    {"!=", AM_JT_NE},
+                 {">=", AM_JT_GTEQ},     {"<=", AM_JT_LTEQ},    {"+", AM_JT_ADD},    {"-", AM_JT_SUB},
+                 {"/", AM_JT_DIV},       {"*", AM_JT_MUL},      {"%", AM_JT_MOD},    {"~", AM_JT_TILDE},
+                 {"[", AM_JT_LBRACKET},  {"]", AM_JT_RBRACKET}, {"(", AM_JT_LPAREN}, {")", AM_JT_RPAREN},
+                 {"{", AM_JT_LBRACE},    {"}", AM_JT_RBRACE},   {">", AM_JT_GT},     {"<", AM_JT_LT},
+                 {"=", AM_JT_ASSIGN},    {".", AM_JT_DOT},      {":", AM_JT_COLON},  {"|", AM_JT_PIPE},
                  {",", AM_JT_COMMA},     {";", AM_JT_SEMICOLON}};
 
 const char *am_jtoken_describe(am_jtoken_kind kind) {
   for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
     if (operators[i].kind == kind) return operators[i].text;
   switch (kind) {
-    case AM_JT_EOF: return "end of template";
-    case AM_JT_DATA: return "template data / text";
-    case AM_JT_BLOCK_BEGIN: return "begin of statement block";
-    case AM_JT_BLOCK_END: return "end of statement block";
-    case AM_JT_VARIABLE_BEGIN: return "begin of print statement";
-    case AM_JT_VARIABLE_END: return "end of print statement";
-    case AM_JT_NAME: return "name";
-    case AM_JT_STRING: return "string";
-    case AM_JT_INTEGER: return "integer";
-    default: return "float";
+    case AM_JT_EOF:
+      return "end of template";
+    case AM_JT_DATA:
+      return "template data / text";
+    case AM_JT_BLOCK_BEGIN:
+      return "begin of statement block";
+    case AM_JT_BLOCK_END:
+      return "end of statement block";
+    case AM_JT_VARIABLE_BEGIN:
+      return "begin of print statement";
+    case AM_JT_VARIABLE_END:
+      return "end of print statement";
+    case AM_JT_NAME:
+      return "name";
+    case AM_JT_STRING:
+      return "string";
+    case AM_JT_INTEGER:
+      return "integer";
+    default:
+      return "float";
   }
 }
 
@@ -231,7 +245,8 @@ static bool balance(am_jlexer *lexer, am_jtoken_kind kind, size_t position) {
   lexer->jinja->line = line_at(lexer, position);
   if (!lexer->n_balance) return am_jinja_raise(lexer->jinja, "unexpected '%c'", found);
   char expected = lexer->balance[--lexer->n_balance];
-  if (expected != found) return am_jinja_raise(lexer->jinja, "unexpected '%c', expected '%c'", found, expected);
+  if (expected != found)
+    return am_jinja_raise(lexer->jinja, "unexpected '%c', expected '%c'", found, expected);
   return true;
 }
 
@@ -261,7 +276,8 @@ static bool next_name(am_jlexer *lexer, am_jtoken *out, bool *made) {
     size_t next = end;
     uint32_t c = am_unicode_next(lexer->source, lexer->n_bytes, &next);
     if (!is_name_char(c)) break;
-    is_identifier = is_identifier && (end == start ? am_unicode_is_identifier_start(c) : am_unicode_is_identifier_part(c));
+    is_identifier = is_identifier &&
+                    (end == start ? am_unicode_is_identifier_start(c) : am_unicode_is_identifier_part(c));
     end = next;
   }
   if (end == start) return true;

@@ -57,7 +57,7 @@ typedef struct am_jtoken {
 typedef enum am_jlexer_state { AM_JLEX_ROOT, AM_JLEX_BLOCK, AM_JLEX_VARIABLE, AM_JLEX_RAW } am_jlexer_state;
 
 typedef struct am_jlexer {
-  am_jinja *jinja; /* errors and memory */
+  am_jinja *jinja;    /* errors and memory */
   const char *source; /* newlines normalised; lives in jinja's arena */
   size_t n_bytes, position;
   uint32_t last_line; /* of the token before; the end of the template is reported there */

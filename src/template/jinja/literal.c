@@ -57,7 +57,10 @@ size_t am_jliteral_integer_length(const char *text, size_t n) {
   if (text[0] != '0') return digits_length(text, n);
   if (n > 2) {
     char mark = (char)(text[1] | 0x20);
-    size_t based = mark == 'b' ? based_length(text, n, 2) : mark == 'o' ? based_length(text, n, 8) : mark == 'x' ? based_length(text, n, 16) : 0;
+    size_t based = mark == 'b'   ? based_length(text, n, 2)
+                   : mark == 'o' ? based_length(text, n, 8)
+                   : mark == 'x' ? based_length(text, n, 16)
+                                 : 0;
     if (based) return based;
   }
   size_t i = 1;
@@ -76,7 +79,10 @@ bool am_jliteral_number(am_jinja *jinja, const char *text, size_t n_bytes, bool 
     *out = am_jreal(strtod(digits, NULL));
     return true;
   }
-  int base = n > 2 && digits[0] == '0' && !is_digit(digits[1]) ? (digits[1] | 0x20) == 'x' ? 16 : (digits[1] | 0x20) == 'o' ? 8 : 2 : 10;
+  int base = n > 2 && digits[0] == '0' && !is_digit(digits[1]) ? (digits[1] | 0x20) == 'x'   ? 16
+                                                                 : (digits[1] | 0x20) == 'o' ? 8
+                                                                                             : 2
+                                                               : 10;
   const char *start = digits + (base == 10 ? 0 : 2);
   if (am_jnumber_parse_int(start, strlen(start), base, out)) return true;
   if (base != 10) return am_jinja_raise(jinja, "integer literal %s is over 64 bits", digits);
@@ -98,7 +104,8 @@ static bool hex_escape(am_jinja *jinja, const char *text, size_t n, size_t *used
   uint32_t c = 0;
   for (size_t i = 0; i < digits; i++) {
     int value = i + 1 < n ? hex_value(text[i + 1]) : -1;
-    if (value < 0) return am_jinja_raise(jinja, "truncated \\%c%.*s escape", text[0], (int)digits, "XXXXXXXX");
+    if (value < 0)
+      return am_jinja_raise(jinja, "truncated \\%c%.*s escape", text[0], (int)digits, "XXXXXXXX");
     c = c << 4 | (uint32_t)value;
   }
   if (c > 0x10FFFF) return am_jinja_raise(jinja, "illegal Unicode character");

@@ -34,7 +34,8 @@ static bool read_target(am_jinja *jinja, am_jframe *frame, const am_jnode *targe
   if (!am_jlist_new(jinja, target->as.items.n, &list)) return false;
   for (size_t i = 0; i < target->as.items.n; i++) {
     am_jvalue item;
-    if (!read_target(jinja, frame, target->as.items.items[i], &item) || !am_jlist_push(jinja, list, item)) return false;
+    if (!read_target(jinja, frame, target->as.items.items[i], &item) || !am_jlist_push(jinja, list, item))
+      return false;
   }
   *out = am_jtuple_value(list);
   return true;
@@ -129,7 +130,8 @@ static bool call_changed(am_jinja *jinja, const am_jfunction *self, const am_jar
     if (!am_jlist_push(jinja, items, args->items[i])) return false;
   am_jvalue now = am_jtuple_value(items);
   bool same = false;
-  if (loop->last_changed.kind != AM_J_MISSING && !am_jvalue_equal(jinja, &loop->last_changed, &now, &same)) return false;
+  if (loop->last_changed.kind != AM_J_MISSING && !am_jvalue_equal(jinja, &loop->last_changed, &now, &same))
+    return false;
   loop->last_changed = now;
   *out = am_jbool(!same);
   return true;
@@ -143,7 +145,8 @@ static bool bound(am_jinja *jinja, am_jloop *loop, const char *name, am_jcall ca
   return true;
 }
 
-bool am_jloop_attribute(am_jinja *jinja, am_jloop *loop, const char *name, size_t n_bytes, am_jvalue *out, bool *found) {
+bool am_jloop_attribute(am_jinja *jinja, am_jloop *loop, const char *name, size_t n_bytes, am_jvalue *out,
+                        bool *found) {
 #define IS(text) (n_bytes == sizeof text - 1 && memcmp(name, text, sizeof text - 1) == 0)
   int64_t length = 0;
   bool last = false;
@@ -170,7 +173,9 @@ bool am_jloop_attribute(am_jinja *jinja, am_jloop *loop, const char *name, size_
   }
   if (IS("length") || IS("revindex") || IS("revindex0")) {
     if (!loop_length(jinja, loop, &length)) return false;
-    *out = am_jint(IS("length") ? length : IS("revindex") ? length - loop->index0 : length - loop->index0 - 1);
+    *out = am_jint(IS("length")     ? length
+                   : IS("revindex") ? length - loop->index0
+                                    : length - loop->index0 - 1);
     return true;
   }
 #undef IS
@@ -179,8 +184,10 @@ bool am_jloop_attribute(am_jinja *jinja, am_jloop *loop, const char *name, size_
 }
 
 /* --- the statement --- */
-static am_jflow run_body(am_jinja *jinja, am_jframe *frame, const am_jnode *node, const am_jvalue *item, bool *completed) {
-  if (!am_jassign(jinja, frame, node->as.loop.target, item) || !am_jscope_enter(jinja, frame, &node->as.loop.scope))
+static am_jflow run_body(am_jinja *jinja, am_jframe *frame, const am_jnode *node, const am_jvalue *item,
+                         bool *completed) {
+  if (!am_jassign(jinja, frame, node->as.loop.target, item) ||
+      !am_jscope_enter(jinja, frame, &node->as.loop.scope))
     return AM_JFLOW_FAIL;
   am_jflow flow = am_jexec(jinja, frame, &node->as.loop.body);
   /* Jinja notes an iteration at its end only: after `break` in the first one `else` is run too */
@@ -210,7 +217,8 @@ static am_jflow run_loop(am_jinja *jinja, am_jframe *frame, const am_jnode *node
   return flow;
 }
 
-static am_jflow start_loop(am_jinja *jinja, am_jframe *closure, const am_jnode *node, am_jvalue iterable, int64_t depth0) {
+static am_jflow start_loop(am_jinja *jinja, am_jframe *closure, const am_jnode *node, am_jvalue iterable,
+                           int64_t depth0) {
   am_jframe *frame = closure;
   if (node->as.loop.recursive) frame = am_jframe_new(jinja, closure, node->as.loop.n_slots);
   am_jloop *loop = NULL;

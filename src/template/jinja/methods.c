@@ -15,13 +15,15 @@
   static bool name(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, am_jvalue *out)
 
 /* Positional arguments alone; missing ones are MISSING. */
-static bool bind(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, size_t required, size_t n, am_jvalue *out) {
+static bool bind(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, size_t required, size_t n,
+                 am_jvalue *out) {
   return am_jargs_bind(jinja, self->name, args, NULL, n, required, out);
 }
 
 static bool no_arguments(am_jinja *jinja, const am_jfunction *self, const am_jargs *args) {
   if (!args->n && !args->n_keywords) return am_jinja_charge(jinja, self->receiver.as.string->n_bytes / 8);
-  return am_jinja_raise(jinja, "str.%s() takes no arguments (%zu given)", self->name, args->n + args->n_keywords);
+  return am_jinja_raise(jinja, "str.%s() takes no arguments (%zu given)", self->name,
+                        args->n + args->n_keywords);
 }
 
 static bool need_string(am_jinja *jinja, const am_jfunction *self, const am_jvalue *value) {
@@ -36,10 +38,8 @@ static bool optional_int(am_jinja *jinja, const am_jvalue *value, int64_t fallba
 }
 
 /* --- case --- */
-#define CASE_METHOD(name, how)                                                                          \
-  METHOD(name) {                                                                                        \
-    return no_arguments(jinja, self, args) && am_jtext_case(jinja, &self->receiver, how, out);          \
-  }
+#define CASE_METHOD(name, how) \
+  METHOD(name) { return no_arguments(jinja, self, args) && am_jtext_case(jinja, &self->receiver, how, out); }
 CASE_METHOD(str_upper, AM_JCASE_UPPER)
 CASE_METHOD(str_lower, AM_JCASE_LOWER)
 CASE_METHOD(str_title, AM_JCASE_TITLE)
@@ -48,7 +48,8 @@ CASE_METHOD(str_swapcase, AM_JCASE_SWAP)
 CASE_METHOD(str_casefold, AM_JCASE_FOLD)
 
 /* --- strip --- */
-static bool strip(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool left, bool right, am_jvalue *out) {
+static bool strip(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool left, bool right,
+                  am_jvalue *out) {
   am_jvalue chars;
   if (!bind(jinja, self, args, 0, 1, &chars)) return false;
   if (chars.kind == AM_J_MISSING) chars = am_jnone();
@@ -61,12 +62,15 @@ METHOD(str_lstrip) { return strip(jinja, self, args, true, false, out); }
 METHOD(str_rstrip) { return strip(jinja, self, args, false, true, out); }
 
 /* --- split --- */
-static bool split(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool from_right, am_jvalue *out) {
+static bool split(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool from_right,
+                  am_jvalue *out) {
   static const char *const params[] = {"sep", "maxsplit"};
   am_jvalue given[2];
   int64_t limit;
   am_jlist *list = NULL;
-  if (!am_jargs_bind(jinja, self->name, args, params, 2, 0, given) || !optional_int(jinja, &given[1], -1, &limit)) return false;
+  if (!am_jargs_bind(jinja, self->name, args, params, 2, 0, given) ||
+      !optional_int(jinja, &given[1], -1, &limit))
+    return false;
   if (given[0].kind == AM_J_MISSING) given[0] = am_jnone();
   if (!am_jtext_split(jinja, &self->receiver, &given[0], limit, from_right, &list)) return false;
   *out = am_jlist_value(list);
@@ -87,7 +91,8 @@ METHOD(str_splitlines) {
   return true;
 }
 
-static bool partition(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool from_right, am_jvalue *out) {
+static bool partition(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool from_right,
+                      am_jvalue *out) {
   am_jvalue separator, parts[3];
   if (!bind(jinja, self, args, 1, 1, &separator) || !need_string(jinja, self, &separator)) return false;
   const am_jstring *s = self->receiver.as.string, *sep = separator.as.string;
@@ -100,7 +105,8 @@ static bool partition(am_jinja *jinja, const am_jfunction *self, const am_jargs 
   am_jlist *list = NULL;
   if (!am_jlist_new(jinja, 3, &list)) return false;
   for (int i = 0; i < 3; i++)
-    if (!am_jtext_bytes(jinja, &self->receiver, cuts[i], cuts[i + 1], &parts[i]) || !am_jlist_push(jinja, list, parts[i]))
+    if (!am_jtext_bytes(jinja, &self->receiver, cuts[i], cuts[i + 1], &parts[i]) ||
+        !am_jlist_push(jinja, list, parts[i]))
       return false;
   *out = am_jtuple_value(list);
   return am_jinja_charge(jinja, n / 64);
@@ -119,7 +125,8 @@ static bool bound_of(am_jinja *jinja, const am_jvalue *value, int64_t n, int64_t
 }
 
 /* The part of the string that the arguments from and to name, in bytes; false in *inside: none. */
-static bool window(am_jinja *jinja, const am_jstring *s, const am_jvalue *bounds, size_t *start, size_t *end, bool *inside) {
+static bool window(am_jinja *jinja, const am_jstring *s, const am_jvalue *bounds, size_t *start, size_t *end,
+                   bool *inside) {
   int64_t n = (int64_t)s->n_chars, from, to;
   if (!bound_of(jinja, &bounds[0], n, 0, &from) || !bound_of(jinja, &bounds[1], n, n, &to)) return false;
   if (to > n) to = n;
@@ -136,7 +143,8 @@ static int64_t chars_before(const am_jstring *s, size_t offset) {
   return (int64_t)head.n_chars;
 }
 
-static bool find(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool from_right, bool must, am_jvalue *out) {
+static bool find(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool from_right, bool must,
+                 am_jvalue *out) {
   am_jvalue given[3];
   const am_jstring *s = self->receiver.as.string;
   size_t start = 0, end = 0, at = SIZE_MAX;
@@ -179,28 +187,33 @@ METHOD(str_count) {
   return true;
 }
 
-static bool affix_matches(const am_jstring *s, size_t start, size_t end, const am_jstring *affix, bool at_end) {
+static bool affix_matches(const am_jstring *s, size_t start, size_t end, const am_jstring *affix,
+                          bool at_end) {
   if (affix->n_bytes > end - start) return false;
   return memcmp(s->data + (at_end ? end - affix->n_bytes : start), affix->data, affix->n_bytes) == 0;
 }
 
-static bool affix(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool at_end, am_jvalue *out) {
+static bool affix(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool at_end,
+                  am_jvalue *out) {
   am_jvalue given[3];
   const am_jstring *s = self->receiver.as.string;
   size_t start = 0, end = 0;
   bool inside = false, matches = false;
-  if (!bind(jinja, self, args, 1, 3, given) || !window(jinja, s, given + 1, &start, &end, &inside)) return false;
+  if (!bind(jinja, self, args, 1, 3, given) || !window(jinja, s, given + 1, &start, &end, &inside))
+    return false;
   if (given[0].kind == AM_J_STRING) {
     matches = inside && affix_matches(s, start, end, given[0].as.string, at_end);
   } else if (given[0].kind == AM_J_TUPLE) {
     for (size_t i = 0; i < given[0].as.list->n && !matches; i++) {
       const am_jvalue *item = &given[0].as.list->items[i];
       if (item->kind != AM_J_STRING)
-        return am_jinja_raise(jinja, "tuple for %s must only contain str, not %s", self->name, am_jvalue_type(item));
+        return am_jinja_raise(jinja, "tuple for %s must only contain str, not %s", self->name,
+                              am_jvalue_type(item));
       matches = inside && affix_matches(s, start, end, item->as.string, at_end);
     }
   } else {
-    return am_jinja_raise(jinja, "%s first arg must be str or a tuple of str, not %s", self->name, am_jvalue_type(&given[0]));
+    return am_jinja_raise(jinja, "%s first arg must be str or a tuple of str, not %s", self->name,
+                          am_jvalue_type(&given[0]));
   }
   *out = am_jbool(matches);
   return true;
@@ -208,7 +221,8 @@ static bool affix(am_jinja *jinja, const am_jfunction *self, const am_jargs *arg
 METHOD(str_startswith) { return affix(jinja, self, args, false, out); }
 METHOD(str_endswith) { return affix(jinja, self, args, true, out); }
 
-static bool remove_affix(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool at_end, am_jvalue *out) {
+static bool remove_affix(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool at_end,
+                         am_jvalue *out) {
   am_jvalue given;
   const am_jstring *s = self->receiver.as.string;
   if (!bind(jinja, self, args, 1, 1, &given) || !need_string(jinja, self, &given)) return false;
@@ -222,8 +236,8 @@ METHOD(str_removesuffix) { return remove_affix(jinja, self, args, true, out); }
 METHOD(str_replace) {
   am_jvalue given[3];
   int64_t count;
-  if (!bind(jinja, self, args, 2, 3, given) || !need_string(jinja, self, &given[0]) || !need_string(jinja, self, &given[1]) ||
-      !optional_int(jinja, &given[2], -1, &count))
+  if (!bind(jinja, self, args, 2, 3, given) || !need_string(jinja, self, &given[0]) ||
+      !need_string(jinja, self, &given[1]) || !optional_int(jinja, &given[2], -1, &count))
     return false;
   if (self->receiver.marked && !am_jvalue_escape(jinja, &given[1], &given[1])) return false;
   return am_jtext_replace(jinja, &self->receiver, given[0].as.string, given[1].as.string, count, out);
@@ -244,7 +258,8 @@ METHOD(str_join) {
     if (done) break;
     if (i && !am_jinja_put(jinja, s->data, s->n_bytes)) return false;
     if (item.kind != AM_J_STRING && !marked)
-      return am_jinja_raise(jinja, "sequence item %zu: expected str instance, %s found", i, am_jvalue_type(&item));
+      return am_jinja_raise(jinja, "sequence item %zu: expected str instance, %s found", i,
+                            am_jvalue_type(&item));
     if (!(marked ? am_jput_escaped(jinja, &item) : am_jput_str(jinja, &item))) return false;
   }
   if (!am_jinja_cut(jinja, mark, out)) return false;
@@ -260,7 +275,8 @@ static bool pad(am_jinja *jinja, const am_jfunction *self, const am_jargs *args,
   if (!bind(jinja, self, args, 1, 2, given) || !optional_int(jinja, &given[0], 0, &width)) return false;
   if (given[1].kind != AM_J_MISSING && (given[1].kind != AM_J_STRING || given[1].as.string->n_chars != 1))
     return am_jinja_raise(jinja, "The fill character must be exactly one character long");
-  return am_jtext_pad(jinja, &self->receiver, width, given[1].kind == AM_J_STRING ? given[1].as.string : &blank, align, out);
+  return am_jtext_pad(jinja, &self->receiver, width,
+                      given[1].kind == AM_J_STRING ? given[1].as.string : &blank, align, out);
 }
 METHOD(str_center) { return pad(jinja, self, args, '^', out); }
 METHOD(str_ljust) { return pad(jinja, self, args, '<', out); }
@@ -273,7 +289,8 @@ METHOD(str_zfill) {
   if (!bind(jinja, self, args, 1, 1, &given) || !optional_int(jinja, &given, 0, &width)) return false;
   if (width <= (int64_t)s->n_chars) return *out = self->receiver, true;
   size_t mark = am_jinja_mark(jinja), sign = s->n_bytes && (s->data[0] == '+' || s->data[0] == '-');
-  if (!am_jinja_put(jinja, s->data, sign) || !am_jinja_put_repeated(jinja, "0", 1, (uint64_t)width - s->n_chars) ||
+  if (!am_jinja_put(jinja, s->data, sign) ||
+      !am_jinja_put_repeated(jinja, "0", 1, (uint64_t)width - s->n_chars) ||
       !am_jinja_put(jinja, s->data + sign, s->n_bytes - sign) || !am_jinja_cut(jinja, mark, out))
     return false;
   out->marked = self->receiver.marked;
@@ -286,7 +303,8 @@ METHOD(str_expandtabs) {
   int64_t tab;
   uint64_t column = 0;
   const am_jstring *s = self->receiver.as.string;
-  if (!am_jargs_bind(jinja, self->name, args, params, 1, 0, &given) || !optional_int(jinja, &given, 8, &tab)) return false;
+  if (!am_jargs_bind(jinja, self->name, args, params, 1, 0, &given) || !optional_int(jinja, &given, 8, &tab))
+    return false;
   size_t mark = am_jinja_mark(jinja);
   for (size_t i = 0; i < s->n_bytes;) {
     size_t start = i;
@@ -322,8 +340,8 @@ METHOD(str_unsupported) {
 }
 
 /* --- questions --- */
-static bool every(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool (*is)(uint32_t), bool if_empty,
-                  am_jvalue *out) {
+static bool every(am_jinja *jinja, const am_jfunction *self, const am_jargs *args, bool (*is)(uint32_t),
+                  bool if_empty, am_jvalue *out) {
   const am_jstring *s = self->receiver.as.string;
   if (!no_arguments(jinja, self, args)) return false;
   bool all = s->n_bytes > 0 || if_empty;

@@ -20,7 +20,8 @@ bool am_jnumber_parse_int(const char *text, size_t n_bytes, int base, am_jvalue 
   int64_t value = 0;
   for (size_t i = 0; i < n_bytes; i++) {
     int digit = digit_value(text[i]);
-    if (digit >= base || __builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, digit, &value))
+    if (digit >= base || __builtin_mul_overflow(value, base, &value) ||
+        __builtin_add_overflow(value, digit, &value))
       return false;
   }
   if (!n_bytes) return false;
@@ -110,13 +111,17 @@ bool am_jnumber_float_of_text(const am_jstring *text, double *out) {
 }
 
 bool am_jnumber_truncate(double real, int64_t *out, const char **why) {
-  *why = isnan(real) ? "cannot convert float NaN to integer" : isinf(real) ? "cannot convert float infinity to integer" : "the integer is over 64 bits";
+  *why = isnan(real)   ? "cannot convert float NaN to integer"
+         : isinf(real) ? "cannot convert float infinity to integer"
+                       : "the integer is over 64 bits";
   if (!(real >= -9223372036854775808.0 && real < 9223372036854775808.0)) return false;
   *out = (int64_t)real;
   return true;
 }
 
-static bool overflow(am_jinja *jinja) { return am_jinja_raise(jinja, "integers over 64 bits are not supported"); }
+static bool overflow(am_jinja *jinja) {
+  return am_jinja_raise(jinja, "integers over 64 bits are not supported");
+}
 
 static bool int_pow(am_jinja *jinja, int64_t base, int64_t exponent, am_jvalue *out) {
   int64_t result = 1;
@@ -131,8 +136,8 @@ static bool int_pow(am_jinja *jinja, int64_t base, int64_t exponent, am_jvalue *
 
 static bool divides_by_zero(am_jinja *jinja, am_joperator op, bool is_int) {
   return am_jinja_raise(jinja, "%s",
-                        op == AM_JOP_DIV ? (is_int ? "division by zero" : "float division by zero")
-                        : is_int         ? "integer division or modulo by zero"
+                        op == AM_JOP_DIV   ? (is_int ? "division by zero" : "float division by zero")
+                        : is_int           ? "integer division or modulo by zero"
                         : op == AM_JOP_MOD ? "float modulo"
                                            : "float floor division by zero");
 }
@@ -141,9 +146,15 @@ static bool int_binary(am_jinja *jinja, am_joperator op, int64_t a, int64_t b, a
   int64_t r = 0;
   bool over = false;
   switch (op) {
-    case AM_JOP_ADD: over = __builtin_add_overflow(a, b, &r); break;
-    case AM_JOP_SUB: over = __builtin_sub_overflow(a, b, &r); break;
-    case AM_JOP_MUL: over = __builtin_mul_overflow(a, b, &r); break;
+    case AM_JOP_ADD:
+      over = __builtin_add_overflow(a, b, &r);
+      break;
+    case AM_JOP_SUB:
+      over = __builtin_sub_overflow(a, b, &r);
+      break;
+    case AM_JOP_MUL:
+      over = __builtin_mul_overflow(a, b, &r);
+      break;
     default: /* FLOORDIV, MOD: the quotient rounds down, the remainder has the divisor's sign */
       if (!b) return divides_by_zero(jinja, op, true);
       if (b == -1) {
@@ -180,23 +191,37 @@ static double floor_mod(double a, double b, double *quotient) {
 
 static bool real_pow(am_jinja *jinja, double a, double b, am_jvalue *out) {
   if (a == 0 && b < 0) return am_jinja_raise(jinja, "0.0 cannot be raised to a negative power");
-  if (a < 0 && isfinite(b) && b != floor(b)) return am_jinja_raise(jinja, "complex numbers are not supported");
+  if (a < 0 && isfinite(b) && b != floor(b))
+    return am_jinja_raise(jinja, "complex numbers are not supported");
   double r = pow(a, b);
-  if (isinf(r) && isfinite(a) && isfinite(b)) return am_jinja_raise(jinja, "(34, 'Numerical result out of range')");
+  if (isinf(r) && isfinite(a) && isfinite(b))
+    return am_jinja_raise(jinja, "(34, 'Numerical result out of range')");
   *out = am_jreal(r);
   return true;
 }
 
 static bool real_binary(am_jinja *jinja, am_joperator op, double a, double b, am_jvalue *out) {
   double quotient = 0;
-  if (b == 0 && (op == AM_JOP_DIV || op == AM_JOP_FLOORDIV || op == AM_JOP_MOD)) return divides_by_zero(jinja, op, false);
+  if (b == 0 && (op == AM_JOP_DIV || op == AM_JOP_FLOORDIV || op == AM_JOP_MOD))
+    return divides_by_zero(jinja, op, false);
   switch (op) {
-    case AM_JOP_ADD: *out = am_jreal(a + b); return true;
-    case AM_JOP_SUB: *out = am_jreal(a - b); return true;
-    case AM_JOP_MUL: *out = am_jreal(a * b); return true;
-    case AM_JOP_DIV: *out = am_jreal(a / b); return true;
-    case AM_JOP_POW: return real_pow(jinja, a, b, out);
-    case AM_JOP_MOD: *out = am_jreal(floor_mod(a, b, &quotient)); return true;
+    case AM_JOP_ADD:
+      *out = am_jreal(a + b);
+      return true;
+    case AM_JOP_SUB:
+      *out = am_jreal(a - b);
+      return true;
+    case AM_JOP_MUL:
+      *out = am_jreal(a * b);
+      return true;
+    case AM_JOP_DIV:
+      *out = am_jreal(a / b);
+      return true;
+    case AM_JOP_POW:
+      return real_pow(jinja, a, b, out);
+    case AM_JOP_MOD:
+      *out = am_jreal(floor_mod(a, b, &quotient));
+      return true;
     default:
       floor_mod(a, b, &quotient);
       *out = am_jreal(quotient);
@@ -206,11 +231,10 @@ static bool real_binary(am_jinja *jinja, am_joperator op, double a, double b, am
 
 /* a / b of integers is correctly rounded in Python; below 2^53 so is the division of doubles, above
  * long double (64-bit mantissa where there is one) keeps both exact. */
-static double true_divide(int64_t a, int64_t b) {
-  return (double)((long double)a / (long double)b);
-}
+static double true_divide(int64_t a, int64_t b) { return (double)((long double)a / (long double)b); }
 
-bool am_jnumber_binary(am_jinja *jinja, am_joperator op, const am_jvalue *a, const am_jvalue *b, am_jvalue *out) {
+bool am_jnumber_binary(am_jinja *jinja, am_joperator op, const am_jvalue *a, const am_jvalue *b,
+                       am_jvalue *out) {
   int64_t i = 0, k = 0;
   bool a_int = am_jvalue_as_int(a, &i), b_int = am_jvalue_as_int(b, &k), ints = a_int && b_int;
   bool has_real = a->kind == AM_J_FLOAT || b->kind == AM_J_FLOAT;
@@ -241,9 +265,13 @@ double am_jnumber_round(double real, int64_t digits) {
 bool am_jnumber_put(am_jinja *jinja, const am_jvalue *number) {
   char text[32];
   switch (number->kind) {
-    case AM_J_BOOL: return am_jinja_put_text(jinja, number->as.boolean ? "True" : "False");
-    case AM_J_INT: snprintf(text, sizeof text, "%" PRId64, number->as.integer); return am_jinja_put_text(jinja, text);
-    case AM_J_BIG: return am_jinja_put(jinja, number->as.string->data, number->as.string->n_bytes);
+    case AM_J_BOOL:
+      return am_jinja_put_text(jinja, number->as.boolean ? "True" : "False");
+    case AM_J_INT:
+      snprintf(text, sizeof text, "%" PRId64, number->as.integer);
+      return am_jinja_put_text(jinja, text);
+    case AM_J_BIG:
+      return am_jinja_put(jinja, number->as.string->data, number->as.string->n_bytes);
     default: {
       am_buf buf = {0};
       bool ok = am_json_write_real(&buf, number->as.real);

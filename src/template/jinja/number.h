@@ -15,7 +15,8 @@ bool am_jnumber_float_of_text(const am_jstring *text, double *out);
 /* int(real): false when it is not finite or over 64 bits; `why` says so in Python's words. */
 bool am_jnumber_truncate(double real, int64_t *out, const char **why);
 /* a OP b for numbers (bools are integers). */
-bool am_jnumber_binary(am_jinja *jinja, am_joperator op, const am_jvalue *a, const am_jvalue *b, am_jvalue *out);
+bool am_jnumber_binary(am_jinja *jinja, am_joperator op, const am_jvalue *a, const am_jvalue *b,
+                       am_jvalue *out);
 /* round(real, digits) as Python rounds: correctly, halves to even. */
 double am_jnumber_round(double real, int64_t digits);
 bool am_jnumber_put(am_jinja *jinja, const am_jvalue *number); /* its repr */

@@ -50,8 +50,10 @@ static bool float_body(am_jinja *jinja, const am_jspec *spec, double value, char
   } else if (!spec->type && precision < 0) {
     am_buf buf = {0};
     bool ok = am_json_write_real(&buf, value);
-    if (ok) snprintf(body, BODY_BYTES, "%s", buf.data);
-    else if (!jinja->status) jinja->status = am_fail_memory(jinja->error, jinja->name);
+    if (ok)
+      snprintf(body, BODY_BYTES, "%s", buf.data);
+    else if (!jinja->status)
+      jinja->status = am_fail_memory(jinja->error, jinja->name);
     am_buf_close(&buf);
     if (!ok) return false;
   } else if (!spec->type) {
@@ -59,24 +61,34 @@ static bool float_body(am_jinja *jinja, const am_jspec *spec, double value, char
   } else {
     int p = precision < 0 ? 6 : (int)precision;
     switch (spec->type | 0x20) {
-      case 'e': snprintf(body, BODY_BYTES, spec->alternate ? "%#.*e" : "%.*e", p, value); break;
-      case 'f': snprintf(body, BODY_BYTES, spec->alternate ? "%#.*f" : "%.*f", p, value); break;
+      case 'e':
+        snprintf(body, BODY_BYTES, spec->alternate ? "%#.*e" : "%.*e", p, value);
+        break;
+      case 'f':
+        snprintf(body, BODY_BYTES, spec->alternate ? "%#.*f" : "%.*f", p, value);
+        break;
       case 'g':
-      case 'n': snprintf(body, BODY_BYTES, spec->alternate ? "%#.*g" : "%.*g", p, value); break;
-      default: snprintf(body, BODY_BYTES, "%.*f%%", p, value * 100); break;
+      case 'n':
+        snprintf(body, BODY_BYTES, spec->alternate ? "%#.*g" : "%.*g", p, value);
+        break;
+      default:
+        snprintf(body, BODY_BYTES, "%.*f%%", p, value * 100);
+        break;
     }
   }
   if (upper) to_upper(body);
   return true;
 }
 
-static bool int_body(am_jinja *jinja, const am_jspec *spec, const am_jvalue *number, char body[BODY_BYTES], const char **prefix) {
+static bool int_body(am_jinja *jinja, const am_jspec *spec, const am_jvalue *number, char body[BODY_BYTES],
+                     const char **prefix) {
   int64_t i = 0;
   uint64_t magnitude;
   if (number->kind == AM_J_BIG) {
     const am_jstring *digits = number->as.string;
     bool negative = digits->data[0] == '-';
-    if (spec->type && spec->type != 'd') return am_jinja_raise(jinja, "integers over 64 bits are not supported");
+    if (spec->type && spec->type != 'd')
+      return am_jinja_raise(jinja, "integers over 64 bits are not supported");
     if (digits->n_bytes >= BODY_BYTES) return am_jinja_raise(jinja, "the integer is too long");
     snprintf(body, BODY_BYTES, "%.*s", (int)(digits->n_bytes - negative), digits->data + negative);
     return true;
@@ -84,9 +96,18 @@ static bool int_body(am_jinja *jinja, const am_jspec *spec, const am_jvalue *num
   am_jvalue_as_int(number, &i);
   magnitude = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
   switch (spec->type) {
-    case 'x': snprintf(body, BODY_BYTES, "%" PRIx64, magnitude); *prefix = "0x"; break;
-    case 'X': snprintf(body, BODY_BYTES, "%" PRIX64, magnitude); *prefix = "0X"; break;
-    case 'o': snprintf(body, BODY_BYTES, "%" PRIo64, magnitude); *prefix = "0o"; break;
+    case 'x':
+      snprintf(body, BODY_BYTES, "%" PRIx64, magnitude);
+      *prefix = "0x";
+      break;
+    case 'X':
+      snprintf(body, BODY_BYTES, "%" PRIX64, magnitude);
+      *prefix = "0X";
+      break;
+    case 'o':
+      snprintf(body, BODY_BYTES, "%" PRIo64, magnitude);
+      *prefix = "0o";
+      break;
     case 'b': {
       size_t n = 0;
       for (int bit = 63; bit >= 0; bit--)
@@ -95,7 +116,9 @@ static bool int_body(am_jinja *jinja, const am_jspec *spec, const am_jvalue *num
       *prefix = "0b";
       break;
     }
-    default: snprintf(body, BODY_BYTES, "%" PRIu64, magnitude); break;
+    default:
+      snprintf(body, BODY_BYTES, "%" PRIu64, magnitude);
+      break;
   }
   return true;
 }
@@ -130,7 +153,8 @@ bool am_jput_padded(am_jinja *jinja, const am_jspec *spec, char default_align, s
   char align = spec->align ? spec->align : default_align;
   uint64_t left = align == '>' ? pad : align == '^' ? pad / 2 : 0;
   int n = am_utf8_encode(spec->fill ? spec->fill : ' ', fill);
-  return am_jinja_put_repeated(jinja, fill, (size_t)(n > 0 ? n : 1), left) && am_jinja_put(jinja, s->data, s->n_bytes) &&
+  return am_jinja_put_repeated(jinja, fill, (size_t)(n > 0 ? n : 1), left) &&
+         am_jinja_put(jinja, s->data, s->n_bytes) &&
          am_jinja_put_repeated(jinja, fill, (size_t)(n > 0 ? n : 1), pad - left);
 }
 
@@ -138,7 +162,8 @@ bool am_jput_number(am_jinja *jinja, const am_jspec *spec, const am_jvalue *numb
   char body[BODY_BYTES];
   const char *prefix = "";
   bool is_float = number->kind == AM_J_FLOAT || is_float_type(spec->type);
-  bool ok = is_float ? float_body(jinja, spec, am_jvalue_as_real(number), body) : int_body(jinja, spec, number, body, &prefix);
+  bool ok = is_float ? float_body(jinja, spec, am_jvalue_as_real(number), body)
+                     : int_body(jinja, spec, number, body, &prefix);
   if (!ok) return false;
   if (!spec->alternate) prefix = "";
   const char *sign = is_negative(number) ? "-" : spec->sign == '+' ? "+" : spec->sign == ' ' ? " " : "";
@@ -151,13 +176,17 @@ bool am_jput_number(am_jinja *jinja, const am_jspec *spec, const am_jvalue *numb
     bool by_four = spec->type && strchr("xXob", spec->type);
     if (!put_grouped(jinja, body, spec->grouping, by_four ? 4 : 3, inner)) return false;
   } else if (spec->align == '=' && !spec->zero) {
-    uint64_t width = spec->width > (int64_t)(head + strlen(body)) ? (uint64_t)spec->width - head - strlen(body) : 0;
+    uint64_t width =
+        spec->width > (int64_t)(head + strlen(body)) ? (uint64_t)spec->width - head - strlen(body) : 0;
     char fill[4];
     int n = am_utf8_encode(spec->fill ? spec->fill : ' ', fill);
-    if (!am_jinja_put_repeated(jinja, fill, (size_t)(n > 0 ? n : 1), width) || !am_jinja_put_text(jinja, body)) return false;
+    if (!am_jinja_put_repeated(jinja, fill, (size_t)(n > 0 ? n : 1), width) ||
+        !am_jinja_put_text(jinja, body))
+      return false;
   } else {
     size_t n = strlen(body);
-    if ((inner > n && !am_jinja_put_repeated(jinja, "0", 1, inner - n)) || !am_jinja_put_text(jinja, body)) return false;
+    if ((inner > n && !am_jinja_put_repeated(jinja, "0", 1, inner - n)) || !am_jinja_put_text(jinja, body))
+      return false;
   }
   return am_jput_padded(jinja, spec, '>', mark);
 }

@@ -13,8 +13,8 @@ static const char *operator_text(am_joperator op) {
 }
 
 static bool unsupported(am_jinja *jinja, am_joperator op, const am_jvalue *a, const am_jvalue *b) {
-  return am_jinja_raise(jinja, "unsupported operand type(s) for %s: '%s' and '%s'", operator_text(op), am_jvalue_type(a),
-                        am_jvalue_type(b));
+  return am_jinja_raise(jinja, "unsupported operand type(s) for %s: '%s' and '%s'", operator_text(op),
+                        am_jvalue_type(a), am_jvalue_type(b));
 }
 
 static bool concat_strings(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, am_jvalue *out) {
@@ -41,12 +41,13 @@ static bool concat_lists(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b
 
 static bool add(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, am_jvalue *out) {
   if (a->kind == AM_J_STRING && b->kind == AM_J_STRING) return concat_strings(jinja, a, b, out);
-  if (a->kind == b->kind && (a->kind == AM_J_LIST || a->kind == AM_J_TUPLE)) return concat_lists(jinja, a, b, out);
+  if (a->kind == b->kind && (a->kind == AM_J_LIST || a->kind == AM_J_TUPLE))
+    return concat_lists(jinja, a, b, out);
   if (a->kind == AM_J_STRING && !a->marked)
     return am_jinja_raise(jinja, "can only concatenate str (not \"%s\") to str", am_jvalue_type(b));
   if (a->kind == AM_J_LIST || a->kind == AM_J_TUPLE)
-    return am_jinja_raise(jinja, "can only concatenate %s (not \"%s\") to %s", am_jvalue_type(a), am_jvalue_type(b),
-                          am_jvalue_type(a));
+    return am_jinja_raise(jinja, "can only concatenate %s (not \"%s\") to %s", am_jvalue_type(a),
+                          am_jvalue_type(b), am_jvalue_type(a));
   return unsupported(jinja, AM_JOP_ADD, a, b);
 }
 
@@ -55,7 +56,9 @@ static bool repeat(am_jinja *jinja, const am_jvalue *sequence, int64_t times, am
   if (sequence->kind == AM_J_STRING) {
     size_t mark = am_jinja_mark(jinja);
     const am_jstring *s = sequence->as.string;
-    if (!am_jinja_put_repeated(jinja, s->data, s->n_bytes, (uint64_t)times) || !am_jinja_cut(jinja, mark, out)) return false;
+    if (!am_jinja_put_repeated(jinja, s->data, s->n_bytes, (uint64_t)times) ||
+        !am_jinja_cut(jinja, mark, out))
+      return false;
     out->marked = sequence->marked;
     return true;
   }
@@ -80,8 +83,10 @@ static bool multiply(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, am
   int64_t times;
   if (is_sequence(a) && am_jvalue_as_int(b, &times)) return repeat(jinja, a, times, out);
   if (is_sequence(b) && am_jvalue_as_int(a, &times)) return repeat(jinja, b, times, out);
-  if (is_sequence(a)) return am_jinja_raise(jinja, "can't multiply sequence by non-int of type '%s'", am_jvalue_type(b));
-  if (is_sequence(b)) return am_jinja_raise(jinja, "can't multiply sequence by non-int of type '%s'", am_jvalue_type(a));
+  if (is_sequence(a))
+    return am_jinja_raise(jinja, "can't multiply sequence by non-int of type '%s'", am_jvalue_type(b));
+  if (is_sequence(b))
+    return am_jinja_raise(jinja, "can't multiply sequence by non-int of type '%s'", am_jvalue_type(a));
   return unsupported(jinja, AM_JOP_MUL, a, b);
 }
 
@@ -99,7 +104,8 @@ bool am_joperate_unary(am_jinja *jinja, am_joperator op, const am_jvalue *a, am_
   int64_t i;
   if (a->kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, a);
   if (am_jvalue_as_int(a, &i)) {
-    if (op == AM_JOP_NEG && i == INT64_MIN) return am_jinja_raise(jinja, "integers over 64 bits are not supported");
+    if (op == AM_JOP_NEG && i == INT64_MIN)
+      return am_jinja_raise(jinja, "integers over 64 bits are not supported");
     *out = am_jint(op == AM_JOP_NEG ? -i : i);
     return true;
   }
@@ -114,7 +120,8 @@ bool am_joperate_unary(am_jinja *jinja, am_joperator op, const am_jvalue *a, am_
     if (op == AM_JOP_POS) return true;
     size_t mark = am_jinja_mark(jinja);
     if (!am_jinja_put_text(jinja, negative ? "" : "-") ||
-        !am_jinja_put(jinja, digits->data + negative, digits->n_bytes - negative) || !am_jinja_cut(jinja, mark, out))
+        !am_jinja_put(jinja, digits->data + negative, digits->n_bytes - negative) ||
+        !am_jinja_cut(jinja, mark, out))
       return false;
     out->kind = AM_J_BIG;
     /* -9223372036854775808 fits */
@@ -122,12 +129,14 @@ bool am_joperate_unary(am_jinja *jinja, am_joperator op, const am_jvalue *a, am_
       *out = am_jint(INT64_MIN);
     return true;
   }
-  return am_jinja_raise(jinja, "bad operand type for unary %s: '%s'", op == AM_JOP_NEG ? "-" : "+", am_jvalue_type(a));
+  return am_jinja_raise(jinja, "bad operand type for unary %s: '%s'", op == AM_JOP_NEG ? "-" : "+",
+                        am_jvalue_type(a));
 }
 
 static bool string_contains(am_jinja *jinja, const am_jvalue *container, const am_jvalue *item, bool *out) {
   if (item->kind != AM_J_STRING)
-    return am_jinja_raise(jinja, "'in <string>' requires string as left operand, not %s", am_jvalue_type(item));
+    return am_jinja_raise(jinja, "'in <string>' requires string as left operand, not %s",
+                          am_jvalue_type(item));
   const am_jstring *text = container->as.string, *part = item->as.string;
   *out = part->n_bytes == 0 || memmem(text->data, text->n_bytes, part->data, part->n_bytes) != NULL;
   return am_jinja_charge(jinja, text->n_bytes / 64);
@@ -151,7 +160,8 @@ static bool range_contains(const am_jrange *range, int64_t i) {
   if (!range->n) return false;
   int64_t last = am_jrange_at(range, range->n - 1);
   if (range->step > 0 ? i < range->start || i > last : i > range->start || i < last) return false;
-  uint64_t distance = range->step > 0 ? (uint64_t)i - (uint64_t)range->start : (uint64_t)range->start - (uint64_t)i;
+  uint64_t distance =
+      range->step > 0 ? (uint64_t)i - (uint64_t)range->start : (uint64_t)range->start - (uint64_t)i;
   return distance % (range->step > 0 ? (uint64_t)range->step : 0 - (uint64_t)range->step) == 0;
 }
 
@@ -159,7 +169,8 @@ bool am_jcontains(am_jinja *jinja, const am_jvalue *container, const am_jvalue *
   am_jvalue *found = NULL;
   int64_t i;
   switch (container->kind) {
-    case AM_J_STRING: return string_contains(jinja, container, item, out);
+    case AM_J_STRING:
+      return string_contains(jinja, container, item, out);
     case AM_J_DICT:
       if (!am_jdict_get(jinja, container->as.dict, item, &found)) return false;
       *out = found != NULL;
@@ -183,19 +194,25 @@ bool am_jrelate(am_jinja *jinja, am_joperator op, const am_jvalue *a, const am_j
   static const char *const texts[] = {"<", "<=", ">", ">="};
   int order = 0;
   switch (op) {
-    case AM_JOP_EQ: return am_jvalue_equal(jinja, a, b, out);
+    case AM_JOP_EQ:
+      return am_jvalue_equal(jinja, a, b, out);
     case AM_JOP_NE:
       if (!am_jvalue_equal(jinja, a, b, out)) return false;
       *out = !*out;
       return true;
-    case AM_JOP_IN: return am_jcontains(jinja, b, a, out);
+    case AM_JOP_IN:
+      return am_jcontains(jinja, b, a, out);
     case AM_JOP_NOT_IN:
       if (!am_jcontains(jinja, b, a, out)) return false;
       *out = !*out;
       return true;
-    default: break;
+    default:
+      break;
   }
   if (!am_jvalue_compare(jinja, a, b, texts[op - AM_JOP_LT], &order)) return false;
-  *out = op == AM_JOP_LT ? order == -1 : op == AM_JOP_LE ? order == -1 || order == 0 : op == AM_JOP_GT ? order == 1 : order == 1 || order == 0;
+  *out = op == AM_JOP_LT   ? order == -1
+         : op == AM_JOP_LE ? order == -1 || order == 0
+         : op == AM_JOP_GT ? order == 1
+                           : order == 1 || order == 0;
   return true;
 }

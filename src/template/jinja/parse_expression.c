@@ -5,36 +5,6 @@
 
 static bool parse_unary(am_jparser *parser, bool with_filter, am_jnode **out);
 
-static uint16_t deeper(const am_jnode *a, const am_jnode *b) {
-  unsigned depth = a ? a->depth : 0;
-  if (b && b->depth > depth) depth = b->depth;
-  return (uint16_t)(depth + 1);
-}
-
-/* Chains such as a + b + c lean to the left: their depth is bounded here, that of brackets by nesting. */
-static bool check_depth(am_jparser *parser, am_jnode *node, am_jnode **out) {
-  if (node->depth > AM_JPARSE_MAX_DEPTH) return am_jparser_fail(parser, node->line, "the expression is nested too deep");
-  *out = node;
-  return true;
-}
-
-static bool depth_of_nodes(am_jnode *node, const am_jnodes *nodes) {
-  for (size_t i = 0; i < nodes->n; i++)
-    if (nodes->items[i]->depth >= node->depth) node->depth = (uint16_t)(nodes->items[i]->depth + 1);
-  return true;
-}
-
-static bool make_binary(am_jparser *parser, am_jnode_kind kind, am_joperator op, uint32_t line, am_jnode *left,
-                        am_jnode *right, am_jnode **out) {
-  am_jnode *node = am_jparser_node(parser, kind, line);
-  if (!node) return false;
-  node->op = op;
-  node->as.binary.left = left;
-  node->as.binary.right = right;
-  node->depth = deeper(left, right);
-  return check_depth(parser, node, out);
-}
-
 /* --- names, literals, brackets --- */
 static bool parse_name(am_jparser *parser, bool with_namespace, am_jnode **out) {
   am_jtoken token = parser->current;
@@ -67,7 +37,8 @@ static bool parse_strings(am_jparser *parser, am_jnode **out) {
   while (parser->current.kind == AM_JT_STRING) {
     size_t mark = am_jinja_mark(parser->jinja);
     const am_jstring *a = node->as.constant.as.string, *b = parser->current.value.as.string;
-    if (!am_jinja_put(parser->jinja, a->data, a->n_bytes) || !am_jinja_put(parser->jinja, b->data, b->n_bytes) ||
+    if (!am_jinja_put(parser->jinja, a->data, a->n_bytes) ||
+        !am_jinja_put(parser->jinja, b->data, b->n_bytes) ||
         !am_jinja_cut(parser->jinja, mark, &node->as.constant) || !am_jparser_advance(parser))
       return false;
   }
@@ -82,10 +53,11 @@ static bool parse_list(am_jparser *parser, am_jnode **out) {
     if (node->as.items.n && !am_jparser_expect(parser, AM_JT_COMMA)) return false;
     if (parser->current.kind == AM_JT_RBRACKET) break;
     am_jnode *item = NULL;
-    if (!am_jparse_expression(parser, false, &item) || !am_jparser_push(parser, &node->as.items, item)) return false;
+    if (!am_jparse_expression(parser, false, &item) || !am_jparser_push(parser, &node->as.items, item))
+      return false;
   }
   *out = node;
-  return depth_of_nodes(node, &node->as.items) && am_jparser_expect(parser, AM_JT_RBRACKET);
+  return am_jparser_depth_of(node, &node->as.items) && am_jparser_expect(parser, AM_JT_RBRACKET);
 }
 
 static bool parse_dict(am_jparser *parser, am_jnode **out) {
@@ -101,14 +73,16 @@ static bool parse_dict(am_jparser *parser, am_jnode **out) {
       return false;
   }
   *out = node;
-  return depth_of_nodes(node, &node->as.items) && am_jparser_expect(parser, AM_JT_RBRACE);
+  return am_jparser_depth_of(node, &node->as.items) && am_jparser_expect(parser, AM_JT_RBRACE);
 }
 
 bool am_jparse_primary(am_jparser *parser, bool with_namespace, am_jnode **out) {
   am_jnode *node = NULL;
   switch (parser->current.kind) {
-    case AM_JT_NAME: return parse_name(parser, with_namespace, out);
-    case AM_JT_STRING: return parse_strings(parser, out);
+    case AM_JT_NAME:
+      return parse_name(parser, with_namespace, out);
+    case AM_JT_STRING:
+      return parse_strings(parser, out);
     case AM_JT_INTEGER:
     case AM_JT_FLOAT:
       node = am_jparser_node(parser, AM_JN_CONST, parser->current.line);
@@ -120,8 +94,10 @@ bool am_jparse_primary(am_jparser *parser, bool with_namespace, am_jnode **out) 
       return am_jparser_advance(parser) &&
              am_jparse_tuple(parser, (am_jtuple_rules){.explicit_parens = true}, out) &&
              am_jparser_expect(parser, AM_JT_RPAREN);
-    case AM_JT_LBRACKET: return parse_list(parser, out);
-    case AM_JT_LBRACE: return parse_dict(parser, out);
+    case AM_JT_LBRACKET:
+      return parse_list(parser, out);
+    case AM_JT_LBRACE:
+      return parse_dict(parser, out);
     default:
       return am_jparser_fail(parser, parser->current.line, "unexpected %s",
                              am_jparser_describe(parser, &parser->current));
@@ -159,244 +135,8 @@ bool am_jparse_tuple(am_jparser *parser, am_jtuple_rules rules, am_jnode **out) 
   am_jnode *node = am_jparser_node(parser, AM_JN_TUPLE, line);
   if (!node) return false;
   node->as.items = items;
-  depth_of_nodes(node, &items);
-  return check_depth(parser, node, out);
-}
-
-/* --- postfix: subscripts, calls, filters, tests --- */
-static bool parse_slice_part(am_jparser *parser, am_jnode **out) {
-  am_jtoken_kind kind = parser->current.kind;
-  if (kind == AM_JT_COLON || kind == AM_JT_RBRACKET || kind == AM_JT_COMMA) return true;
-  return am_jparse_expression(parser, false, out);
-}
-
-static bool parse_subscribed(am_jparser *parser, am_jnode **out) {
-  uint32_t line = parser->current.line;
-  am_jnode *start = NULL;
-  if (parser->current.kind != AM_JT_COLON) {
-    if (!am_jparse_expression(parser, false, &start)) return false;
-    if (parser->current.kind != AM_JT_COLON) {
-      *out = start;
-      return true;
-    }
-  }
-  am_jnode *node = am_jparser_node(parser, AM_JN_SLICE, line);
-  if (!node || !am_jparser_advance(parser)) return false;
-  node->as.slice.start = start;
-  if (!parse_slice_part(parser, &node->as.slice.stop)) return false;
-  if (parser->current.kind == AM_JT_COLON &&
-      (!am_jparser_advance(parser) || (parser->current.kind != AM_JT_COLON && !parse_slice_part(parser, &node->as.slice.step))))
-    return false;
-  node->depth = deeper(start, node->as.slice.stop);
-  if (node->as.slice.step && node->as.slice.step->depth >= node->depth)
-    node->depth = (uint16_t)(node->as.slice.step->depth + 1);
-  *out = node;
-  return true;
-}
-
-static bool parse_brackets(am_jparser *parser, uint32_t line, am_jnode **out) {
-  am_jnodes items = {0};
-  bool has_slice = false;
-  while (parser->current.kind != AM_JT_RBRACKET) {
-    if (items.n && !am_jparser_expect(parser, AM_JT_COMMA)) return false;
-    am_jnode *item = NULL;
-    if (!parse_subscribed(parser, &item) || !am_jparser_push(parser, &items, item)) return false;
-    has_slice = has_slice || item->kind == AM_JN_SLICE;
-  }
-  if (!am_jparser_expect(parser, AM_JT_RBRACKET)) return false;
-  if (items.n == 1) {
-    *out = items.items[0];
-    return true;
-  }
-  if (has_slice) return am_jparser_fail(parser, line, "invalid syntax");
-  am_jnode *node = am_jparser_node(parser, AM_JN_TUPLE, line);
-  if (!node) return false;
-  node->as.items = items;
-  *out = node;
-  return depth_of_nodes(node, &items);
-}
-
-static bool parse_subscript(am_jparser *parser, am_jnode *object, am_jnode **out) {
-  bool is_dot = parser->current.kind == AM_JT_DOT;
-  uint32_t line = parser->current.line;
-  am_jnode *node = am_jparser_node(parser, AM_JN_GETITEM, line);
-  if (!node || !am_jparser_advance(parser)) return false;
-  node->as.item.object = object;
-  if (!is_dot) {
-    if (!parse_brackets(parser, line, &node->as.item.index)) return false;
-  } else if (parser->current.kind == AM_JT_NAME) {
-    node->kind = AM_JN_GETATTR;
-    if (!am_jparser_expect_name(parser, &node->as.item.name)) return false;
-  } else if (parser->current.kind == AM_JT_INTEGER) {
-    if (!am_jparse_primary(parser, false, &node->as.item.index)) return false;
-  } else {
-    return am_jparser_fail(parser, parser->current.line, "expected name or number");
-  }
-  node->depth = deeper(object, node->as.item.index);
-  return check_depth(parser, node, out);
-}
-
-static bool push_keyword(am_jparser *parser, am_jsignature *signature, am_jname name, am_jnode *value) {
-  for (size_t i = 0; i < signature->keyword_values.n; i++)
-    if (signature->keywords[i].text == name.text)
-      return am_jparser_fail(parser, value->line, "keyword argument repeated: %.*s", (int)name.n_bytes, name.text);
-  size_t n = signature->keyword_values.n;
-  if (n == AM_JPARSE_MAX_NAMES) return am_jparser_fail(parser, value->line, "too many keyword arguments");
-  if (n == signature->keyword_values.capacity) { /* grows with its values */
-    am_jname *grown = am_jinja_alloc(parser->jinja, n ? n * 2 : 2, sizeof *grown);
-    if (!grown) return false;
-    if (n) memcpy(grown, signature->keywords, n * sizeof *grown);
-    signature->keywords = grown;
-  }
-  signature->keywords[n] = name;
-  return am_jparser_push(parser, &signature->keyword_values, value);
-}
-
-static bool parse_argument(am_jparser *parser, uint32_t line, am_jsignature *s) {
-  static const char invalid[] = "invalid syntax for function call expression";
-  am_jtoken_kind kind = parser->current.kind, ahead = AM_JT_EOF;
-  if (kind == AM_JT_MUL) {
-    if (s->dyn_args || s->dyn_kwargs) return am_jparser_fail(parser, line, invalid);
-    return am_jparser_advance(parser) && am_jparse_expression(parser, false, &s->dyn_args);
-  }
-  if (kind == AM_JT_POW) {
-    if (s->dyn_kwargs) return am_jparser_fail(parser, line, invalid);
-    return am_jparser_advance(parser) && am_jparse_expression(parser, false, &s->dyn_kwargs);
-  }
-  if (kind == AM_JT_NAME && !am_jparser_look(parser, &ahead)) return false;
-  am_jnode *value = NULL;
-  if (ahead == AM_JT_ASSIGN) {
-    am_jname name;
-    if (s->dyn_kwargs) return am_jparser_fail(parser, line, invalid);
-    return am_jparser_expect_name(parser, &name) && am_jparser_advance(parser) &&
-           am_jparse_expression(parser, false, &value) && push_keyword(parser, s, name, value);
-  }
-  if (s->dyn_args || s->dyn_kwargs || s->keyword_values.n) return am_jparser_fail(parser, line, invalid);
-  return am_jparse_expression(parser, false, &value) && am_jparser_push(parser, &s->args, value);
-}
-
-static bool parse_call_args(am_jparser *parser, am_jsignature *signature) {
-  uint32_t line = parser->current.line;
-  bool require_comma = false;
-  if (!am_jparser_expect(parser, AM_JT_LPAREN)) return false;
-  while (parser->current.kind != AM_JT_RPAREN) {
-    if (require_comma) {
-      if (!am_jparser_expect(parser, AM_JT_COMMA)) return false;
-      if (parser->current.kind == AM_JT_RPAREN) break;
-    }
-    if (!parse_argument(parser, line, signature)) return false;
-    require_comma = true;
-  }
-  return am_jparser_expect(parser, AM_JT_RPAREN);
-}
-
-static bool check_call_depth(am_jparser *parser, am_jnode *node, am_jnode **out) {
-  am_jsignature *s = &node->as.call.signature;
-  node->depth = deeper(node->as.call.object, s->dyn_args);
-  if (s->dyn_kwargs && s->dyn_kwargs->depth >= node->depth) node->depth = (uint16_t)(s->dyn_kwargs->depth + 1);
-  depth_of_nodes(node, &s->args);
-  depth_of_nodes(node, &s->keyword_values);
-  return check_depth(parser, node, out);
-}
-
-static bool parse_call(am_jparser *parser, am_jnode *object, am_jnode **out) {
-  am_jnode *node = am_jparser_node(parser, AM_JN_CALL, parser->current.line);
-  if (!node) return false;
-  node->as.call.object = object;
-  return parse_call_args(parser, &node->as.call.signature) && check_call_depth(parser, node, out);
-}
-
-static bool parse_postfix(am_jparser *parser, am_jnode *node, am_jnode **out) {
-  for (;;) {
-    am_jtoken_kind kind = parser->current.kind;
-    if (kind == AM_JT_DOT || kind == AM_JT_LBRACKET) {
-      if (!parse_subscript(parser, node, &node)) return false;
-    } else if (kind == AM_JT_LPAREN) {
-      if (!parse_call(parser, node, &node)) return false;
-    } else {
-      *out = node;
-      return true;
-    }
-  }
-}
-
-/* A filter's or test's name: dots may join several. */
-static bool parse_dotted_name(am_jparser *parser, am_jname *out) {
-  if (!am_jparser_expect_name(parser, out)) return false;
-  while (parser->current.kind == AM_JT_DOT) {
-    am_jname part;
-    if (!am_jparser_advance(parser) || !am_jparser_expect_name(parser, &part)) return false;
-    size_t n = out->n_bytes + 1 + part.n_bytes;
-    char *joined = am_jinja_alloc(parser->jinja, n, 1);
-    if (!joined) return false;
-    memcpy(joined, out->text, out->n_bytes);
-    joined[out->n_bytes] = '.';
-    memcpy(joined + out->n_bytes + 1, part.text, part.n_bytes);
-    *out = (am_jname){joined, n};
-  }
-  return true;
-}
-
-bool am_jparse_filters(am_jparser *parser, am_jnode *object, bool inline_start, am_jnode **out) {
-  while (parser->current.kind == AM_JT_PIPE || inline_start) {
-    if (!inline_start && !am_jparser_advance(parser)) return false;
-    am_jnode *node = am_jparser_node(parser, AM_JN_FILTER, parser->current.line);
-    if (!node || !parse_dotted_name(parser, &node->as.call.name)) return false;
-    node->as.call.object = object;
-    if (parser->current.kind == AM_JT_LPAREN && !parse_call_args(parser, &node->as.call.signature)) return false;
-    if (!check_call_depth(parser, node, &object)) return false;
-    inline_start = false;
-  }
-  *out = object;
-  return true;
-}
-
-static bool parse_bare_test_argument(am_jparser *parser, am_jnode *node) {
-  switch (parser->current.kind) {
-    case AM_JT_NAME:
-      if (am_jparser_is(parser, "else") || am_jparser_is(parser, "or") || am_jparser_is(parser, "and")) return true;
-      if (am_jparser_is(parser, "is"))
-        return am_jparser_fail(parser, parser->current.line, "You cannot chain multiple tests with is");
-      break;
-    case AM_JT_STRING:
-    case AM_JT_INTEGER:
-    case AM_JT_FLOAT:
-    case AM_JT_LBRACKET:
-    case AM_JT_LBRACE: break;
-    default: return true;
-  }
-  am_jnode *argument = NULL;
-  return am_jparse_primary(parser, false, &argument) && parse_postfix(parser, argument, &argument) &&
-         am_jparser_push(parser, &node->as.call.signature.args, argument);
-}
-
-static bool parse_test(am_jparser *parser, am_jnode *object, am_jnode **out) {
-  uint32_t line = parser->current.line;
-  bool negated = false;
-  am_jnode *node = am_jparser_node(parser, AM_JN_TEST, line);
-  if (!node || !am_jparser_advance(parser) || !am_jparser_skip_name(parser, "not", &negated) ||
-      !parse_dotted_name(parser, &node->as.call.name))
-    return false;
-  node->as.call.object = object;
-  bool ok = parser->current.kind == AM_JT_LPAREN ? parse_call_args(parser, &node->as.call.signature)
-                                                 : parse_bare_test_argument(parser, node);
-  if (!ok || !check_call_depth(parser, node, out)) return false;
-  return !negated || make_binary(parser, AM_JN_NOT, 0, line, *out, NULL, out);
-}
-
-static bool parse_filter_expression(am_jparser *parser, am_jnode *node, am_jnode **out) {
-  for (;;) {
-    if (parser->current.kind == AM_JT_PIPE) {
-      if (!am_jparse_filters(parser, node, false, &node)) return false;
-    } else if (am_jparser_is(parser, "is")) {
-      if (!parse_test(parser, node, &node)) return false;
-    } else if (parser->current.kind == AM_JT_LPAREN) {
-      if (!parse_call(parser, node, &node)) return false;
-    } else {
-      *out = node;
-      return true;
-    }
-  }
+  am_jparser_depth_of(node, &items);
+  return am_jparser_check_depth(parser, node, out);
 }
 
 /* --- operators, from the tightest to the loosest --- */
@@ -412,13 +152,15 @@ static bool parse_unary(am_jparser *parser, bool with_filter, am_jnode **out) {
   if (kind == AM_JT_SUB || kind == AM_JT_ADD) {
     am_jnode *operand = NULL;
     if (!enter(parser) || !am_jparser_advance(parser) || !parse_unary(parser, false, &operand) ||
-        !make_binary(parser, AM_JN_UNARY, kind == AM_JT_SUB ? AM_JOP_NEG : AM_JOP_POS, line, operand, NULL, out))
+        !am_jparser_binary(parser, AM_JN_UNARY, kind == AM_JT_SUB ? AM_JOP_NEG : AM_JOP_POS, line, operand,
+                           NULL, out))
       return false;
     parser->nesting--;
   } else if (!am_jparse_primary(parser, false, out)) {
     return false;
   }
-  return parse_postfix(parser, *out, out) && (!with_filter || parse_filter_expression(parser, *out, out));
+  return am_jparse_postfix(parser, *out, out) &&
+         (!with_filter || am_jparse_filter_expression(parser, *out, out));
 }
 
 static bool parse_pow(am_jparser *parser, am_jnode **out) {
@@ -427,7 +169,7 @@ static bool parse_pow(am_jparser *parser, am_jnode **out) {
   while (parser->current.kind == AM_JT_POW) {
     am_jnode *right = NULL;
     if (!am_jparser_advance(parser) || !parse_unary(parser, true, &right) ||
-        !make_binary(parser, AM_JN_BINARY, AM_JOP_POW, line, *out, right, out))
+        !am_jparser_binary(parser, AM_JN_BINARY, AM_JOP_POW, line, *out, right, out))
       return false;
     line = parser->current.line;
   }
@@ -436,11 +178,20 @@ static bool parse_pow(am_jparser *parser, am_jnode **out) {
 
 static bool product_operator(am_jtoken_kind kind, am_joperator *op) {
   switch (kind) {
-    case AM_JT_MUL: *op = AM_JOP_MUL; return true;
-    case AM_JT_DIV: *op = AM_JOP_DIV; return true;
-    case AM_JT_FLOORDIV: *op = AM_JOP_FLOORDIV; return true;
-    case AM_JT_MOD: *op = AM_JOP_MOD; return true;
-    default: return false;
+    case AM_JT_MUL:
+      *op = AM_JOP_MUL;
+      return true;
+    case AM_JT_DIV:
+      *op = AM_JOP_DIV;
+      return true;
+    case AM_JT_FLOORDIV:
+      *op = AM_JOP_FLOORDIV;
+      return true;
+    case AM_JT_MOD:
+      *op = AM_JOP_MOD;
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -451,7 +202,7 @@ static bool parse_product(am_jparser *parser, am_jnode **out) {
   while (product_operator(parser->current.kind, &op)) {
     am_jnode *right = NULL;
     if (!am_jparser_advance(parser) || !parse_pow(parser, &right) ||
-        !make_binary(parser, AM_JN_BINARY, op, line, *out, right, out))
+        !am_jparser_binary(parser, AM_JN_BINARY, op, line, *out, right, out))
       return false;
     line = parser->current.line;
   }
@@ -470,8 +221,8 @@ static bool parse_concat(am_jparser *parser, am_jnode **out) {
         !am_jparser_push(parser, &node->as.items, item))
       return false;
   }
-  depth_of_nodes(node, &node->as.items);
-  return check_depth(parser, node, out);
+  am_jparser_depth_of(node, &node->as.items);
+  return am_jparser_check_depth(parser, node, out);
 }
 
 static bool parse_sum(am_jparser *parser, am_jnode **out) {
@@ -481,7 +232,7 @@ static bool parse_sum(am_jparser *parser, am_jnode **out) {
     am_joperator op = parser->current.kind == AM_JT_ADD ? AM_JOP_ADD : AM_JOP_SUB;
     am_jnode *right = NULL;
     if (!am_jparser_advance(parser) || !parse_concat(parser, &right) ||
-        !make_binary(parser, AM_JN_BINARY, op, line, *out, right, out))
+        !am_jparser_binary(parser, AM_JN_BINARY, op, line, *out, right, out))
       return false;
     line = parser->current.line;
   }
@@ -492,19 +243,32 @@ static bool comparison_operator(am_jparser *parser, am_joperator *op, bool *foun
   am_jtoken_kind ahead = AM_JT_EOF;
   *found = true;
   switch (parser->current.kind) {
-    case AM_JT_EQ: *op = AM_JOP_EQ; break;
-    case AM_JT_NE: *op = AM_JOP_NE; break;
-    case AM_JT_LT: *op = AM_JOP_LT; break;
-    case AM_JT_LTEQ: *op = AM_JOP_LE; break;
-    case AM_JT_GT: *op = AM_JOP_GT; break;
-    case AM_JT_GTEQ: *op = AM_JOP_GE; break;
+    case AM_JT_EQ:
+      *op = AM_JOP_EQ;
+      break;
+    case AM_JT_NE:
+      *op = AM_JOP_NE;
+      break;
+    case AM_JT_LT:
+      *op = AM_JOP_LT;
+      break;
+    case AM_JT_LTEQ:
+      *op = AM_JOP_LE;
+      break;
+    case AM_JT_GT:
+      *op = AM_JOP_GT;
+      break;
+    case AM_JT_GTEQ:
+      *op = AM_JOP_GE;
+      break;
     default:
       *op = AM_JOP_IN;
       if (am_jparser_is(parser, "in")) break;
       *found = false;
       if (!am_jparser_is(parser, "not")) return true;
       if (!am_jparser_look(parser, &ahead)) return false;
-      if (ahead != AM_JT_NAME || parser->ahead.n_bytes != 2 || memcmp(parser->ahead.text, "in", 2) != 0) return true;
+      if (ahead != AM_JT_NAME || parser->ahead.n_bytes != 2 || memcmp(parser->ahead.text, "in", 2) != 0)
+        return true;
       *found = true;
       *op = AM_JOP_NOT_IN;
       if (!am_jparser_advance(parser)) return false;
@@ -529,14 +293,15 @@ static bool parse_comparison(am_jparser *parser, am_jnode **out) {
     am_jnode *right = NULL;
     if (n > AM_JPARSE_MAX_DEPTH) return am_jparser_fail(parser, line, "the comparison is too long");
     if (!node->as.compare.ops) node->as.compare.ops = am_jinja_alloc(parser->jinja, AM_JPARSE_MAX_DEPTH, 1);
-    if (!node->as.compare.ops || !parse_sum(parser, &right) || !am_jparser_push(parser, &node->as.compare.items, right))
+    if (!node->as.compare.ops || !parse_sum(parser, &right) ||
+        !am_jparser_push(parser, &node->as.compare.items, right))
       return false;
     node->as.compare.ops[n - 1] = op;
     node->line = parser->current.line;
   }
   if (!node) return true;
-  depth_of_nodes(node, &node->as.compare.items);
-  return check_depth(parser, node, out);
+  am_jparser_depth_of(node, &node->as.compare.items);
+  return am_jparser_check_depth(parser, node, out);
 }
 
 static bool parse_not(am_jparser *parser, am_jnode **out) {
@@ -545,7 +310,7 @@ static bool parse_not(am_jparser *parser, am_jnode **out) {
   am_jnode *operand = NULL;
   if (!enter(parser) || !am_jparser_advance(parser) || !parse_not(parser, &operand)) return false;
   parser->nesting--;
-  return make_binary(parser, AM_JN_NOT, 0, line, operand, NULL, out);
+  return am_jparser_binary(parser, AM_JN_NOT, 0, line, operand, NULL, out);
 }
 
 static bool parse_logic(am_jparser *parser, bool is_or, am_jnode **out) {
@@ -555,7 +320,7 @@ static bool parse_logic(am_jparser *parser, bool is_or, am_jnode **out) {
     am_jnode *right = NULL;
     if (!am_jparser_advance(parser) ||
         !(is_or ? parse_logic(parser, false, &right) : parse_not(parser, &right)) ||
-        !make_binary(parser, is_or ? AM_JN_OR : AM_JN_AND, 0, line, *out, right, out))
+        !am_jparser_binary(parser, is_or ? AM_JN_OR : AM_JN_AND, 0, line, *out, right, out))
       return false;
     line = parser->current.line;
   }
@@ -570,14 +335,16 @@ static bool parse_conditional(am_jparser *parser, am_jnode **out) {
     if (!am_jparser_skip_name(parser, "if", &is_conditional)) return false;
     if (!is_conditional) return true;
     am_jnode *node = am_jparser_node(parser, AM_JN_COND, line);
-    if (!node || !parse_logic(parser, true, &node->as.cond.test) || !am_jparser_skip_name(parser, "else", &has_else))
+    if (!node || !parse_logic(parser, true, &node->as.cond.test) ||
+        !am_jparser_skip_name(parser, "else", &has_else))
       return false;
     node->as.cond.yes = *out;
     if (has_else && (!enter(parser) || !parse_conditional(parser, &node->as.cond.no))) return false;
     if (has_else) parser->nesting--;
-    node->depth = deeper(node->as.cond.test, node->as.cond.yes);
-    if (node->as.cond.no && node->as.cond.no->depth >= node->depth) node->depth = (uint16_t)(node->as.cond.no->depth + 1);
-    if (!check_depth(parser, node, out)) return false;
+    node->depth = am_jparser_deeper(node->as.cond.test, node->as.cond.yes);
+    if (node->as.cond.no && node->as.cond.no->depth >= node->depth)
+      node->depth = (uint16_t)(node->as.cond.no->depth + 1);
+    if (!am_jparser_check_depth(parser, node, out)) return false;
     line = parser->current.line;
   }
 }
@@ -591,9 +358,9 @@ bool am_jparse_expression(am_jparser *parser, bool no_condition, am_jnode **out)
 
 /* --- targets --- */
 static const char *node_word(const am_jnode *node) {
-  static const char *const words[] = {"const",  "name", "nsref",    "tuple",  "list", "dict", "neg",
-                                      "add",    "and",  "or",       "not",    "concat", "compare", "condexpr",
-                                      "getattr", "getitem", "slice", "call", "filter", "test"};
+  static const char *const words[] = {"const",   "name",    "nsref", "tuple", "list",   "dict",    "neg",
+                                      "add",     "and",     "or",    "not",   "concat", "compare", "condexpr",
+                                      "getattr", "getitem", "slice", "call",  "filter", "test"};
   return node->kind < sizeof words / sizeof *words ? words[node->kind] : "statement";
 }
 

@@ -27,9 +27,11 @@ static bool fail_unclosed(am_jparser *parser, const am_jtoken *tag, end_tags end
   }
   char found[120] = "Unexpected end of template.";
   if (tag)
-    snprintf(found, sizeof found, "Encountered unknown tag '%.*s'.", (int)(tag->n_bytes < 60 ? tag->n_bytes : 60), tag->text);
+    snprintf(found, sizeof found, "Encountered unknown tag '%.*s'.",
+             (int)(tag->n_bytes < 60 ? tag->n_bytes : 60), tag->text);
   return am_jparser_fail(parser, parser->current.line, "%s%s%s%s%s", found,
-                         n ? " Jinja was looking for the following tags: " : "", looking, n ? "." : "", innermost);
+                         n ? " Jinja was looking for the following tags: " : "", looking, n ? "." : "",
+                         innermost);
 }
 
 /* After the head of a tag: `:` if any, the end of the tag, the body. The current token is then the name
@@ -58,7 +60,8 @@ static bool name_target(am_jparser *parser, am_jcontext context, am_jnode **out)
 
 static bool parse_set(am_jparser *parser, am_jnode *node) {
   bool assigns = false;
-  if (!am_jparse_target(parser, (am_jtuple_rules){.with_namespace = true}, AM_JCTX_STORE, &node->as.set.target))
+  if (!am_jparse_target(parser, (am_jtuple_rules){.with_namespace = true}, AM_JCTX_STORE,
+                        &node->as.set.target))
     return false;
   assigns = parser->current.kind == AM_JT_ASSIGN;
   if (assigns) {
@@ -79,7 +82,8 @@ static bool copy_target(am_jparser *parser, const am_jnode *target, am_jnode **o
     copy->as.items = (am_jnodes){0};
     for (size_t i = 0; i < target->as.items.n; i++) {
       am_jnode *item = NULL;
-      if (!copy_target(parser, target->as.items.items[i], &item) || !am_jparser_push(parser, &copy->as.items, item))
+      if (!copy_target(parser, target->as.items.items[i], &item) ||
+          !am_jparser_push(parser, &copy->as.items, item))
         return false;
     }
   }
@@ -90,12 +94,14 @@ static bool copy_target(am_jparser *parser, const am_jnode *target, am_jnode **o
 static bool parse_for(am_jparser *parser, am_jnode *node) {
   bool has_test = false;
   node->kind = AM_JN_FOR;
-  if (!am_jparse_target(parser, (am_jtuple_rules){.end_name = "in"}, AM_JCTX_STORE, &node->as.loop.target)) return false;
+  if (!am_jparse_target(parser, (am_jtuple_rules){.end_name = "in"}, AM_JCTX_STORE, &node->as.loop.target))
+    return false;
   if (!am_jparser_is(parser, "in"))
     return am_jparser_fail(parser, parser->current.line, "expected token 'in', got %s",
                            am_jparser_describe(parser, &parser->current));
   if (!am_jparser_advance(parser) ||
-      !am_jparse_tuple(parser, (am_jtuple_rules){.no_condition = true, .end_name = "recursive"}, &node->as.loop.iter) ||
+      !am_jparse_tuple(parser, (am_jtuple_rules){.no_condition = true, .end_name = "recursive"},
+                       &node->as.loop.iter) ||
       !am_jparser_skip_name(parser, "if", &has_test) ||
       (has_test && (!am_jparse_expression(parser, false, &node->as.loop.test) ||
                     !copy_target(parser, node->as.loop.target, &node->as.loop.test_target))) ||
@@ -155,7 +161,8 @@ static bool parse_signature(am_jparser *parser, am_jcode *code) {
     am_jnode *param = NULL, *value = NULL;
     if (code->params.n && !am_jparser_expect(parser, AM_JT_COMMA)) return false;
     if (!name_target(parser, AM_JCTX_PARAM, &param)) return false;
-    if (code->params.n == AM_JPARSE_MAX_NAMES) return am_jparser_fail(parser, param->line, "too many parameters");
+    if (code->params.n == AM_JPARSE_MAX_NAMES)
+      return am_jparser_fail(parser, param->line, "too many parameters");
     for (size_t i = 0; i < code->params.n; i++)
       if (code->params.items[i]->as.name.name.text == param->as.name.name.text)
         return am_jparser_fail(parser, param->line, "duplicate argument '%.*s' in the definition of a macro",
@@ -255,12 +262,14 @@ static bool parse_block(am_jparser *parser, am_jnode *node) {
       !am_jparser_skip_name(parser, "required", &node->as.block.required))
     return false;
   if (parser->current.kind == AM_JT_SUB)
-    return am_jparser_fail(parser, parser->current.line,
-                           "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use "
-                           "an underscore instead.");
+    return am_jparser_fail(
+        parser, parser->current.line,
+        "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use "
+        "an underscore instead.");
   if (!parse_statements(parser, ENDS("endblock"), true, &code->body)) return false;
   if (node->as.block.required && !is_blank(&code->body))
-    return am_jparser_fail(parser, parser->current.line, "Required blocks can only contain comments or whitespace");
+    return am_jparser_fail(parser, parser->current.line,
+                           "Required blocks can only contain comments or whitespace");
   code->name = node->as.block.name;
   if (parser->current.kind == AM_JT_NAME && parser->current.n_bytes == code->name.n_bytes &&
       memcmp(parser->current.text, code->name.text, code->name.n_bytes) == 0)
@@ -273,7 +282,8 @@ static bool parse_print(am_jparser *parser, am_jnode *node) {
   while (parser->current.kind != AM_JT_BLOCK_END) {
     am_jnode *item = NULL;
     if (node->as.items.n && !am_jparser_expect(parser, AM_JT_COMMA)) return false;
-    if (!am_jparse_expression(parser, false, &item) || !am_jparser_push(parser, &node->as.items, item)) return false;
+    if (!am_jparse_expression(parser, false, &item) || !am_jparser_push(parser, &node->as.items, item))
+      return false;
   }
   return true;
 }
@@ -350,7 +360,9 @@ static bool push_output(am_jparser *parser, am_jnodes *body, am_jnode **output, 
 
 static bool parse_data(am_jparser *parser, am_jnode **out) {
   *out = am_jparser_node(parser, AM_JN_DATA, parser->current.line);
-  return *out && am_jstring_view(parser->jinja, parser->current.text, parser->current.n_bytes, &(*out)->as.constant) &&
+  return *out &&
+         am_jstring_view(parser->jinja, parser->current.text, parser->current.n_bytes,
+                         &(*out)->as.constant) &&
          am_jparser_advance(parser);
 }
 
@@ -378,8 +390,8 @@ static bool parse_body(am_jparser *parser, end_tags ends, am_jnodes *out) {
 
 bool am_jparse(am_jinja *jinja, const char *text, size_t n_bytes, am_jnodes *out) {
   am_jparser parser = {.jinja = jinja};
-  bool ok = am_jparser_intern_special(&parser) && am_jlexer_open(&parser.lexer, jinja, text, n_bytes) && am_jparser_advance(&parser) &&
-            parse_body(&parser, NULL, out);
+  bool ok = am_jparser_intern_special(&parser) && am_jlexer_open(&parser.lexer, jinja, text, n_bytes) &&
+            am_jparser_advance(&parser) && parse_body(&parser, NULL, out);
   am_map_close(&parser.names);
   return ok;
 }

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const char am_jinja_loop_name[] = "loop", am_jinja_caller_name[] = "caller", am_jinja_kwargs_name[] = "kwargs",
-           am_jinja_varargs_name[] = "varargs", am_jinja_self_name[] = "self", am_jinja_super_name[] = "super";
+const char am_jinja_loop_name[] = "loop", am_jinja_caller_name[] = "caller",
+           am_jinja_kwargs_name[] = "kwargs", am_jinja_varargs_name[] = "varargs",
+           am_jinja_self_name[] = "self", am_jinja_super_name[] = "super";
 
 bool am_jparser_fail(am_jparser *parser, uint32_t line, const char *format, ...) {
   char why[400];
@@ -36,7 +37,8 @@ bool am_jparser_look(am_jparser *parser, am_jtoken_kind *out) {
 
 bool am_jparser_is(const am_jparser *parser, const char *name) {
   const am_jtoken *token = &parser->current;
-  return token->kind == AM_JT_NAME && token->n_bytes == strlen(name) && memcmp(token->text, name, token->n_bytes) == 0;
+  return token->kind == AM_JT_NAME && token->n_bytes == strlen(name) &&
+         memcmp(token->text, name, token->n_bytes) == 0;
 }
 
 const char *am_jparser_describe(am_jparser *parser, const am_jtoken *token) {
@@ -54,18 +56,21 @@ const char *am_jparser_describe(am_jparser *parser, const am_jtoken *token) {
 
 static bool unexpected(am_jparser *parser, const char *wanted) {
   if (parser->current.kind == AM_JT_EOF)
-    return am_jparser_fail(parser, parser->current.line, "unexpected end of template, expected '%s'.", wanted);
+    return am_jparser_fail(parser, parser->current.line, "unexpected end of template, expected '%s'.",
+                           wanted);
   return am_jparser_fail(parser, parser->current.line, "expected token '%s', got %s", wanted,
                          am_jparser_describe(parser, &parser->current));
 }
 
 bool am_jparser_expect(am_jparser *parser, am_jtoken_kind kind) {
-  return parser->current.kind == kind ? am_jparser_advance(parser) : unexpected(parser, am_jtoken_describe(kind));
+  return parser->current.kind == kind ? am_jparser_advance(parser)
+                                      : unexpected(parser, am_jtoken_describe(kind));
 }
 
 bool am_jparser_expect_name(am_jparser *parser, am_jname *out) {
   if (parser->current.kind != AM_JT_NAME) return unexpected(parser, "name");
-  return am_jparser_intern(parser, parser->current.text, parser->current.n_bytes, out) && am_jparser_advance(parser);
+  return am_jparser_intern(parser, parser->current.text, parser->current.n_bytes, out) &&
+         am_jparser_advance(parser);
 }
 
 bool am_jparser_skip_name(am_jparser *parser, const char *name, bool *skipped) {
@@ -78,7 +83,8 @@ bool am_jparser_intern(am_jparser *parser, const char *text, size_t n_bytes, am_
   if (!am_map_get(&parser->names, text, n_bytes, &known)) {
     known = (uintptr_t)text; /* the source outlives the tree */
     if (!am_map_set(&parser->names, text, n_bytes, known)) {
-      if (!parser->jinja->status) parser->jinja->status = am_fail_memory(parser->jinja->error, parser->jinja->name);
+      if (!parser->jinja->status)
+        parser->jinja->status = am_fail_memory(parser->jinja->error, parser->jinja->name);
       return false;
     }
   }
@@ -107,6 +113,37 @@ bool am_jparser_push(am_jparser *parser, am_jnodes *nodes, am_jnode *node) {
   }
   nodes->items[nodes->n++] = node;
   return true;
+}
+
+uint16_t am_jparser_deeper(const am_jnode *a, const am_jnode *b) {
+  unsigned depth = a ? a->depth : 0;
+  if (b && b->depth > depth) depth = b->depth;
+  return (uint16_t)(depth + 1);
+}
+
+/* Chains such as a + b + c lean to the left: their depth is bounded here, that of brackets by nesting. */
+bool am_jparser_check_depth(am_jparser *parser, am_jnode *node, am_jnode **out) {
+  if (node->depth > AM_JPARSE_MAX_DEPTH)
+    return am_jparser_fail(parser, node->line, "the expression is nested too deep");
+  *out = node;
+  return true;
+}
+
+bool am_jparser_depth_of(am_jnode *node, const am_jnodes *nodes) {
+  for (size_t i = 0; i < nodes->n; i++)
+    if (nodes->items[i]->depth >= node->depth) node->depth = (uint16_t)(nodes->items[i]->depth + 1);
+  return true;
+}
+
+bool am_jparser_binary(am_jparser *parser, am_jnode_kind kind, am_joperator op, uint32_t line, am_jnode *left,
+                       am_jnode *right, am_jnode **out) {
+  am_jnode *node = am_jparser_node(parser, kind, line);
+  if (!node) return false;
+  node->op = op;
+  node->as.binary.left = left;
+  node->as.binary.right = right;
+  node->depth = am_jparser_deeper(left, right);
+  return am_jparser_check_depth(parser, node, out);
 }
 
 bool am_jparser_intern_special(am_jparser *parser) {

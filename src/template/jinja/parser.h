@@ -9,7 +9,12 @@
 #include "template/jinja/lexer.h"
 
 /* Python refuses code that nests deeper (200 parentheses, 100 blocks). */
-enum { AM_JPARSE_MAX_NESTING = 100, AM_JPARSE_MAX_DEPTH = 200, AM_JPARSE_MAX_BLOCKS = 90, AM_JPARSE_MAX_NAMES = 1000 };
+enum {
+  AM_JPARSE_MAX_NESTING = 100,
+  AM_JPARSE_MAX_DEPTH = 200,
+  AM_JPARSE_MAX_BLOCKS = 90,
+  AM_JPARSE_MAX_NAMES = 1000
+};
 
 typedef struct am_jparser {
   am_jinja *jinja; /* memory and errors */
@@ -17,16 +22,16 @@ typedef struct am_jparser {
   am_jtoken current;
   am_jtoken ahead;
   bool has_ahead;
-  am_map names;     /* interned: text -> pointer */
-  uint32_t nesting; /* expressions inside expressions under way */
-  uint32_t blocks;  /* statements inside statements under way */
+  am_map names;                                   /* interned: text -> pointer */
+  uint32_t nesting;                               /* expressions inside expressions under way */
+  uint32_t blocks;                                /* statements inside statements under way */
   const char *open_tag[AM_JPARSE_MAX_BLOCKS + 2]; /* names of the open tags, for messages */
   size_t open_tag_bytes[AM_JPARSE_MAX_BLOCKS + 2];
 } am_jparser;
 
 /* --- shared by both files --- */
 bool am_jparser_advance(am_jparser *parser);
-bool am_jparser_look(am_jparser *parser, am_jtoken_kind *out); /* the kind of the token after */
+bool am_jparser_look(am_jparser *parser, am_jtoken_kind *out);  /* the kind of the token after */
 bool am_jparser_is(const am_jparser *parser, const char *name); /* the current token is this name */
 bool am_jparser_fail(am_jparser *parser, uint32_t line, const char *format, ...) AM_PRINTF(3, 4);
 bool am_jparser_expect(am_jparser *parser, am_jtoken_kind kind);
@@ -38,6 +43,14 @@ bool am_jparser_intern(am_jparser *parser, const char *text, size_t n_bytes, am_
 am_jnode *am_jparser_node(am_jparser *parser, am_jnode_kind kind, uint32_t line);
 bool am_jparser_push(am_jparser *parser, am_jnodes *nodes, am_jnode *node);
 const char *am_jparser_describe(am_jparser *parser, const am_jtoken *token); /* in quotes; arena */
+
+/* Depth of a node above a and b (NULL: none). */
+uint16_t am_jparser_deeper(const am_jnode *a, const am_jnode *b);
+bool am_jparser_depth_of(am_jnode *node,
+                         const am_jnodes *nodes); /* node is above all of nodes; always true */
+bool am_jparser_check_depth(am_jparser *parser, am_jnode *node, am_jnode **out);
+bool am_jparser_binary(am_jparser *parser, am_jnode_kind kind, am_joperator op, uint32_t line, am_jnode *left,
+                       am_jnode *right, am_jnode **out);
 
 /* --- expressions --- */
 typedef struct am_jtuple_rules {
@@ -51,6 +64,10 @@ typedef struct am_jtuple_rules {
 bool am_jparse_expression(am_jparser *parser, bool no_condition, am_jnode **out);
 bool am_jparse_tuple(am_jparser *parser, am_jtuple_rules rules, am_jnode **out);
 bool am_jparse_primary(am_jparser *parser, bool with_namespace, am_jnode **out);
+/* Subscripts and calls after node. */
+bool am_jparse_postfix(am_jparser *parser, am_jnode *node, am_jnode **out);
+/* Filters, tests and calls after node. */
+bool am_jparse_filter_expression(am_jparser *parser, am_jnode *node, am_jnode **out);
 /* One or more filters on object (NULL: on the text of a block); `inline_start`: the first has no `|`. */
 bool am_jparse_filters(am_jparser *parser, am_jnode *object, bool inline_start, am_jnode **out);
 /* A target of an assignment; it can be assigned to. */

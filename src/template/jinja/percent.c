@@ -60,12 +60,18 @@ static bool parse_spec(percent *p, am_jspec *spec) {
   *spec = (am_jspec){.precision = -1};
   bool left = false;
   for (; p->at < p->end; p->at++) {
-    if (*p->at == '-') left = true;
-    else if (*p->at == '+') spec->sign = '+';
-    else if (*p->at == ' ') spec->sign = spec->sign ? spec->sign : ' ';
-    else if (*p->at == '#') spec->alternate = true;
-    else if (*p->at == '0') spec->zero = true;
-    else break;
+    if (*p->at == '-')
+      left = true;
+    else if (*p->at == '+')
+      spec->sign = '+';
+    else if (*p->at == ' ')
+      spec->sign = spec->sign ? spec->sign : ' ';
+    else if (*p->at == '#')
+      spec->alternate = true;
+    else if (*p->at == '0')
+      spec->zero = true;
+    else
+      break;
   }
   if (!number_or_star(p, &spec->width)) return false;
   if (spec->width < 0) {
@@ -92,17 +98,21 @@ static bool put_text(percent *p, const am_jspec *spec, const am_jvalue *value) {
   am_jinja *jinja = p->jinja;
   size_t mark = am_jinja_mark(jinja);
   am_jvalue text;
-  bool ok = spec->type == 's' ? (p->escapes ? am_jput_escaped(jinja, value) : am_jput_str(jinja, value)) : am_jput_repr(jinja, value);
+  bool ok = spec->type == 's' ? (p->escapes ? am_jput_escaped(jinja, value) : am_jput_str(jinja, value))
+                              : am_jput_repr(jinja, value);
   if (!ok || !am_jinja_cut(jinja, mark, &text)) return false;
   const am_jstring *s = text.as.string;
-  size_t end = spec->precision >= 0 && (uint64_t)spec->precision < s->n_chars ? am_jstring_offset(s, (size_t)spec->precision) : s->n_bytes;
+  size_t end = spec->precision >= 0 && (uint64_t)spec->precision < s->n_chars
+                   ? am_jstring_offset(s, (size_t)spec->precision)
+                   : s->n_bytes;
   if (spec->type == 'a') {
     for (size_t i = 0; i < end;) {
       char code[16];
       size_t start = i;
       uint32_t c = am_unicode_next(s->data, end, &i);
       snprintf(code, sizeof code, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
-      if (!(c < 0x80 ? am_jinja_put(jinja, s->data + start, 1) : am_jinja_put_text(jinja, code))) return false;
+      if (!(c < 0x80 ? am_jinja_put(jinja, s->data + start, 1) : am_jinja_put_text(jinja, code)))
+        return false;
     }
   } else if (!am_jinja_put(jinja, s->data, end)) {
     return false;
@@ -135,12 +145,13 @@ static bool put_integer(percent *p, am_jspec *spec, am_jvalue value) {
     value = am_jint(whole);
   }
   if (!am_jvalue_is_number(&value) || value.kind == AM_J_FLOAT)
-    return am_jinja_raise(p->jinja, "%%%c format: %s is required, not %s", spec->type, decimal ? "a real number" : "an integer",
-                          am_jvalue_type(&value));
+    return am_jinja_raise(p->jinja, "%%%c format: %s is required, not %s", spec->type,
+                          decimal ? "a real number" : "an integer", am_jvalue_type(&value));
   if (decimal) spec->type = 'd';
   if (spec->precision < 0) return am_jput_number(p->jinja, spec, &value);
   /* a precision is a least number of digits */
-  am_jspec digits = {.sign = spec->sign, .type = spec->type, .alternate = spec->alternate, .precision = -1, .zero = true};
+  am_jspec digits = {
+      .sign = spec->sign, .type = spec->type, .alternate = spec->alternate, .precision = -1, .zero = true};
   am_jvalue plain;
   size_t mark = am_jinja_mark(p->jinja);
   am_jspec bare = {.type = spec->type, .precision = -1, .sign = spec->sign, .alternate = spec->alternate};
@@ -157,7 +168,8 @@ static bool put_integer(percent *p, am_jspec *spec, am_jvalue value) {
 
 static bool put_real(percent *p, const am_jspec *spec, am_jvalue value) {
   if (value.kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(p->jinja, &value);
-  if (!am_jvalue_is_number(&value)) return am_jinja_raise(p->jinja, "must be real number, not %s", am_jvalue_type(&value));
+  if (!am_jvalue_is_number(&value))
+    return am_jinja_raise(p->jinja, "must be real number, not %s", am_jvalue_type(&value));
   value = am_jreal(am_jvalue_as_real(&value));
   return am_jput_number(p->jinja, spec, &value);
 }
@@ -170,21 +182,25 @@ static bool put_conversion(percent *p) {
   if (!parse_spec(p, &spec)) return false;
   if (spec.type == '%') return am_jinja_put(p->jinja, "%", 1);
   if (!strchr("diouxXeEfFgGcrsa", spec.type) || !spec.type)
-    return am_jinja_raise(p->jinja, "unsupported format character '%c' (0x%x)", spec.type >= ' ' && spec.type < 127 ? spec.type : '?',
-                          (unsigned char)spec.type);
+    return am_jinja_raise(p->jinja, "unsupported format character '%c' (0x%x)",
+                          spec.type >= ' ' && spec.type < 127 ? spec.type : '?', (unsigned char)spec.type);
   if (value.kind == AM_J_MISSING && !take(p, &value)) return false;
   switch (spec.type) {
     case 's':
     case 'r':
-    case 'a': return put_text(p, &spec, &value);
-    case 'c': return put_char(p, &spec, &value);
+    case 'a':
+      return put_text(p, &spec, &value);
+    case 'c':
+      return put_char(p, &spec, &value);
     case 'd':
     case 'i':
     case 'u':
     case 'o':
     case 'x':
-    case 'X': return put_integer(p, &spec, value);
-    default: return put_real(p, &spec, value);
+    case 'X':
+      return put_integer(p, &spec, value);
+    default:
+      return put_real(p, &spec, value);
   }
 }
 
@@ -207,8 +223,8 @@ bool am_jformat_percent(am_jinja *jinja, const am_jvalue *format, const am_jvalu
     if (!am_jinja_charge(jinja, 1) || !put_conversion(&p)) return false;
   }
   /* what has [] may be there for named fields alone */
-  bool is_mapping = argument->kind == AM_J_DICT || argument->kind == AM_J_LIST || argument->kind == AM_J_RANGE ||
-                    argument->kind == AM_J_UNDEFINED;
+  bool is_mapping = argument->kind == AM_J_DICT || argument->kind == AM_J_LIST ||
+                    argument->kind == AM_J_RANGE || argument->kind == AM_J_UNDEFINED;
   if (!is_mapping && p.next < (p.is_tuple ? argument->as.list->n : 1))
     return am_jinja_raise(jinja, "not all arguments converted during string formatting");
   if (!am_jinja_cut(jinja, mark, out)) return false;

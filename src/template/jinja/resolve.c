@@ -71,7 +71,8 @@ static bool note_if(noter *n, am_jnode *node) {
   if (!note(n, node->as.branch.tests[0])) return false;
   am_jsymbols *branches[3] = {
       note_branch(n, &node->as.branch.bodies[0], NULL, 0), note_branch(n, NULL, node, 1),
-      note_branch(n, node->as.branch.has_else ? &node->as.branch.bodies[node->as.branch.n_tests] : NULL, NULL, 0)};
+      note_branch(n, node->as.branch.has_else ? &node->as.branch.bodies[node->as.branch.n_tests] : NULL, NULL,
+                  0)};
   if (!branches[0] || !branches[1] || !branches[2]) return false;
   return am_jsymbols_branches(n->resolver->jinja, n->symbols, branches, 3);
 }
@@ -86,19 +87,30 @@ static bool note(void *user, am_jnode *node) {
         return am_jsymbols_parameter(jinja, n->symbols, node->as.name.name, NULL);
       return node->op == AM_JCTX_STORE ? am_jsymbols_store(jinja, n->symbols, node->as.name.name)
                                        : am_jsymbols_load(jinja, n->symbols, node->as.name.name);
-    case AM_JN_NSREF: return am_jsymbols_load(jinja, n->symbols, node->as.name.name);
-    case AM_JN_IF: return note_if(n, node);
-    case AM_JN_MACRO: return am_jsymbols_store(jinja, n->symbols, node->as.macro.code->name);
-    case AM_JN_SET: return note(n, node->as.set.value) && note(n, node->as.set.target);
-    case AM_JN_SET_BLOCK: return note(n, node->as.set.target);
-    case AM_JN_FOR: return note(n, node->as.loop.iter);
-    case AM_JN_CALL_BLOCK: return note(n, node->as.macro.call);
-    case AM_JN_FILTER_BLOCK: return note(n, node->as.set.filter);
-    case AM_JN_WITH: return note_all(n, &node->as.with.values);
+    case AM_JN_NSREF:
+      return am_jsymbols_load(jinja, n->symbols, node->as.name.name);
+    case AM_JN_IF:
+      return note_if(n, node);
+    case AM_JN_MACRO:
+      return am_jsymbols_store(jinja, n->symbols, node->as.macro.code->name);
+    case AM_JN_SET:
+      return note(n, node->as.set.value) && note(n, node->as.set.target);
+    case AM_JN_SET_BLOCK:
+      return note(n, node->as.set.target);
+    case AM_JN_FOR:
+      return note(n, node->as.loop.iter);
+    case AM_JN_CALL_BLOCK:
+      return note(n, node->as.macro.call);
+    case AM_JN_FILTER_BLOCK:
+      return note(n, node->as.set.filter);
+    case AM_JN_WITH:
+      return note_all(n, &node->as.with.values);
     case AM_JN_GENERATION:
     case AM_JN_SCOPE:
-    case AM_JN_BLOCK: return true;
-    default: return am_jnode_children(node, note, n);
+    case AM_JN_BLOCK:
+      return true;
+    default:
+      return am_jnode_children(node, note, n);
   }
 }
 
@@ -128,8 +140,8 @@ static bool bind_name(resolver *r, frame *f, am_jnode *node, am_jname name, am_j
 }
 
 static bool bind_signature(resolver *r, frame *f, am_jsignature *s) {
-  return bind_all(r, f, &s->args) && bind_all(r, f, &s->keyword_values) && (!s->dyn_args || bind(r, f, s->dyn_args)) &&
-         (!s->dyn_kwargs || bind(r, f, s->dyn_kwargs));
+  return bind_all(r, f, &s->args) && bind_all(r, f, &s->keyword_values) &&
+         (!s->dyn_args || bind(r, f, s->dyn_args)) && (!s->dyn_kwargs || bind(r, f, s->dyn_kwargs));
 }
 
 static bool bind_filter_or_test(resolver *r, frame *f, am_jnode *node) {
@@ -141,16 +153,19 @@ static bool bind_filter_or_test(resolver *r, frame *f, am_jnode *node) {
     node->as.call.check = am_jcheck_find(name.text, name.n_bytes);
   if (!(is_filter ? (const void *)node->as.call.filter : (const void *)node->as.call.check) && !f->soft) {
     r->jinja->line = node->line;
-    return am_jinja_raise(r->jinja, "No %s named '%.*s'.", is_filter ? "filter" : "test", (int)name.n_bytes, name.text);
+    return am_jinja_raise(r->jinja, "No %s named '%.*s'.", is_filter ? "filter" : "test", (int)name.n_bytes,
+                          name.text);
   }
-  return (!node->as.call.object || bind(r, f, node->as.call.object)) && bind_signature(r, f, &node->as.call.signature);
+  return (!node->as.call.object || bind(r, f, node->as.call.object)) &&
+         bind_signature(r, f, &node->as.call.signature);
 }
 
 static bool bind_branches(resolver *r, frame *f, am_jnode *node) {
   frame soft = *f;
   soft.soft = true;
   for (size_t i = 0; i < node->as.branch.n_tests; i++)
-    if (!bind(r, &soft, node->as.branch.tests[i]) || !bind_all(r, &soft, &node->as.branch.bodies[i])) return false;
+    if (!bind(r, &soft, node->as.branch.tests[i]) || !bind_all(r, &soft, &node->as.branch.bodies[i]))
+      return false;
   return !node->as.branch.has_else || bind_all(r, &soft, &node->as.branch.bodies[node->as.branch.n_tests]);
 }
 
@@ -168,10 +183,12 @@ static bool find_scoped_block(void *user, am_jnode *node) {
   return am_jnode_children(node, find_scoped_block, user);
 }
 
-static bool note_loop(resolver *r, am_jnode *node, am_jsymbols *body, am_jsymbols *test, am_jsymbols *otherwise) {
+static bool note_loop(resolver *r, am_jnode *node, am_jsymbols *body, am_jsymbols *test,
+                      am_jsymbols *otherwise) {
   am_jundeclared search = {.names = {"loop"}};
   am_jundeclared_visit(&search, &node->as.loop.body);
-  node->as.loop.has_loop = node->as.loop.recursive || search.found[0] || !am_jnode_children(node, find_scoped_block, NULL);
+  node->as.loop.has_loop =
+      node->as.loop.recursive || search.found[0] || !am_jnode_children(node, find_scoped_block, NULL);
   if (node->as.loop.has_loop &&
       !am_jsymbols_parameter(r->jinja, body, (am_jname){am_jinja_loop_name, 4}, &node->as.loop.loop_slot))
     return false;
@@ -181,7 +198,8 @@ static bool note_loop(resolver *r, am_jnode *node, am_jsymbols *body, am_jsymbol
     return false;
   target.symbols = test;
   noter condition = {.resolver = r, .symbols = test};
-  return !node->as.loop.test || (note(&target, node->as.loop.test_target) && note(&condition, node->as.loop.test));
+  return !node->as.loop.test ||
+         (note(&target, node->as.loop.test_target) && note(&condition, node->as.loop.test));
 }
 
 static bool bind_for(resolver *r, frame *f, am_jnode *node) {
@@ -193,14 +211,17 @@ static bool bind_for(resolver *r, frame *f, am_jnode *node) {
   am_jsymbols *otherwise = am_jsymbols_new(jinja, f->symbols, function);
   am_jnode *store = NULL;
   if (!body || !test || !otherwise || !note_loop(r, node, body, test, otherwise)) return false;
-  if (!find_loop_store(&store, node)) return fail(r, store->line, "Can't assign to special loop variable in for-loop target");
+  if (!find_loop_store(&store, node))
+    return fail(r, store->line, "Can't assign to special loop variable in for-loop target");
   frame body_frame = inner(f, body), test_frame = inner(f, test), otherwise_frame = inner(f, otherwise);
   body_frame.in_loop = true;
   otherwise_frame.in_loop = f->in_loop && !node->as.loop.recursive;
-  if (node->as.loop.test && (!bind(r, &test_frame, node->as.loop.test_target) || !bind(r, &test_frame, node->as.loop.test)))
+  if (node->as.loop.test &&
+      (!bind(r, &test_frame, node->as.loop.test_target) || !bind(r, &test_frame, node->as.loop.test)))
     return false;
   if (!bind(r, &body_frame, node->as.loop.target) || !bind(r, f, node->as.loop.iter) ||
-      !bind_all(r, &body_frame, &node->as.loop.body) || !bind_all(r, &otherwise_frame, &node->as.loop.otherwise))
+      !bind_all(r, &body_frame, &node->as.loop.body) ||
+      !bind_all(r, &otherwise_frame, &node->as.loop.otherwise))
     return false;
   node->as.loop.n_slots = function->n_slots;
   return am_jsymbols_scope(jinja, body, &node->as.loop.scope) &&
@@ -217,21 +238,24 @@ static bool special_parameters(resolver *r, am_jnode *node, am_jcode *code, am_j
   for (size_t i = 0; i < code->params.n; i++) {
     am_jname name = code->params.items[i]->as.name.name;
     for (size_t k = 0; k < 3; k++) {
-      if (name.n_bytes != strlen(search.names[k]) || memcmp(name.text, search.names[k], name.n_bytes) != 0) continue;
+      if (name.n_bytes != strlen(search.names[k]) || memcmp(name.text, search.names[k], name.n_bytes) != 0)
+        continue;
       is_param[k] = true;
       if (k == 0) caller_index = i;
     }
   }
   code->explicit_caller = is_param[0];
   if (search.found[0] && is_param[0] && caller_index + code->defaults.n < code->params.n)
-    return fail(r, node->line,
-                "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a "
-                "default.");
+    return fail(
+        r, node->line,
+        "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a "
+        "default.");
   code->has_caller = search.found[0];
   code->has_kwargs = search.found[1] && !is_param[1];
   code->has_varargs = search.found[2] && !is_param[2];
   am_jname names[3] = {{am_jinja_caller_name, 6}, {am_jinja_kwargs_name, 6}, {am_jinja_varargs_name, 7}};
-  return (!code->has_caller || is_param[0] || am_jsymbols_parameter(r->jinja, symbols, names[0], &code->caller_slot)) &&
+  return (!code->has_caller || is_param[0] ||
+          am_jsymbols_parameter(r->jinja, symbols, names[0], &code->caller_slot)) &&
          (!code->has_kwargs || am_jsymbols_parameter(r->jinja, symbols, names[1], &code->kwargs_slot)) &&
          (!code->has_varargs || am_jsymbols_parameter(r->jinja, symbols, names[2], &code->varargs_slot));
 }
@@ -243,7 +267,8 @@ static bool bind_code(resolver *r, frame *f, am_jnode *node, am_jcode *code) {
       !note_in(r, symbols, &code->body) || !special_parameters(r, node, code, symbols))
     return false;
   frame body = {.symbols = symbols, .function = function};
-  if (!bind_all(r, &body, &code->params) || !bind_all(r, &body, &code->defaults) || !bind_all(r, &body, &code->body))
+  if (!bind_all(r, &body, &code->params) || !bind_all(r, &body, &code->defaults) ||
+      !bind_all(r, &body, &code->body))
     return false;
   code->n_slots = function->n_slots;
   return am_jsymbols_scope(r->jinja, symbols, &code->scope);
@@ -258,10 +283,12 @@ static bool bind_macro(resolver *r, frame *f, am_jnode *node) {
 static bool bind_set_block(resolver *r, frame *f, am_jnode *node) {
   am_jsymbols *symbols = am_jsymbols_new(r->jinja, f->symbols, f->function);
   if (!symbols || !note_in(r, symbols, &node->as.set.body)) return false;
-  if (node->kind == AM_JN_FILTER_BLOCK && !note(&(noter){.resolver = r, .symbols = symbols}, node->as.set.filter))
+  if (node->kind == AM_JN_FILTER_BLOCK &&
+      !note(&(noter){.resolver = r, .symbols = symbols}, node->as.set.filter))
     return false;
   frame body = inner(f, symbols);
-  if (!bind_all(r, &body, &node->as.set.body) || (node->as.set.filter && !bind(r, &body, node->as.set.filter)) ||
+  if (!bind_all(r, &body, &node->as.set.body) ||
+      (node->as.set.filter && !bind(r, &body, node->as.set.filter)) ||
       (node->as.set.target && !bind(r, f, node->as.set.target)))
     return false;
   node->as.set.top_level = f->top_level;
@@ -270,10 +297,12 @@ static bool bind_set_block(resolver *r, frame *f, am_jnode *node) {
 
 static bool bind_with(resolver *r, frame *f, am_jnode *node) {
   am_jsymbols *symbols = am_jsymbols_new(r->jinja, f->symbols, f->function);
-  if (!symbols || !note_in(r, symbols, &node->as.with.targets) || !note_in(r, symbols, &node->as.with.body)) return false;
+  if (!symbols || !note_in(r, symbols, &node->as.with.targets) || !note_in(r, symbols, &node->as.with.body))
+    return false;
   frame body = inner(f, symbols);
   return bind_all(r, &body, &node->as.with.targets) && bind_all(r, f, &node->as.with.values) &&
-         bind_all(r, &body, &node->as.with.body) && am_jsymbols_scope(r->jinja, symbols, &node->as.with.scope);
+         bind_all(r, &body, &node->as.with.body) &&
+         am_jsymbols_scope(r->jinja, symbols, &node->as.with.scope);
 }
 
 /* A scoped block is given what the scopes around it have stored. */
@@ -314,8 +343,10 @@ static bool bind_block(resolver *r, frame *f, am_jnode *node) {
   node->as.block.has_self = search.found[0];
   node->as.block.has_super = search.found[1];
   frame body = {.symbols = symbols, .function = function};
-  if ((search.found[0] && !am_jsymbols_parameter(r->jinja, symbols, (am_jname){am_jinja_self_name, 4}, &node->as.block.self_slot)) ||
-      (search.found[1] && !am_jsymbols_parameter(r->jinja, symbols, (am_jname){am_jinja_super_name, 5}, &node->as.block.super_slot)) ||
+  if ((search.found[0] && !am_jsymbols_parameter(r->jinja, symbols, (am_jname){am_jinja_self_name, 4},
+                                                 &node->as.block.self_slot)) ||
+      (search.found[1] && !am_jsymbols_parameter(r->jinja, symbols, (am_jname){am_jinja_super_name, 5},
+                                                 &node->as.block.super_slot)) ||
       !note_in(r, symbols, &code->body) || !bind_all(r, &body, &code->body))
     return false;
   code->n_slots = function->n_slots;
@@ -331,30 +362,43 @@ static bool bind(resolver *r, frame *f, am_jnode *node) {
   if (!am_jinja_stack_ok(r->jinja)) return false;
   switch ((am_jnode_kind)node->kind) {
     case AM_JN_NAME:
-    case AM_JN_NSREF: return bind_name(r, f, node, node->as.name.name, &node->as.name.ref);
+    case AM_JN_NSREF:
+      return bind_name(r, f, node, node->as.name.name, &node->as.name.ref);
     case AM_JN_FILTER:
-    case AM_JN_TEST: return bind_filter_or_test(r, f, node);
+    case AM_JN_TEST:
+      return bind_filter_or_test(r, f, node);
     case AM_JN_COND: {
       frame soft = *f;
       soft.soft = true;
       return am_jnode_children(node, bind_child, (void *[]){r, &soft});
     }
-    case AM_JN_IF: return bind_branches(r, f, node);
-    case AM_JN_FOR: return bind_for(r, f, node);
+    case AM_JN_IF:
+      return bind_branches(r, f, node);
+    case AM_JN_FOR:
+      return bind_for(r, f, node);
     case AM_JN_SET:
       node->as.set.top_level = f->top_level;
       return bind(r, f, node->as.set.value) && bind(r, f, node->as.set.target);
     case AM_JN_SET_BLOCK:
-    case AM_JN_FILTER_BLOCK: return bind_set_block(r, f, node);
-    case AM_JN_MACRO: return bind_macro(r, f, node);
-    case AM_JN_GENERATION: return bind_code(r, f, node, node->as.macro.code);
-    case AM_JN_CALL_BLOCK: return bind_code(r, f, node, node->as.macro.code) && bind(r, f, node->as.macro.call);
+    case AM_JN_FILTER_BLOCK:
+      return bind_set_block(r, f, node);
+    case AM_JN_MACRO:
+      return bind_macro(r, f, node);
+    case AM_JN_GENERATION:
+      return bind_code(r, f, node, node->as.macro.code);
+    case AM_JN_CALL_BLOCK:
+      return bind_code(r, f, node, node->as.macro.code) && bind(r, f, node->as.macro.call);
     case AM_JN_WITH:
-    case AM_JN_SCOPE: return bind_with(r, f, node);
-    case AM_JN_BLOCK: return bind_block(r, f, node);
-    case AM_JN_BREAK: return f->in_loop || fail(r, node->line, "'break' outside loop");
-    case AM_JN_CONTINUE: return f->in_loop || fail(r, node->line, "'continue' not properly in loop");
-    default: return am_jnode_children(node, bind_child, (void *[]){r, f});
+    case AM_JN_SCOPE:
+      return bind_with(r, f, node);
+    case AM_JN_BLOCK:
+      return bind_block(r, f, node);
+    case AM_JN_BREAK:
+      return f->in_loop || fail(r, node->line, "'break' outside loop");
+    case AM_JN_CONTINUE:
+      return f->in_loop || fail(r, node->line, "'continue' not properly in loop");
+    default:
+      return am_jnode_children(node, bind_child, (void *[]){r, f});
   }
 }
 
@@ -367,7 +411,8 @@ bool am_jresolve(am_jinja *jinja, am_jprogram *program) {
   am_jundeclared_visit(&search, &program->body);
   program->has_self = search.found[0];
   frame root = {.symbols = symbols, .function = function, .top_level = true};
-  if ((program->has_self && !am_jsymbols_parameter(jinja, symbols, (am_jname){am_jinja_self_name, 4}, &program->self_slot)) ||
+  if ((program->has_self &&
+       !am_jsymbols_parameter(jinja, symbols, (am_jname){am_jinja_self_name, 4}, &program->self_slot)) ||
       !note_in(&r, symbols, &program->body) || !bind_all(&r, &root, &program->body))
     return false;
   program->n_slots = function->n_slots;

@@ -9,7 +9,8 @@ typedef struct pairs {
 
 /* Merges the runs [start, middle) and [middle, end); an element of the right run goes first only when
  * it is strictly smaller (or greater, reversed). */
-static bool merge(am_jinja *jinja, pairs from, pairs to, size_t start, size_t middle, size_t end, bool reverse) {
+static bool merge(am_jinja *jinja, pairs from, pairs to, size_t start, size_t middle, size_t end,
+                  bool reverse) {
   size_t left = start, right = middle;
   for (size_t i = start; i < end; i++) {
     bool take_right = left == middle;

@@ -25,7 +25,8 @@ static bool all_digits(const char *text, size_t n) {
 
 static bool positional(formatter *f, uint64_t index, am_jvalue *out) {
   if (index >= f->args->n)
-    return am_jinja_raise(f->jinja, "Replacement index %llu out of range for positional args tuple", (unsigned long long)index);
+    return am_jinja_raise(f->jinja, "Replacement index %llu out of range for positional args tuple",
+                          (unsigned long long)index);
   *out = f->args->items[index];
   return true;
 }
@@ -34,20 +35,24 @@ static bool positional(formatter *f, uint64_t index, am_jvalue *out) {
 static bool first_value(formatter *f, const char *name, size_t n, am_jvalue *out) {
   if (!n) {
     if (f->next < 0)
-      return am_jinja_raise(f->jinja, "cannot switch from manual field specification to automatic field numbering");
+      return am_jinja_raise(f->jinja,
+                            "cannot switch from manual field specification to automatic field numbering");
     return positional(f, (uint64_t)f->next++, out);
   }
   if (all_digits(name, n)) {
     uint64_t index = 0;
     if (f->next > 0)
-      return am_jinja_raise(f->jinja, "cannot switch from manual field specification to automatic field numbering");
+      return am_jinja_raise(f->jinja,
+                            "cannot switch from manual field specification to automatic field numbering");
     f->next = -1;
     for (size_t i = 0; i < n && index < UINT32_MAX; i++) index = index * 10 + (uint64_t)(name[i] - '0');
     return positional(f, index, out);
   }
   for (size_t i = 0; i < f->args->n_keywords; i++) {
     const am_jvalue *key = &f->args->keywords[i].key;
-    if (key->kind != AM_J_STRING || key->as.string->n_bytes != n || memcmp(key->as.string->data, name, n) != 0) continue;
+    if (key->kind != AM_J_STRING || key->as.string->n_bytes != n ||
+        memcmp(key->as.string->data, name, n) != 0)
+      continue;
     *out = f->args->keywords[i].value;
     return true;
   }
@@ -125,11 +130,15 @@ static bool parse_spec(formatter *f, const am_jstring *text, am_jspec *spec) {
 
 static bool put_string(formatter *f, const am_jspec *spec, const am_jvalue *value) {
   const am_jstring *s = value->as.string;
-  if (spec->type && spec->type != 's') return am_jinja_raise(f->jinja, "Unknown format code '%c' for object of type 'str'", spec->type);
+  if (spec->type && spec->type != 's')
+    return am_jinja_raise(f->jinja, "Unknown format code '%c' for object of type 'str'", spec->type);
   if (spec->sign) return am_jinja_raise(f->jinja, "Sign not allowed in string format specifier");
-  if (spec->align == '=') return am_jinja_raise(f->jinja, "'=' alignment not allowed in string format specifier");
+  if (spec->align == '=')
+    return am_jinja_raise(f->jinja, "'=' alignment not allowed in string format specifier");
   size_t mark = am_jinja_mark(f->jinja);
-  size_t end = spec->precision >= 0 && (uint64_t)spec->precision < s->n_chars ? am_jstring_offset(s, (size_t)spec->precision) : s->n_bytes;
+  size_t end = spec->precision >= 0 && (uint64_t)spec->precision < s->n_chars
+                   ? am_jstring_offset(s, (size_t)spec->precision)
+                   : s->n_bytes;
   am_jspec padded = *spec;
   if (spec->zero && !spec->fill) padded.fill = '0';
   return am_jinja_put(f->jinja, s->data, end) && am_jput_padded(f->jinja, &padded, '<', mark);
@@ -137,14 +146,17 @@ static bool put_string(formatter *f, const am_jspec *spec, const am_jvalue *valu
 
 static bool put_value(formatter *f, const am_jvalue *value, const am_jstring *spec_text) {
   am_jspec spec;
-  if (!spec_text->n_bytes) return f->escapes ? am_jput_escaped(f->jinja, value) : am_jput_str(f->jinja, value);
+  if (!spec_text->n_bytes)
+    return f->escapes ? am_jput_escaped(f->jinja, value) : am_jput_str(f->jinja, value);
   if (!parse_spec(f, spec_text, &spec)) return false;
   if (value->kind == AM_J_STRING) return put_string(f, &spec, value);
   if (!am_jvalue_is_number(value))
-    return am_jinja_raise(f->jinja, "unsupported format string passed to %s.__format__", am_jvalue_type(value));
+    return am_jinja_raise(f->jinja, "unsupported format string passed to %s.__format__",
+                          am_jvalue_type(value));
   const char *types = value->kind == AM_J_FLOAT ? "eEfFgGn%" : "bcdoxXneEfFgG%";
   if (spec.type && !strchr(types, spec.type))
-    return am_jinja_raise(f->jinja, "Unknown format code '%c' for object of type '%s'", spec.type, am_jvalue_type(value));
+    return am_jinja_raise(f->jinja, "Unknown format code '%c' for object of type '%s'", spec.type,
+                          am_jvalue_type(value));
   if (value->kind != AM_J_FLOAT && spec.precision >= 0 && !(spec.type && strchr("eEfFgG%", spec.type)))
     return am_jinja_raise(f->jinja, "Precision not allowed in integer format specifier");
   int64_t code;
@@ -208,7 +220,8 @@ static bool put_format(formatter *f, const char *text, size_t n, int depth) {
     int open = 1;
     for (; i < n && open > 0; i++) open += text[i] == '{' ? 1 : text[i] == '}' ? -1 : 0;
     if (open > 0)
-      return am_jinja_raise(f->jinja, start == n ? "Single '{' encountered in format string" : "expected '}' before end of string");
+      return am_jinja_raise(f->jinja, start == n ? "Single '{' encountered in format string"
+                                                 : "expected '}' before end of string");
     if (!am_jinja_charge(f->jinja, 1) || !put_field(f, text + start, i - 1 - start, depth)) return false;
   }
   return true;
@@ -218,7 +231,9 @@ bool am_jformat_braces(am_jinja *jinja, const am_jvalue *format, const am_jargs 
   formatter f = {.jinja = jinja, .args = args, .escapes = format->marked};
   size_t mark = am_jinja_mark(jinja);
   bool marked = format->marked;
-  if (!put_format(&f, format->as.string->data, format->as.string->n_bytes, 0) || !am_jinja_cut(jinja, mark, out)) return false;
+  if (!put_format(&f, format->as.string->data, format->as.string->n_bytes, 0) ||
+      !am_jinja_cut(jinja, mark, out))
+    return false;
   out->marked = marked;
   return true;
 }

@@ -11,9 +11,12 @@
  * of format that it took; 0: not one of these. */
 static size_t python_directive(const char *format, size_t n, char *out, size_t capacity) {
   if (n < 2 || format[0] != '%') return 0;
-  if (format[1] == 'f') snprintf(out, capacity, "000000");
-  else if (format[1] == 'z' || format[1] == 'Z') out[0] = 0;
-  else return 0;
+  if (format[1] == 'f')
+    snprintf(out, capacity, "000000");
+  else if (format[1] == 'z' || format[1] == 'Z')
+    out[0] = 0;
+  else
+    return 0;
   return 2;
 }
 

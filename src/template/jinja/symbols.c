@@ -76,7 +76,8 @@ static bool slot_of(am_jinja *jinja, am_jsymbols *symbols, am_jname name, uint16
   return true;
 }
 
-static bool define(am_jinja *jinja, am_jsymbols *symbols, am_jname name, am_jload_action action, am_jref source) {
+static bool define(am_jinja *jinja, am_jsymbols *symbols, am_jname name, am_jload_action action,
+                   am_jref source) {
   am_jsymbol *symbol = find_or_add(jinja, symbols, name);
   if (!symbol || !slot_of(jinja, symbols, name, &symbol->slot)) return false;
   symbol->has_ref = symbol->has_load = true;
@@ -96,7 +97,8 @@ static const am_jsymbol *find_up(const am_jsymbols *symbols, am_jname name, cons
   return NULL;
 }
 
-bool am_jsymbols_find(const am_jsymbols *symbols, const am_jfunction_scope *from, am_jname name, am_jref *out) {
+bool am_jsymbols_find(const am_jsymbols *symbols, const am_jfunction_scope *from, am_jname name,
+                      am_jref *out) {
   const am_jsymbols *where = NULL;
   const am_jsymbol *symbol = find_up(symbols, name, &where);
   if (!symbol) return false;
@@ -139,7 +141,8 @@ bool am_jsymbols_branches(am_jinja *jinja, am_jsymbols *symbols, am_jsymbols *co
     for (size_t i = 0; i < branches[b]->n; i++) {
       const am_jsymbol *in_branch = &branches[b]->items[i];
       const am_jsymbol *before = find(symbols, in_branch->name);
-      if (in_branch->stored && !(before && before->stored) && !find_or_add(jinja, fresh, in_branch->name)) return false;
+      if (in_branch->stored && !(before && before->stored) && !find_or_add(jinja, fresh, in_branch->name))
+        return false;
     }
   }
   for (size_t b = 0; b < n; b++) {
@@ -156,7 +159,8 @@ bool am_jsymbols_branches(am_jinja *jinja, am_jsymbols *symbols, am_jsymbols *co
     am_jname name = fresh->items[i].name;
     am_jref outer;
     bool has_outer = symbols->parent && am_jsymbols_find(symbols->parent, symbols->function, name, &outer);
-    if (!define(jinja, symbols, name, has_outer ? AM_JLOAD_ALIAS : AM_JLOAD_RESOLVE, has_outer ? outer : (am_jref){0}))
+    if (!define(jinja, symbols, name, has_outer ? AM_JLOAD_ALIAS : AM_JLOAD_RESOLVE,
+                has_outer ? outer : (am_jref){0}))
       return false;
   }
   return true;
@@ -185,17 +189,19 @@ static bool each(const am_jnodes *nodes, am_jvisit visit, void *user) {
 static bool one(am_jnode *node, am_jvisit visit, void *user) { return !node || visit(user, node); }
 
 static bool signature_children(const am_jsignature *s, am_jvisit visit, void *user) {
-  return each(&s->args, visit, user) && each(&s->keyword_values, visit, user) && one(s->dyn_args, visit, user) &&
-         one(s->dyn_kwargs, visit, user);
+  return each(&s->args, visit, user) && each(&s->keyword_values, visit, user) &&
+         one(s->dyn_args, visit, user) && one(s->dyn_kwargs, visit, user);
 }
 
 static bool code_children(const am_jcode *code, am_jvisit visit, void *user) {
-  return each(&code->params, visit, user) && each(&code->defaults, visit, user) && each(&code->body, visit, user);
+  return each(&code->params, visit, user) && each(&code->defaults, visit, user) &&
+         each(&code->body, visit, user);
 }
 
 static bool branch_children(const am_jnode *node, am_jvisit visit, void *user) {
   for (size_t i = 0; i < node->as.branch.n_tests; i++)
-    if (!visit(user, node->as.branch.tests[i]) || !each(&node->as.branch.bodies[i], visit, user)) return false;
+    if (!visit(user, node->as.branch.tests[i]) || !each(&node->as.branch.bodies[i], visit, user))
+      return false;
   return !node->as.branch.has_else || each(&node->as.branch.bodies[node->as.branch.n_tests], visit, user);
 }
 
@@ -207,39 +213,49 @@ bool am_jnode_children(am_jnode *node, am_jvisit visit, void *user) {
     case AM_JN_DATA:
     case AM_JN_BREAK:
     case AM_JN_CONTINUE:
-    case AM_JN_NO_LOADER: return true;
+    case AM_JN_NO_LOADER:
+      return true;
     case AM_JN_TUPLE:
     case AM_JN_LIST:
     case AM_JN_DICT:
     case AM_JN_CONCAT:
-    case AM_JN_OUTPUT: return each(&node->as.items, visit, user);
+    case AM_JN_OUTPUT:
+      return each(&node->as.items, visit, user);
     case AM_JN_UNARY:
     case AM_JN_BINARY:
     case AM_JN_AND:
     case AM_JN_OR:
-    case AM_JN_NOT: return one(node->as.binary.left, visit, user) && one(node->as.binary.right, visit, user);
-    case AM_JN_COMPARE: return each(&node->as.compare.items, visit, user);
+    case AM_JN_NOT:
+      return one(node->as.binary.left, visit, user) && one(node->as.binary.right, visit, user);
+    case AM_JN_COMPARE:
+      return each(&node->as.compare.items, visit, user);
     case AM_JN_COND:
-      return visit(user, node->as.cond.test) && visit(user, node->as.cond.yes) && one(node->as.cond.no, visit, user);
+      return visit(user, node->as.cond.test) && visit(user, node->as.cond.yes) &&
+             one(node->as.cond.no, visit, user);
     case AM_JN_GETATTR:
-    case AM_JN_GETITEM: return visit(user, node->as.item.object) && one(node->as.item.index, visit, user);
+    case AM_JN_GETITEM:
+      return visit(user, node->as.item.object) && one(node->as.item.index, visit, user);
     case AM_JN_SLICE:
       return one(node->as.slice.start, visit, user) && one(node->as.slice.stop, visit, user) &&
              one(node->as.slice.step, visit, user);
     case AM_JN_CALL:
     case AM_JN_FILTER:
     case AM_JN_TEST:
-      return one(node->as.call.object, visit, user) && signature_children(&node->as.call.signature, visit, user);
+      return one(node->as.call.object, visit, user) &&
+             signature_children(&node->as.call.signature, visit, user);
     case AM_JN_FOR:
       return visit(user, node->as.loop.target) && visit(user, node->as.loop.iter) &&
              each(&node->as.loop.body, visit, user) && each(&node->as.loop.otherwise, visit, user) &&
              one(node->as.loop.test, visit, user);
-    case AM_JN_IF: return branch_children(node, visit, user);
-    case AM_JN_SET: return visit(user, node->as.set.target) && visit(user, node->as.set.value);
+    case AM_JN_IF:
+      return branch_children(node, visit, user);
+    case AM_JN_SET:
+      return visit(user, node->as.set.target) && visit(user, node->as.set.value);
     case AM_JN_SET_BLOCK:
       return visit(user, node->as.set.target) && one(node->as.set.filter, visit, user) &&
              each(&node->as.set.body, visit, user);
-    case AM_JN_FILTER_BLOCK: return each(&node->as.set.body, visit, user) && one(node->as.set.filter, visit, user);
+    case AM_JN_FILTER_BLOCK:
+      return each(&node->as.set.body, visit, user) && one(node->as.set.filter, visit, user);
     case AM_JN_MACRO:
     case AM_JN_CALL_BLOCK:
     case AM_JN_GENERATION:
@@ -248,7 +264,8 @@ bool am_jnode_children(am_jnode *node, am_jvisit visit, void *user) {
     case AM_JN_SCOPE:
       return each(&node->as.with.targets, visit, user) && each(&node->as.with.values, visit, user) &&
              each(&node->as.with.body, visit, user);
-    case AM_JN_BLOCK: return code_children(node->as.block.code, visit, user);
+    case AM_JN_BLOCK:
+      return code_children(node->as.block.code, visit, user);
   }
   return true;
 }

@@ -38,7 +38,8 @@ bool am_jsymbols_load(am_jinja *jinja, am_jsymbols *symbols, am_jname name);
 /* Merges what the branches of an `if` did. */
 bool am_jsymbols_branches(am_jinja *jinja, am_jsymbols *symbols, am_jsymbols *const *branches, size_t n);
 /* Where code of `from` finds the name; false: the scope does not know it. */
-bool am_jsymbols_find(const am_jsymbols *symbols, const am_jfunction_scope *from, am_jname name, am_jref *out);
+bool am_jsymbols_find(const am_jsymbols *symbols, const am_jfunction_scope *from, am_jname name,
+                      am_jref *out);
 bool am_jsymbols_scope(am_jinja *jinja, const am_jsymbols *symbols, am_jscope *out);
 
 /* Does the code read one of the names before it stores it? (jinja2.compiler.find_undeclared) */

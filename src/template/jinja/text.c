@@ -32,11 +32,15 @@ static uint32_t lower_sigma(const am_jstring *s, size_t start, size_t end) {
   return final ? 0x3C2 : 0x3C3;
 }
 
-static int map_char(const am_jstring *s, size_t start, size_t end, uint32_t c, am_jcase how, uint32_t out[3]) {
+static int map_char(const am_jstring *s, size_t start, size_t end, uint32_t c, am_jcase how,
+                    uint32_t out[3]) {
   switch (how) {
-    case AM_JCASE_UPPER: return am_unicode_upper(c, out);
-    case AM_JCASE_FOLD: return am_unicode_fold(c, out);
-    case AM_JCASE_TITLE: return am_unicode_title(c, out);
+    case AM_JCASE_UPPER:
+      return am_unicode_upper(c, out);
+    case AM_JCASE_FOLD:
+      return am_unicode_fold(c, out);
+    case AM_JCASE_TITLE:
+      return am_unicode_title(c, out);
     default:
       if (c != 0x3A3) return am_unicode_lowercase(c, out);
       out[0] = lower_sigma(s, start, end);
@@ -47,10 +51,16 @@ static int map_char(const am_jstring *s, size_t start, size_t end, uint32_t c, a
 /* What happens to this character, given where it stands. */
 static am_jcase case_here(am_jcase how, uint32_t c, bool first, bool after_cased) {
   switch (how) {
-    case AM_JCASE_CAPITAL: return first ? AM_JCASE_TITLE : AM_JCASE_LOWER;
-    case AM_JCASE_TITLE: return after_cased ? AM_JCASE_LOWER : AM_JCASE_TITLE;
-    case AM_JCASE_SWAP: return am_unicode_is_upper(c) ? AM_JCASE_LOWER : am_unicode_is_lower(c) ? AM_JCASE_UPPER : AM_JCASE_SWAP;
-    default: return how;
+    case AM_JCASE_CAPITAL:
+      return first ? AM_JCASE_TITLE : AM_JCASE_LOWER;
+    case AM_JCASE_TITLE:
+      return after_cased ? AM_JCASE_LOWER : AM_JCASE_TITLE;
+    case AM_JCASE_SWAP:
+      return am_unicode_is_upper(c)   ? AM_JCASE_LOWER
+             : am_unicode_is_lower(c) ? AM_JCASE_UPPER
+                                      : AM_JCASE_SWAP;
+    default:
+      return how;
   }
 }
 
@@ -81,14 +91,16 @@ bool am_jtext_case(am_jinja *jinja, const am_jvalue *text, am_jcase how, am_jval
   const am_jstring *s = text->as.string;
   size_t mark = am_jinja_mark(jinja);
   bool marked = text->marked;
-  if (!am_jinja_charge(jinja, s->n_bytes / 4) || !put_case(jinja, s, 0, s->n_bytes, how) || !am_jinja_cut(jinja, mark, out))
+  if (!am_jinja_charge(jinja, s->n_bytes / 4) || !put_case(jinja, s, 0, s->n_bytes, how) ||
+      !am_jinja_cut(jinja, mark, out))
     return false;
   out->marked = marked;
   return true;
 }
 
 /* --- search --- */
-static size_t find_last(am_jinja *jinja, const am_jstring *text, const am_jstring *part, size_t start, size_t end) {
+static size_t find_last(am_jinja *jinja, const am_jstring *text, const am_jstring *part, size_t start,
+                        size_t end) {
   if (end - start < part->n_bytes) return SIZE_MAX;
   for (size_t at = end - part->n_bytes + 1; at-- > start;) {
     if (at % 64 == 0 && !am_jinja_charge(jinja, 1 + part->n_bytes)) return SIZE_MAX;
@@ -97,7 +109,8 @@ static size_t find_last(am_jinja *jinja, const am_jstring *text, const am_jstrin
   return SIZE_MAX;
 }
 
-size_t am_jtext_find(am_jinja *jinja, const am_jstring *text, const am_jstring *part, size_t start, size_t end, bool from_right) {
+size_t am_jtext_find(am_jinja *jinja, const am_jstring *text, const am_jstring *part, size_t start,
+                     size_t end, bool from_right) {
   if (start > end) return SIZE_MAX;
   if (!part->n_bytes) return from_right ? end : start;
   if (from_right) return find_last(jinja, text, part, start, end);
@@ -114,7 +127,8 @@ static bool strips(const am_jvalue *chars, uint32_t c) {
   return false;
 }
 
-bool am_jtext_strip(am_jinja *jinja, const am_jvalue *text, const am_jvalue *chars, bool left, bool right, am_jvalue *out) {
+bool am_jtext_strip(am_jinja *jinja, const am_jvalue *text, const am_jvalue *chars, bool left, bool right,
+                    am_jvalue *out) {
   const am_jstring *s = text->as.string;
   size_t start = 0, end = s->n_bytes;
   uint64_t cost = chars->kind == AM_J_STRING ? chars->as.string->n_bytes / 8 + 1 : 0;
@@ -146,8 +160,8 @@ static bool replace_empty(am_jinja *jinja, const am_jstring *s, const am_jstring
   return am_jinja_put(jinja, s->data + i, s->n_bytes - i);
 }
 
-bool am_jtext_replace(am_jinja *jinja, const am_jvalue *text, const am_jstring *old, const am_jstring *new, int64_t count,
-                      am_jvalue *out) {
+bool am_jtext_replace(am_jinja *jinja, const am_jvalue *text, const am_jstring *old, const am_jstring *new,
+                      int64_t count, am_jvalue *out) {
   const am_jstring *s = text->as.string;
   uint64_t left = count < 0 ? UINT64_MAX : (uint64_t)count;
   size_t mark = am_jinja_mark(jinja), done = 0;
@@ -166,7 +180,8 @@ bool am_jtext_replace(am_jinja *jinja, const am_jvalue *text, const am_jstring *
     done = at + old->n_bytes;
     left--;
   }
-  if (!am_jinja_put(jinja, s->data + done, s->n_bytes - done) || !am_jinja_cut(jinja, mark, out)) return false;
+  if (!am_jinja_put(jinja, s->data + done, s->n_bytes - done) || !am_jinja_cut(jinja, mark, out))
+    return false;
   out->marked = marked;
   return true;
 }
@@ -174,20 +189,24 @@ bool am_jtext_replace(am_jinja *jinja, const am_jvalue *text, const am_jstring *
 /* --- split --- */
 static bool push_bytes(am_jinja *jinja, const am_jvalue *text, size_t start, size_t end, am_jlist *list) {
   am_jvalue part;
-  return am_jinja_charge(jinja, 1) && am_jtext_bytes(jinja, text, start, end, &part) && am_jlist_push(jinja, list, part);
+  return am_jinja_charge(jinja, 1) && am_jtext_bytes(jinja, text, start, end, &part) &&
+         am_jlist_push(jinja, list, part);
 }
 
-static bool split_at(am_jinja *jinja, const am_jvalue *text, const am_jstring *separator, uint64_t limit, bool from_right,
-                     am_jlist *list) {
+static bool split_at(am_jinja *jinja, const am_jvalue *text, const am_jstring *separator, uint64_t limit,
+                     bool from_right, am_jlist *list) {
   const am_jstring *s = text->as.string;
   size_t start = 0, end = s->n_bytes;
   for (; limit > 0; limit--) {
     size_t at = am_jtext_find(jinja, s, separator, start, end, from_right);
     if (at == SIZE_MAX) break;
-    bool ok = from_right ? push_bytes(jinja, text, at + separator->n_bytes, end, list) : push_bytes(jinja, text, start, at, list);
+    bool ok = from_right ? push_bytes(jinja, text, at + separator->n_bytes, end, list)
+                         : push_bytes(jinja, text, start, at, list);
     if (!ok) return false;
-    if (from_right) end = at;
-    else start = at + separator->n_bytes;
+    if (from_right)
+      end = at;
+    else
+      start = at + separator->n_bytes;
   }
   return push_bytes(jinja, text, start, end, list);
 }
@@ -210,23 +229,29 @@ static size_t skip_left(const am_jstring *s, size_t start, size_t end, bool spac
   return start;
 }
 
-static bool split_blanks(am_jinja *jinja, const am_jvalue *text, uint64_t limit, bool from_right, am_jlist *list) {
+static bool split_blanks(am_jinja *jinja, const am_jvalue *text, uint64_t limit, bool from_right,
+                         am_jlist *list) {
   const am_jstring *s = text->as.string;
   size_t start = 0, end = s->n_bytes;
   for (;; limit--) {
-    if (from_right) end = skip_right(s, start, end, true);
-    else start = skip_left(s, start, end, true);
+    if (from_right)
+      end = skip_right(s, start, end, true);
+    else
+      start = skip_left(s, start, end, true);
     if (start == end) return true;
     if (limit == 0) return push_bytes(jinja, text, start, end, list);
     size_t cut = from_right ? skip_right(s, start, end, false) : skip_left(s, start, end, false);
-    if (!(from_right ? push_bytes(jinja, text, cut, end, list) : push_bytes(jinja, text, start, cut, list))) return false;
-    if (from_right) end = cut;
-    else start = cut;
+    if (!(from_right ? push_bytes(jinja, text, cut, end, list) : push_bytes(jinja, text, start, cut, list)))
+      return false;
+    if (from_right)
+      end = cut;
+    else
+      start = cut;
   }
 }
 
-bool am_jtext_split(am_jinja *jinja, const am_jvalue *text, const am_jvalue *separator, int64_t limit, bool from_right,
-                    am_jlist **out) {
+bool am_jtext_split(am_jinja *jinja, const am_jvalue *text, const am_jvalue *separator, int64_t limit,
+                    bool from_right, am_jlist **out) {
   uint64_t left = limit < 0 ? UINT64_MAX : (uint64_t)limit;
   if (!am_jinja_charge(jinja, text->as.string->n_bytes / 32) || !am_jlist_new(jinja, 0, out)) return false;
   if (separator->kind == AM_J_NONE) {
@@ -263,7 +288,8 @@ bool am_jtext_lines(am_jinja *jinja, const am_jvalue *text, bool keep_ends, am_j
 }
 
 /* --- padding --- */
-bool am_jtext_pad(am_jinja *jinja, const am_jvalue *text, int64_t width, const am_jstring *fill, char align, am_jvalue *out) {
+bool am_jtext_pad(am_jinja *jinja, const am_jvalue *text, int64_t width, const am_jstring *fill, char align,
+                  am_jvalue *out) {
   const am_jstring *s = text->as.string;
   if (width <= (int64_t)s->n_chars) return *out = *text, true;
   uint64_t pad = (uint64_t)width - s->n_chars, left = 0;
@@ -271,7 +297,8 @@ bool am_jtext_pad(am_jinja *jinja, const am_jvalue *text, int64_t width, const a
   if (align == '^') left = pad / 2 + (pad & (uint64_t)width & 1);
   size_t mark = am_jinja_mark(jinja);
   bool marked = text->marked;
-  if (!am_jinja_put_repeated(jinja, fill->data, fill->n_bytes, left) || !am_jinja_put(jinja, s->data, s->n_bytes) ||
+  if (!am_jinja_put_repeated(jinja, fill->data, fill->n_bytes, left) ||
+      !am_jinja_put(jinja, s->data, s->n_bytes) ||
       !am_jinja_put_repeated(jinja, fill->data, fill->n_bytes, pad - left) || !am_jinja_cut(jinja, mark, out))
     return false;
   out->marked = marked;

@@ -31,10 +31,18 @@ static bool put_code_unit(writer *w, uint32_t unit) {
 }
 
 static bool put_escape(writer *w, uint32_t c) {
-  const char *simple = c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : c == '\b' ? "\\b" : c == '\f' ? "\\f" : NULL;
+  const char *simple = c == '"'    ? "\\\""
+                       : c == '\\' ? "\\\\"
+                       : c == '\n' ? "\\n"
+                       : c == '\r' ? "\\r"
+                       : c == '\t' ? "\\t"
+                       : c == '\b' ? "\\b"
+                       : c == '\f' ? "\\f"
+                                   : NULL;
   if (simple) return am_jinja_put(w->jinja, simple, 2);
   if (c < 0x10000) return put_code_unit(w, c);
-  return put_code_unit(w, 0xD800 + ((c - 0x10000) >> 10)) && put_code_unit(w, 0xDC00 + ((c - 0x10000) & 0x3FF));
+  return put_code_unit(w, 0xD800 + ((c - 0x10000) >> 10)) &&
+         put_code_unit(w, 0xDC00 + ((c - 0x10000) & 0x3FF));
 }
 
 static bool put_string(writer *w, const am_jstring *s) {
@@ -57,7 +65,9 @@ static bool put_string(writer *w, const am_jstring *s) {
 static bool put_number(writer *w, const am_jvalue *number) {
   if (number->kind == AM_J_BOOL) return am_jinja_put_text(w->jinja, number->as.boolean ? "true" : "false");
   if (number->kind == AM_J_FLOAT && !isfinite(number->as.real))
-    return am_jinja_put_text(w->jinja, isnan(number->as.real) ? "NaN" : number->as.real < 0 ? "-Infinity" : "Infinity");
+    return am_jinja_put_text(w->jinja, isnan(number->as.real) ? "NaN"
+                                       : number->as.real < 0  ? "-Infinity"
+                                                              : "Infinity");
   return am_jnumber_put(w->jinja, number);
 }
 
@@ -84,8 +94,10 @@ static bool put_list(writer *w, const am_jlist *list, unsigned level) {
 static bool put_key(writer *w, const am_jvalue *key) {
   if (key->kind == AM_J_STRING) return put_string(w, key->as.string);
   if (key->kind != AM_J_NONE && !am_jvalue_is_number(key))
-    return am_jinja_raise(w->jinja, "keys must be str, int, float, bool or None, not %s", am_jvalue_type(key));
-  return am_jinja_put(w->jinja, "\"", 1) && (key->kind == AM_J_NONE ? am_jinja_put_text(w->jinja, "null") : put_number(w, key)) &&
+    return am_jinja_raise(w->jinja, "keys must be str, int, float, bool or None, not %s",
+                          am_jvalue_type(key));
+  return am_jinja_put(w->jinja, "\"", 1) &&
+         (key->kind == AM_J_NONE ? am_jinja_put_text(w->jinja, "null") : put_number(w, key)) &&
          am_jinja_put(w->jinja, "\"", 1);
 }
 
@@ -118,16 +130,22 @@ static bool put_dict(writer *w, const am_jdict *dict, unsigned level) {
 static bool put_value(writer *w, const am_jvalue *value, unsigned level) {
   if (!am_jinja_stack_ok(w->jinja) || !am_jinja_charge(w->jinja, 1)) return false;
   switch (value->kind) {
-    case AM_J_NONE: return am_jinja_put_text(w->jinja, "null");
+    case AM_J_NONE:
+      return am_jinja_put_text(w->jinja, "null");
     case AM_J_BOOL:
     case AM_J_INT:
     case AM_J_BIG:
-    case AM_J_FLOAT: return put_number(w, value);
-    case AM_J_STRING: return put_string(w, value->as.string);
+    case AM_J_FLOAT:
+      return put_number(w, value);
+    case AM_J_STRING:
+      return put_string(w, value->as.string);
     case AM_J_LIST:
-    case AM_J_TUPLE: return put_list(w, value->as.list, level);
-    case AM_J_DICT: return put_dict(w, value->as.dict, level);
-    default: return am_jinja_raise(w->jinja, "Object of type %s is not JSON serializable", am_jvalue_type(value));
+    case AM_J_TUPLE:
+      return put_list(w, value->as.list, level);
+    case AM_J_DICT:
+      return put_dict(w, value->as.dict, level);
+    default:
+      return am_jinja_raise(w->jinja, "Object of type %s is not JSON serializable", am_jvalue_type(value));
   }
 }
 
@@ -135,7 +153,8 @@ static bool read_indent(writer *w, const am_jvalue *indent) {
   w->has_indent = indent->kind != AM_J_MISSING && indent->kind != AM_J_NONE;
   if (!w->has_indent || am_jvalue_as_int(indent, &w->n_indent)) return true;
   if (indent->kind != AM_J_STRING)
-    return am_jinja_raise(w->jinja, "can't multiply sequence by non-int of type '%s'", am_jvalue_type(indent));
+    return am_jinja_raise(w->jinja, "can't multiply sequence by non-int of type '%s'",
+                          am_jvalue_type(indent));
   w->indent = indent->as.string;
   return true;
 }
@@ -148,7 +167,8 @@ static bool read_separators(writer *w, const am_jvalue *separators, am_jvalue de
     if (!am_jiterator_list(w->jinja, separators, &pair)) return false;
     if (pair->n != 2) return am_jinja_raise(w->jinja, "separators must be two strings");
     for (int i = 0; i < 2; i++) {
-      if (pair->items[i].kind != AM_J_STRING) return am_jinja_raise(w->jinja, "separators must be two strings");
+      if (pair->items[i].kind != AM_J_STRING)
+        return am_jinja_raise(w->jinja, "separators must be two strings");
       defaults[i] = pair->items[i];
     }
   }
@@ -162,8 +182,8 @@ bool am_jfilter_tojson(am_jinja *jinja, const am_jvalue *value, const am_jargs *
   am_jvalue given[4], separators[2];
   writer w = {.jinja = jinja};
   if (!am_jargs_bind(jinja, "tojson", args, params, 4, 0, given) || !read_indent(&w, &given[1]) ||
-      !am_jstring_text(jinja, w.has_indent ? "," : ", ", &separators[0]) || !am_jstring_text(jinja, ": ", &separators[1]) ||
-      !read_separators(&w, &given[2], separators))
+      !am_jstring_text(jinja, w.has_indent ? "," : ", ", &separators[0]) ||
+      !am_jstring_text(jinja, ": ", &separators[1]) || !read_separators(&w, &given[2], separators))
     return false;
   w.ascii = am_jvalue_truth(&given[0]);
   w.sort_keys = am_jvalue_truth(&given[3]);

@@ -151,16 +151,25 @@ static bool from_json_big(am_jinja *jinja, double real, am_jvalue *out) {
 bool am_jvalue_from_json(am_jinja *jinja, const am_json *json, am_jvalue *out) {
   if (!am_jinja_stack_ok(jinja)) return false;
   switch (json->type) {
-    case AM_JSON_NULL: *out = am_jnone(); return true;
-    case AM_JSON_BOOL: *out = am_jbool(json->as.boolean); return true;
-    case AM_JSON_INT: *out = am_jint(json->as.integer); return true;
+    case AM_JSON_NULL:
+      *out = am_jnone();
+      return true;
+    case AM_JSON_BOOL:
+      *out = am_jbool(json->as.boolean);
+      return true;
+    case AM_JSON_INT:
+      *out = am_jint(json->as.integer);
+      return true;
     case AM_JSON_FLOAT:
       if (json->is_big && json->as.real - json->as.real == 0) return from_json_big(jinja, json->as.real, out);
       *out = am_jreal(json->as.real);
       return true;
-    case AM_JSON_STRING: return am_jstring_view(jinja, json->as.string, json->n, out);
-    case AM_JSON_ARRAY: return from_json_array(jinja, json, out);
-    case AM_JSON_OBJECT: return from_json_object(jinja, json, out);
+    case AM_JSON_STRING:
+      return am_jstring_view(jinja, json->as.string, json->n, out);
+    case AM_JSON_ARRAY:
+      return from_json_array(jinja, json, out);
+    case AM_JSON_OBJECT:
+      return from_json_object(jinja, json, out);
   }
   return am_jinja_raise(jinja, "unknown kind of JSON value");
 }
@@ -175,23 +184,40 @@ static double big_as_real(const am_jstring *digits) {
 
 double am_jvalue_as_real(const am_jvalue *number) {
   switch (number->kind) {
-    case AM_J_BOOL: return number->as.boolean;
-    case AM_J_INT: return (double)number->as.integer;
-    case AM_J_BIG: return big_as_real(number->as.string);
-    default: return number->as.real;
+    case AM_J_BOOL:
+      return number->as.boolean;
+    case AM_J_INT:
+      return (double)number->as.integer;
+    case AM_J_BIG:
+      return big_as_real(number->as.string);
+    default:
+      return number->as.real;
   }
 }
 
 bool am_jvalue_length(const am_jvalue *value, size_t *out) {
   switch (value->kind) {
-    case AM_J_UNDEFINED: *out = 0; return true;
-    case AM_J_STRING: *out = value->as.string->n_chars; return true;
+    case AM_J_UNDEFINED:
+      *out = 0;
+      return true;
+    case AM_J_STRING:
+      *out = value->as.string->n_chars;
+      return true;
     case AM_J_LIST:
-    case AM_J_TUPLE: *out = value->as.list->n; return true;
-    case AM_J_DICT: *out = value->as.dict->n; return true;
-    case AM_J_RANGE: *out = (size_t)value->as.range->n; return true;
-    case AM_J_VIEW: *out = value->as.view->dict->n; return true;
-    default: return false;
+    case AM_J_TUPLE:
+      *out = value->as.list->n;
+      return true;
+    case AM_J_DICT:
+      *out = value->as.dict->n;
+      return true;
+    case AM_J_RANGE:
+      *out = (size_t)value->as.range->n;
+      return true;
+    case AM_J_VIEW:
+      *out = value->as.view->dict->n;
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -200,41 +226,66 @@ bool am_jvalue_truth(const am_jvalue *value) {
   switch (value->kind) {
     case AM_J_MISSING:
     case AM_J_UNDEFINED:
-    case AM_J_NONE: return false;
-    case AM_J_BOOL: return value->as.boolean;
-    case AM_J_INT: return value->as.integer != 0;
-    case AM_J_FLOAT: return value->as.real != 0;
-    default: return !am_jvalue_length(value, &n) || n > 0;
+    case AM_J_NONE:
+      return false;
+    case AM_J_BOOL:
+      return value->as.boolean;
+    case AM_J_INT:
+      return value->as.integer != 0;
+    case AM_J_FLOAT:
+      return value->as.real != 0;
+    default:
+      return !am_jvalue_length(value, &n) || n > 0;
   }
 }
 
 const char *am_jvalue_type(const am_jvalue *value) {
   switch ((am_jkind)value->kind) {
-    case AM_J_MISSING: return "_MissingType";
-    case AM_J_UNDEFINED: return "Undefined";
-    case AM_J_NONE: return "NoneType";
-    case AM_J_BOOL: return "bool";
+    case AM_J_MISSING:
+      return "_MissingType";
+    case AM_J_UNDEFINED:
+      return "Undefined";
+    case AM_J_NONE:
+      return "NoneType";
+    case AM_J_BOOL:
+      return "bool";
     case AM_J_INT:
-    case AM_J_BIG: return "int";
-    case AM_J_FLOAT: return "float";
-    case AM_J_STRING: return value->marked ? "Markup" : "str";
-    case AM_J_LIST: return "list";
-    case AM_J_TUPLE: return value->marked ? "_GroupTuple" : "tuple";
-    case AM_J_DICT: return "dict";
-    case AM_J_RANGE: return "range";
+    case AM_J_BIG:
+      return "int";
+    case AM_J_FLOAT:
+      return "float";
+    case AM_J_STRING:
+      return value->marked ? "Markup" : "str";
+    case AM_J_LIST:
+      return "list";
+    case AM_J_TUPLE:
+      return value->marked ? "_GroupTuple" : "tuple";
+    case AM_J_DICT:
+      return "dict";
+    case AM_J_RANGE:
+      return "range";
     case AM_J_VIEW: {
       static const char *const names[] = {"dict_items", "dict_keys", "dict_values"};
       return names[value->as.view->kind];
     }
-    case AM_J_ITERATOR: return "generator";
-    case AM_J_NAMESPACE: return "TemplateNamespace";
-    case AM_J_MACRO: return "Macro";
-    case AM_J_FUNCTION: return value->as.function->receiver.kind == AM_J_MISSING ? "function" : "builtin_function_or_method";
-    case AM_J_LOOP: return "LoopContext";
-    case AM_J_CYCLER: return "Cycler";
-    case AM_J_JOINER: return "Joiner";
-    case AM_J_BLOCKS: return "TemplateReference";
-    case AM_J_BLOCK: return "BlockReference";
+    case AM_J_ITERATOR:
+      return "generator";
+    case AM_J_NAMESPACE:
+      return "TemplateNamespace";
+    case AM_J_MACRO:
+      return "Macro";
+    case AM_J_FUNCTION:
+      return value->as.function->receiver.kind == AM_J_MISSING ? "function" : "builtin_function_or_method";
+    case AM_J_LOOP:
+      return "LoopContext";
+    case AM_J_CYCLER:
+      return "Cycler";
+    case AM_J_JOINER:
+      return "Joiner";
+    case AM_J_BLOCKS:
+      return "TemplateReference";
+    case AM_J_BLOCK:
+      return "BlockReference";
   }
   return "object";
 }

@@ -61,8 +61,8 @@ typedef struct am_jcycler am_jcycler;
 typedef struct am_jjoiner am_jjoiner;
 
 typedef struct am_jvalue {
-  uint8_t kind;  /* am_jkind */
-  bool marked;   /* string: it is Markup; tuple: it is a group of groupby */
+  uint8_t kind; /* am_jkind */
+  bool marked;  /* string: it is Markup; tuple: it is a group of groupby */
   union {
     bool boolean;
     int64_t integer;
@@ -191,9 +191,12 @@ static inline bool am_jvalue_is_number(const am_jvalue *v) {
 }
 /* An int or a bool, which is an int in Python. */
 static inline bool am_jvalue_as_int(const am_jvalue *v, int64_t *out) {
-  if (v->kind == AM_J_INT) *out = v->as.integer;
-  else if (v->kind == AM_J_BOOL) *out = v->as.boolean;
-  else return false;
+  if (v->kind == AM_J_INT)
+    *out = v->as.integer;
+  else if (v->kind == AM_J_BOOL)
+    *out = v->as.boolean;
+  else
+    return false;
   return true;
 }
 double am_jvalue_as_real(const am_jvalue *number); /* of any number */
@@ -206,7 +209,8 @@ bool am_jvalue_hashable(am_jinja *jinja, const am_jvalue *value);
 bool am_jvalue_same(const am_jvalue *a, const am_jvalue *b); /* Python's `is` */
 bool am_jvalue_equal(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, bool *out);
 /* -1, 0, 1; what Python cannot order is an error that shows `operator`. 2: unordered (NaN). */
-bool am_jvalue_compare(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, const char *operator, int *out);
+bool am_jvalue_compare(am_jinja *jinja, const am_jvalue *a, const am_jvalue *b, const char *operator,
+                       int * out);
 int64_t am_jrange_at(const am_jrange *range, int64_t index);
 
 #endif

@@ -25,7 +25,9 @@ typedef struct wrapper {
 static bool is_blank(uint32_t c) { return c == ' ' || (c >= 9 && c <= 13); }
 static bool is_word(uint32_t c) { return c == '_' || am_unicode_is_alpha(c) || am_unicode_is_numeric(c); }
 static bool is_letter(uint32_t c) { return is_word(c) && !am_unicode_is_decimal(c); }
-static bool is_word_or_mark(uint32_t c) { return is_word(c) || (c < 0x80 && c && strchr("!\"'&.,?", (int)c)); }
+static bool is_word_or_mark(uint32_t c) {
+  return is_word(c) || (c < 0x80 && c && strchr("!\"'&.,?", (int)c));
+}
 
 /* -{2,} before a word character, at i: how many; 0 for none. */
 static size_t em_dash(const wrapper *w, size_t i) {
@@ -119,7 +121,8 @@ static bool wrap_chunks(wrapper *w, chunk *chunks, size_t n) {
       }
     }
     chunk tail = {before_last, last};
-    if ((i > line_first_chunk || cut_word) && tail.end > tail.start && is_space_chunk(w, tail)) last = before_last;
+    if ((i > line_first_chunk || cut_word) && tail.end > tail.start && is_space_chunk(w, tail))
+      last = before_last;
     if (last == first && !(cut_word && i == line_first_chunk)) continue;
     if (!am_jinja_charge(w->jinja, 1) || !put_line(w, first, last)) return false;
     has_lines = true;
@@ -149,19 +152,24 @@ bool am_jfilter_wordwrap(am_jinja *jinja, const am_jvalue *value, const am_jargs
   am_jlist *lines = NULL;
   if (!am_jargs_bind(jinja, "do_wordwrap", args, params, 4, 0, given)) return false;
   if (value->kind == AM_J_UNDEFINED) return am_jinja_raise_undefined(jinja, value);
-  if (value->kind != AM_J_STRING) return am_jinja_raise(jinja, "'%s' object has no attribute 'splitlines'", am_jvalue_type(value));
+  if (value->kind != AM_J_STRING)
+    return am_jinja_raise(jinja, "'%s' object has no attribute 'splitlines'", am_jvalue_type(value));
   wrapper w = {.jinja = jinja, .width = 79};
   w.break_long = given[1].kind == AM_J_MISSING || am_jvalue_truth(&given[1]);
   w.break_hyphens = given[3].kind == AM_J_MISSING || am_jvalue_truth(&given[3]);
   if (given[0].kind != AM_J_MISSING && !am_jvalue_as_int(&given[0], &w.width))
     return am_jinja_raise(jinja, "the width must be an integer");
-  if ((given[2].kind == AM_J_MISSING || given[2].kind == AM_J_NONE) && !am_jstring_text(jinja, "\n", &given[2])) return false;
-  if (given[2].kind != AM_J_STRING) return am_jinja_raise(jinja, "'%s' object has no attribute 'join'", am_jvalue_type(&given[2]));
+  if ((given[2].kind == AM_J_MISSING || given[2].kind == AM_J_NONE) &&
+      !am_jstring_text(jinja, "\n", &given[2]))
+    return false;
+  if (given[2].kind != AM_J_STRING)
+    return am_jinja_raise(jinja, "'%s' object has no attribute 'join'", am_jvalue_type(&given[2]));
   w.separator = given[2].as.string;
   am_jvalue plain = *value;
   plain.marked = false;
   if (!am_jtext_lines(jinja, &plain, false, &lines)) return false;
-  if (w.width <= 0 && lines->n) return am_jinja_raise(jinja, "invalid width %lld (must be > 0)", (long long)w.width);
+  if (w.width <= 0 && lines->n)
+    return am_jinja_raise(jinja, "invalid width %lld (must be > 0)", (long long)w.width);
   size_t mark = am_jinja_mark(jinja);
   for (size_t i = 0; i < lines->n; i++) {
     if (i && !am_jinja_put(jinja, w.separator->data, w.separator->n_bytes)) return false;
