@@ -70,16 +70,17 @@ char *am_hub_own_file(const char *repository) {
 }
 
 adam_status am_hub_demo(char **path, adam_error *error) {
-  static const char *const below_program[] = {"../models/demo", "../share/adam/models/demo"};
+  static const char *const beside_program[] = {"models/demo", "share/adam/models/demo"};
   static const char installed[] = ADAM_SHARE_DIR "/models/demo";
   const char *chosen = getenv("ADAM_SHARE_DIR");
   am_buf looked = {0};
   char *program = am_dirs_program();
+  char *root = program ? am_path_dirname(program) : NULL;
   char *found = NULL;
   for (int i = 0; i < 4 && !found; i++) {
     char *candidate = NULL;
     if (i == 0 && chosen && *chosen) candidate = am_path_join(chosen, "models/demo");
-    if ((i == 1 || i == 2) && program) candidate = am_path_join(program, below_program[i - 1]);
+    if ((i == 1 || i == 2) && root) candidate = am_path_join(root, beside_program[i - 1]);
     if (i == 3) candidate = am_mem_dup(installed, sizeof installed - 1);
     if (candidate && am_file_is_dir(candidate)) {
       found = candidate;
@@ -94,6 +95,7 @@ adam_status am_hub_demo(char **path, adam_error *error) {
             "the model that ships with adam was not found; looked for %s",
             looked.data ? looked.data : "nothing");
   am_buf_close(&looked);
+  am_mem_free(root);
   am_mem_free(program);
   return found ? ADAM_OK : ADAM_NOT_FOUND;
 }
