@@ -34,8 +34,8 @@ FILTERS = ["abs", "attr('a')", "batch(2)", "batch(2, 'x')", "capitalize", "cente
            "safe", "select", "select('number')", "select('gt', 1)", "selectattr('name')", "selectattr('a', 'defined')", "slice(2)", "sort", "sort(true)",
            "sort(attribute='name')", "string", "striptags", "sum", "title", "tojson", "tojson(indent=2)", "tojson(true)", "trim", "trim('a ')", "truncate(5)",
            "truncate(8, true, '~', 0)", "unique", "upper", "urlencode", "wordcount", "wordwrap(5)", "xmlattr", "string|length", "list|length", "list|first"]
-# Texts of objects have memory addresses in them, which filters may take apart.
-GENERATORS = re.compile(r"joiner\(|cycler\(|\|(map|select|reject|batch|slice|unique|items|reverse|selectattr|rejectattr)\b.*\|(string|wordcount|length|count|upper|lower|trim|title|capitalize|safe|forceescape|striptags|center|e\b)")
+# Texts of objects have memory addresses in them, which other filters may take apart.
+OBJECTS = re.compile(r"(?i)generator object|tcejbo rotareneg|joiner object|cycler object|r, a, t, o, r|'o', 'b', 'j'|_reverseiterator|reversed object")
 CHECKS = ["defined", "undefined", "none", "string", "mapping", "sequence", "iterable", "number", "integer", "float", "boolean", "true", "false", "odd", "even",
           "divisibleby 2", "divisibleby(3)", "eq 1", "equalto('a')", "ne none", "gt 1", "lt 'b'", "ge 2.5", "le(3)", "in [1, 'a']", "sameas none", "callable",
           "escaped", "lower", "upper", "not defined", "not string", "not none"]
@@ -227,9 +227,11 @@ def main():
         signal.alarm(5)
         theirs = golden.render_plain(utils, template, variables)
         signal.alarm(0)
+        if re.search(r"\{%[-+]? with ", template):
+            theirs.pop("line", None)  # Jinja does not note the line of `with`: it names the statement before
         ours = driver.render({"template": template, "variables": variables})
-        odd = GENERATORS.search(template) and "output" in theirs and not golden.same(ours, theirs) or ODD_OUTPUT.search(theirs.get("output", "")) or any(0xD800 <= ord(c) < 0xE000 for c in theirs.get("output", ""))
-        if odd or any(word in ours.get("error", "") for word in REFUSED) or "slow" in theirs.get("error", ""):
+        odd = OBJECTS.search(ours.get("output", "")) or ODD_OUTPUT.search(theirs.get("output", "")) or any(0xD800 <= ord(c) < 0xE000 for c in theirs.get("output", ""))
+        if odd and not golden.same(ours, theirs) or any(word in ours.get("error", "") for word in REFUSED) or "slow" in theirs.get("error", ""):
             skipped += 1
             continue
         errors += "error" in theirs
