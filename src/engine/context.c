@@ -8,18 +8,18 @@
 #include <stdio.h>
 
 enum {
-  DEFAULT_CTX = 8192,      /* most that is taken without being asked for */
-  UNKNOWN_CTX = 2048,      /* where the model does not say what it was trained for */
-  LEAST_CTX = 512,         /* a default is not halved below this */
+  DEFAULT_CTX = 8192, /* most that is taken without being asked for */
+  UNKNOWN_CTX = 2048, /* where the model does not say what it was trained for */
+  LEAST_CTX = 512,    /* a default is not halved below this */
   MOST_CTX = 1 << 24,
-  MOST_CHUNK = 512,        /* prefill speed no longer grows beyond this */
+  MOST_CHUNK = 512, /* prefill speed no longer grows beyond this */
   LEAST_CHUNK = 32,
-  CHUNK_BYTES = 16 << 20,  /* activations of one batch: the resident set stays near the file's size */
+  CHUNK_BYTES = 16 << 20, /* activations of one batch: the resident set stays near the file's size */
   SCORE_BYTES = 8 << 20
 };
 
-static uint64_t needed_bytes(const am_engine *engine, uint64_t n_ctx, am_dtype dtype,
-                             uint32_t max_tokens, uint32_t max_outputs) {
+static uint64_t needed_bytes(const am_engine *engine, uint64_t n_ctx, am_dtype dtype, uint32_t max_tokens,
+                             uint32_t max_outputs) {
   am_kv_options kv = am_model_kv_options(engine->model, n_ctx, dtype);
   uint64_t cache = am_kv_bytes(&kv), total = 0;
   uint64_t work = am_workspace_bytes(engine->model, max_tokens, max_outputs);
@@ -32,15 +32,16 @@ static uint64_t fitting_ctx(const am_engine *engine, am_dtype dtype, uint64_t by
   uint64_t low = 0, high = MOST_CTX / 256;
   while (low < high) {
     uint64_t middle = low + (high - low + 1) / 2;
-    if (needed_bytes(engine, middle * 256, dtype, engine->chunk_tokens, 1) <= bytes) low = middle;
-    else high = middle - 1;
+    if (needed_bytes(engine, middle * 256, dtype, engine->chunk_tokens, 1) <= bytes)
+      low = middle;
+    else
+      high = middle - 1;
   }
   return low * 256;
 }
 
-adam_status am_context_check(const am_engine *engine, const char *what, uint64_t n_ctx,
-                             am_dtype dtype, uint32_t max_tokens, uint32_t max_outputs,
-                             adam_error *error) {
+adam_status am_context_check(const am_engine *engine, const char *what, uint64_t n_ctx, am_dtype dtype,
+                             uint32_t max_tokens, uint32_t max_outputs, adam_error *error) {
   uint64_t needed = needed_bytes(engine, n_ctx, dtype, max_tokens, max_outputs);
   uint64_t available = am_memory_available(), fits = 0;
   char hint[128];
@@ -53,8 +54,7 @@ adam_status am_context_check(const am_engine *engine, const char *what, uint64_t
     snprintf(hint, sizeof hint, "a smaller model, or free some memory");
   return am_fail(error, ADAM_NO_MEMORY, what, hint,
                  "a context of %llu tokens needs %llu bytes for cache and activations, %llu are free",
-                 (unsigned long long)n_ctx, (unsigned long long)needed,
-                 (unsigned long long)available);
+                 (unsigned long long)n_ctx, (unsigned long long)needed, (unsigned long long)available);
 }
 
 static uint32_t choose_chunk(const am_engine *engine) {

@@ -10,9 +10,8 @@
 adam_status am_context_choose(am_engine *engine, int64_t asked, adam_error *error);
 /* ADAM_NO_MEMORY, with the numbers, unless a cache of n_ctx tokens and a workspace of this size fit
  * into what is free now. `what` names the thing that is opened. */
-adam_status am_context_check(const am_engine *engine, const char *what, uint64_t n_ctx,
-                             am_dtype dtype, uint32_t max_tokens, uint32_t max_outputs,
-                             adam_error *error);
+adam_status am_context_check(const am_engine *engine, const char *what, uint64_t n_ctx, am_dtype dtype,
+                             uint32_t max_tokens, uint32_t max_outputs, adam_error *error);
 enum { AM_CONTEXT_SCORE_ROWS = 32 };
 /* Rows of logits that scoring computes at once: at most the above, at most 8 MiB. */
 uint32_t am_context_score_rows(const am_engine *engine);

@@ -15,8 +15,7 @@
 static const adam_sampling built_in = {
     .temperature = 0.7, .top_p = 0.9, .repetition_penalty = 1, .max_tokens = 1000};
 
-static adam_status parse_threads(const adam_model_options *options, int32_t *n_threads,
-                                 adam_error *error) {
+static adam_status parse_threads(const adam_model_options *options, int32_t *n_threads, adam_error *error) {
   const char *text = getenv("ADAM_THREADS");
   if (options->n_threads < 0 || options->n_threads > 1024)
     return am_fail(error, ADAM_INVALID, "threads", NULL, "%d is out of range, expected 1 to 1024",
@@ -32,20 +31,17 @@ static adam_status parse_threads(const adam_model_options *options, int32_t *n_t
   return ADAM_OK;
 }
 
-static adam_status parse_kv_type(const adam_model_options *options, am_dtype *out,
-                                 adam_error *error) {
+static adam_status parse_kv_type(const adam_model_options *options, am_dtype *out, adam_error *error) {
   const char *text = options->kv_type;
   *out = AM_DTYPE_F32;
   if (!text || !*text || strcmp(text, "f32") == 0) return ADAM_OK;
   if (strcmp(text, "f16") != 0)
-    return am_fail(error, ADAM_INVALID, "kv-type", NULL, "\"%s\" is unknown, expected f32 or f16",
-                   text);
+    return am_fail(error, ADAM_INVALID, "kv-type", NULL, "\"%s\" is unknown, expected f32 or f16", text);
   *out = AM_DTYPE_F16;
   return ADAM_OK;
 }
 
-static adam_status open_model(am_engine *engine, const adam_model_options *options,
-                              adam_error *error) {
+static adam_status open_model(am_engine *engine, const adam_model_options *options, adam_error *error) {
   am_device_options how = {.name = options->device && *options->device ? options->device : "auto"};
   adam_status status = parse_threads(options, &how.n_threads, error);
   if (status) return status;
@@ -70,8 +66,8 @@ adam_status am_engine_open(const char *path, const adam_model_options *options, 
   engine->has_mutex = am_mutex_open(&engine->mutex);
   if (!engine->has_mutex) status = am_fail_memory(error, path);
   if (!status)
-    status = am_loader_open(path, options->vocab_only ? AM_LOADER_VOCAB_ONLY : 0, cache_dir,
-                            &engine->loader, error);
+    status = am_loader_open(path, options->vocab_only ? AM_LOADER_VOCAB_ONLY : 0, cache_dir, &engine->loader,
+                            error);
   if (!status && !options->vocab_only) status = open_model(engine, options, error);
   am_mem_free(cache_dir);
   if (status) {
@@ -147,8 +143,8 @@ static void fill_in(adam_sampling *to, const adam_sampling *from) {
   to->set |= wanted;
 }
 
-adam_status am_engine_sampling(const am_engine *engine, const adam_sampling *asked,
-                               adam_sampling *out, adam_error *error) {
+adam_status am_engine_sampling(const am_engine *engine, const adam_sampling *asked, adam_sampling *out,
+                               adam_error *error) {
   adam_sampling all = *asked, last = built_in;
   fill_in(&all, am_loader_sampling(engine->loader));
   last.set = ADAM_SET_TEMPERATURE | ADAM_SET_TOP_P | ADAM_SET_TOP_K | ADAM_SET_MIN_P |

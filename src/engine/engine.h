@@ -27,8 +27,8 @@ adam_status am_engine_render(am_engine *engine, const adam_render_request *reque
                              adam_error *error);
 /* The values that a request would be generated with, all bits set except the seed's when none was
  * given: request over generation_config over built-in. ADAM_INVALID for a value out of range. */
-adam_status am_engine_sampling(const am_engine *engine, const adam_sampling *asked,
-                               adam_sampling *out, adam_error *error);
+adam_status am_engine_sampling(const am_engine *engine, const adam_sampling *asked, adam_sampling *out,
+                               adam_error *error);
 
 /* Teacher-forced logits of n >= 1 ids, position by position, with a float32 cache of its own whatever
  * the engine's type is; n may exceed the context. true from on_logits = ADAM_CANCELLED.
@@ -43,11 +43,11 @@ void am_session_close(am_session **session);
 /* Generates. The cache of the longest common prefix with the tokens so far is kept. sink->on_chunk is
  * called for every token, also where it has no text yet, and without text and ids between the chunks
  * of a long prompt, so that it can cancel at any time. */
-adam_status am_session_generate(am_session *session, const adam_request *request,
-                                const adam_sink *sink, adam_outcome *outcome, adam_error *error);
+adam_status am_session_generate(am_session *session, const adam_request *request, const adam_sink *sink,
+                                adam_outcome *outcome, adam_error *error);
 /* The same from n prompt ids; the request's prompt, messages and system are not looked at. */
 adam_status am_session_generate_ids(am_session *session, const int32_t *ids, size_t n,
-                                    const adam_request *request, const adam_sink *sink,
-                                    adam_outcome *outcome, adam_error *error);
+                                    const adam_request *request, const adam_sink *sink, adam_outcome *outcome,
+                                    adam_error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 
 #include "base/mem.h"
+#include "engine/loaded.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -57,8 +59,8 @@ static void must(adam_status status, const adam_error *error) {
 static am_engine *open_engine(const char *path, int64_t n_ctx, int32_t n_threads) {
   am_engine *engine = NULL;
   adam_error error = {0};
-  adam_model_options options = {.struct_size = sizeof options, .device = "cpu", .n_ctx = n_ctx,
-                                .n_threads = n_threads};
+  adam_model_options options = {
+      .struct_size = sizeof options, .device = "cpu", .n_ctx = n_ctx, .n_threads = n_threads};
   must(am_engine_open(path, &options, &engine, &error), &error);
   return engine;
 }
@@ -73,16 +75,19 @@ static am_session *open_session(am_engine *engine) {
 /* Drawn at temperature 1 with a seed and all penalties, so that history matters. */
 static adam_request drawn(int64_t max_tokens) {
   adam_request request = {.struct_size = sizeof request, .ignore_eos = true};
-  request.sampling = (adam_sampling){
-      .set = ADAM_SET_TEMPERATURE | ADAM_SET_TOP_P | ADAM_SET_TOP_K | ADAM_SET_SEED |
-             ADAM_SET_MAX_TOKENS | ADAM_SET_REPETITION_PENALTY,
-      .temperature = 1, .top_p = 0.95, .top_k = 50, .seed = 77, .max_tokens = max_tokens,
-      .repetition_penalty = 1.1};
+  request.sampling = (adam_sampling){.set = ADAM_SET_TEMPERATURE | ADAM_SET_TOP_P | ADAM_SET_TOP_K |
+                                            ADAM_SET_SEED | ADAM_SET_MAX_TOKENS | ADAM_SET_REPETITION_PENALTY,
+                                     .temperature = 1,
+                                     .top_p = 0.95,
+                                     .top_k = 50,
+                                     .seed = 77,
+                                     .max_tokens = max_tokens,
+                                     .repetition_penalty = 1.1};
   return request;
 }
 
-static adam_outcome run(am_session *session, const int32_t *ids, size_t n,
-                        const adam_request *request, got *g) {
+static adam_outcome run(am_session *session, const int32_t *ids, size_t n, const adam_request *request,
+                        got *g) {
   adam_outcome outcome = {.struct_size = sizeof outcome};
   adam_error error = {0};
   adam_sink sink = {.user = g, .on_chunk = on_chunk, .on_notice = on_notice};
@@ -180,6 +185,33 @@ static void two_sessions_in_two_threads(void **state) {
   am_engine_close(&engine);
 }
 
+static void chunks_change_nothing_and_can_be_cancelled(void **state) {
+  (void)state;
+  enum { N = 50 };
+  int32_t ids[N];
+  got first = {0};
+  adam_request request = drawn(8);
+  for (int i = 0; i < N; i++) ids[i] = (i * 37 + 11) % 300;
+  for (uint32_t chunk = 1; chunk <= 64; chunk = chunk * 3 + 1) {
+    am_engine *engine = open_engine(QWEN, 0, 2);
+    engine->chunk_tokens = chunk;
+    am_session *session = open_session(engine);
+    got g = {0}, cancelled = {.cancel_after = 1};
+    adam_outcome outcome = run(session, ids, N, &request, &cancelled);
+    assert_int_equal(outcome.finish_reason, ADAM_FINISH_CANCELLED);
+    assert_int_equal(outcome.completion_tokens, chunk < N ? 0 : 1); /* the first call is after a chunk */
+    run(session, ids, N, &request, &g);
+    if (!first.n) first = g;
+    assert_int_equal(g.n, 8);
+    assert_memory_equal(g.ids, first.ids, 8 * sizeof *ids);
+    if (chunk > 1) got_close(&g);
+    got_close(&cancelled);
+    am_session_close(&session);
+    am_engine_close(&engine);
+  }
+  got_close(&first);
+}
+
 static void cancels_at_any_call(void **state) {
   (void)state;
   am_engine *engine = open_engine(QWEN, 0, 1);
@@ -196,8 +228,6 @@ static void cancels_at_any_call(void **state) {
     assert_memory_equal(part.ids, whole.ids, part.n * sizeof *part.ids);
     got_close(&part);
   }
-  /* a prompt of several prefill chunks can be cancelled between them */
-  int32_t ids[MAX_IDS] = {0};
   request.sampling.max_tokens = 0;
   got none = {0};
   adam_outcome outcome = run(session, prompt, N_PROMPT, &request, &none);
@@ -205,7 +235,6 @@ static void cancels_at_any_call(void **state) {
   assert_int_equal(outcome.completion_tokens, 0);
   assert_int_equal(none.n, 0);
   got_close(&none);
-  (void)ids;
   got_close(&whole);
   am_session_close(&session);
   am_engine_close(&engine);
@@ -225,20 +254,16 @@ static void long_prompts_and_full_contexts(void **state) {
   int32_t ids[17] = {0};
   adam_error error = {0};
   outcome = (adam_outcome){.struct_size = sizeof outcome};
-  assert_int_equal(am_session_generate_ids(session, ids, 17, &request, NULL, &outcome, &error),
-                   ADAM_LIMIT);
+  assert_int_equal(am_session_generate_ids(session, ids, 17, &request, NULL, &outcome, &error), ADAM_LIMIT);
   assert_non_null(strstr(error.why, "17 tokens"));
   assert_non_null(strstr(error.why, "16"));
   assert_non_null(strstr(error.hint, "--ctx"));
   assert_int_equal(outcome.finish_reason, ADAM_FINISH_ERROR);
-  assert_int_equal(am_session_generate_ids(session, ids, 0, &request, NULL, &outcome, &error),
-                   ADAM_INVALID);
+  assert_int_equal(am_session_generate_ids(session, ids, 0, &request, NULL, &outcome, &error), ADAM_INVALID);
   ids[3] = 100000;
-  assert_int_equal(am_session_generate_ids(session, ids, 5, &request, NULL, &outcome, &error),
-                   ADAM_INVALID);
+  assert_int_equal(am_session_generate_ids(session, ids, 5, &request, NULL, &outcome, &error), ADAM_INVALID);
   ids[3] = -1;
-  assert_int_equal(am_session_generate_ids(session, ids, 5, &request, NULL, &outcome, &error),
-                   ADAM_INVALID);
+  assert_int_equal(am_session_generate_ids(session, ids, 5, &request, NULL, &outcome, &error), ADAM_INVALID);
   am_session_close(&session);
   am_engine_close(&engine);
 }
@@ -269,8 +294,7 @@ static void contexts_are_chosen_and_checked(void **state) {
   assert_int_equal(am_engine_score(engine, prompt, n, ignore_logits, &seen, &error), ADAM_NO_MEMORY);
   assert_non_null(strstr(error.why, "2048")); /* the bytes needed: 2,048,000,000,000 and a little */
   assert_int_equal(seen, 0);
-  assert_int_equal(am_engine_score(engine, prompt, N_PROMPT, ignore_logits, &seen, &error),
-                   ADAM_CANCELLED);
+  assert_int_equal(am_engine_score(engine, prompt, N_PROMPT, ignore_logits, &seen, &error), ADAM_CANCELLED);
   assert_int_equal(seen, 5);
   assert_int_equal(am_engine_score(engine, prompt, 0, ignore_logits, &seen, &error), ADAM_INVALID);
   am_session_close(&session);
@@ -398,10 +422,10 @@ static void chats_go_through_the_template(void **state) {
     assert_int_equal(outcome.prompt_tokens, json_array_size(json_object_get(chat, "ids")));
     /* the same two messages, as system text and prompt */
     request.messages_json = NULL;
-    request.system = json_string_value(
-        json_object_get(json_array_get(json_object_get(chat, "messages"), 0), "content"));
-    request.prompt = json_string_value(
-        json_object_get(json_array_get(json_object_get(chat, "messages"), 1), "content"));
+    request.system =
+        json_string_value(json_object_get(json_array_get(json_object_get(chat, "messages"), 0), "content"));
+    request.prompt =
+        json_string_value(json_object_get(json_array_get(json_object_get(chat, "messages"), 1), "content"));
     request.prompt_bytes = strlen(request.prompt);
     must(am_session_generate(session, &request, NULL, &outcome, &error), &error);
     assert_int_equal(outcome.prompt_tokens, json_array_size(json_object_get(chat, "ids")));
@@ -413,6 +437,95 @@ static void chats_go_through_the_template(void **state) {
     free(messages);
     json_decref(facts);
   }
+}
+
+/* A copy of QWEN by links, with this chat template (NULL = none); the path is owned. */
+static char *model_with_template(const char *text) {
+  static const char *const files[] = {"config.json", "generation_config.json", "model.safetensors",
+                                      "tokenizer.json", "tokenizer_config.json"};
+  char folder[] = "/tmp/adam_engine_test_XXXXXX", from[512], to[512];
+  assert_non_null(mkdtemp(folder));
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    snprintf(from, sizeof from, "%s/%s", QWEN, files[i]);
+    snprintf(to, sizeof to, "%s/%s", folder, files[i]);
+    if (access(from, R_OK) == 0) assert_int_equal(symlink(from, to), 0);
+  }
+  snprintf(to, sizeof to, "%s/chat_template.jinja", folder);
+  FILE *file = text ? fopen(to, "w") : NULL;
+  if (text) assert_true(file && fputs(text, file) >= 0 && fclose(file) == 0);
+  return strdup(folder);
+}
+
+static void remove_model(char *folder) {
+  char command[600];
+  snprintf(command, sizeof command, "rm -r '%s'", folder);
+  assert_int_equal(system(command), 0);
+  free(folder);
+}
+
+static adam_outcome chat(const char *path, adam_request *request, got *g) {
+  am_engine *engine = open_engine(path, 0, 1);
+  am_session *session = open_session(engine);
+  adam_outcome outcome = {.struct_size = sizeof outcome};
+  adam_sink sink = {.user = g, .on_chunk = on_chunk, .on_notice = on_notice};
+  adam_error error = {0};
+  request->prompt_bytes = strlen(request->prompt);
+  am_buf_append_str(&g->text, "");
+  am_buf_append_str(&g->thinking, "");
+  must(am_session_generate(session, request, &sink, &outcome, &error), &error);
+  am_session_close(&session);
+  am_engine_close(&engine);
+  return outcome;
+}
+
+/* After a prompt that ends in <think> what a model says before </think> is thinking; the same ids after
+ * the same raw prompt are plain text. */
+static void thinking_is_told_apart(void **state) {
+  (void)state;
+  char *path = model_with_template("{{ messages[0].content }}<think>\n\n"); /* Jinja drops one */
+  adam_request request = drawn(30);
+  got thinking = {0}, raw = {0};
+  request.prompt = "The house";
+  chat(path, &request, &thinking);
+  request.raw = true;
+  request.prompt = "The house<think>\n";
+  chat(path, &request, &raw);
+  assert_int_equal(thinking.n, 30);
+  assert_memory_equal(thinking.ids, raw.ids, 30 * sizeof *raw.ids);
+  assert_int_equal(raw.thinking.len, 0);
+  /* split by hand: at </think>, newlines around the thought and before the answer dropped */
+  char *tag = strstr(raw.text.data, "</think>"), *end = tag ? tag : raw.text.data + raw.text.len;
+  const char *begin = raw.text.data + strspn(raw.text.data, "\n");
+  const char *answer = tag ? tag + 8 + strspn(tag + 8, "\n") : "";
+  while (end > begin && end[-1] == '\n') end--;
+  assert_int_equal(thinking.thinking.len, end - begin);
+  assert_memory_equal(thinking.thinking.data, begin, end - begin);
+  assert_string_equal(thinking.text.data, answer);
+  got_close(&thinking);
+  got_close(&raw);
+  remove_model(path);
+}
+
+static void a_model_without_template_gets_the_texts(void **state) {
+  (void)state;
+  char *path = model_with_template(NULL);
+  adam_request request = drawn(2);
+  got plain = {0}, raw = {0};
+  request.system = "Be brief.";
+  request.prompt = "Why?";
+  request.think = ADAM_THINK_ON;
+  adam_outcome outcome = chat(path, &request, &plain);
+  assert_string_equal(plain.notices.data, "no_template ");
+  request.system = NULL;
+  request.raw = true;
+  request.prompt = "Be brief.\n\nWhy?";
+  adam_outcome expected = chat(path, &request, &raw);
+  assert_string_equal(raw.notices.data, "think_ignored ");
+  assert_int_equal(outcome.prompt_tokens, expected.prompt_tokens);
+  assert_memory_equal(plain.ids, raw.ids, 2 * sizeof *raw.ids);
+  got_close(&plain);
+  got_close(&raw);
+  remove_model(path);
 }
 
 static void words_alone_need_no_weights(void **state) {
@@ -476,6 +589,7 @@ int main(void) {
       cmocka_unit_test(continues_anywhere),
       cmocka_unit_test(threads_and_kept_prefixes_change_nothing),
       cmocka_unit_test(two_sessions_in_two_threads),
+      cmocka_unit_test(chunks_change_nothing_and_can_be_cancelled),
       cmocka_unit_test(cancels_at_any_call),
       cmocka_unit_test(long_prompts_and_full_contexts),
       cmocka_unit_test(contexts_are_chosen_and_checked),
@@ -483,6 +597,8 @@ int main(void) {
       cmocka_unit_test(stop_strings_cut_the_text),
       cmocka_unit_test(end_tokens_end_the_answer),
       cmocka_unit_test(chats_go_through_the_template),
+      cmocka_unit_test(thinking_is_told_apart),
+      cmocka_unit_test(a_model_without_template_gets_the_texts),
       cmocka_unit_test(words_alone_need_no_weights),
       cmocka_unit_test(survives_failing_allocations),
   };

@@ -18,11 +18,11 @@ typedef struct generation {
   adam_sampling sampling;
   am_sampler *sampler;
   am_decoder *decoder;
-  am_stop *stop;             /* NULL = no stop strings */
+  am_stop *stop; /* NULL = no stop strings */
   const int32_t *end_ids;
   size_t n_end_ids;
-  bool splits;               /* a thinking part is told from the answer */
-  bool ended;                /* an end token, a stop string or the caller has ended it */
+  bool splits; /* a thinking part is told from the answer */
+  bool ended;  /* an end token, a stop string or the caller has ended it */
   adam_finish_reason reason;
   size_t n_prompt, n_generated;
   double begin_ms, prefilled_ms, first_ms, last_ms; /* am_clock_ms */
@@ -37,8 +37,7 @@ static bool is_end(const generation *g, int32_t id) {
 static void emit(generation *g, const char *text, size_t n_bytes, const int32_t *ids, size_t n_ids,
                  bool thinking) {
   if (!g->sink || !g->sink->on_chunk) return;
-  adam_chunk chunk = {.text = text, .text_bytes = n_bytes, .ids = ids, .n_ids = n_ids,
-                      .thinking = thinking};
+  adam_chunk chunk = {.text = text, .text_bytes = n_bytes, .ids = ids, .n_ids = n_ids, .thinking = thinking};
   if (!g->sink->on_chunk(g->sink->user, &chunk) || g->ended) return;
   g->ended = true;
   g->reason = ADAM_FINISH_CANCELLED;
@@ -46,8 +45,7 @@ static void emit(generation *g, const char *text, size_t n_bytes, const int32_t 
 
 /* Sends session->thought and session->answer, as far as no stop string may begin there, with the ids
  * they came from. One chunk at least, so that the caller can cancel. */
-static adam_status emit_parts(generation *g, const int32_t *id, size_t n_ids, bool last,
-                              adam_error *error) {
+static adam_status emit_parts(generation *g, const int32_t *id, size_t n_ids, bool last, adam_error *error) {
   am_session *s = g->session;
   const char *text = s->answer.data;
   size_t n_bytes = s->answer.len;
@@ -113,8 +111,7 @@ static adam_status flush(generation *g, adam_error *error) {
 }
 
 /* The prompt into the cache, a chunk at a time, so that the caller can cancel in between. */
-static adam_status prefill(generation *g, const int32_t *ids, size_t n, float **logits,
-                           adam_error *error) {
+static adam_status prefill(generation *g, const int32_t *ids, size_t n, float **logits, adam_error *error) {
   am_session *s = g->session;
   size_t done = am_session_rewind(s, ids, n);
   while (done < n && !g->ended) {
@@ -149,8 +146,8 @@ static adam_status decode(generation *g, float *logits, adam_error *error) {
     if (g->n_generated == 0) g->first_ms = g->last_ms;
     adam_status status = take_id(g, id, error);
     if (status) return status;
-    bool more = (int64_t)g->n_generated < g->sampling.max_tokens &&
-                g->n_prompt + g->n_generated < s->engine->n_ctx;
+    bool more =
+        (int64_t)g->n_generated < g->sampling.max_tokens && g->n_prompt + g->n_generated < s->engine->n_ctx;
     if (!g->ended && more) status = am_session_feed(s, &id, 1, &logits, error);
     if (status) return status;
   }
@@ -175,7 +172,8 @@ static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_err
   g->reason = ADAM_FINISH_LENGTH;
   adam_status status = am_engine_sampling(engine, &g->request->sampling, &g->sampling, error);
   if (status) return status;
-  if (!(g->sampling.set & ADAM_SET_SEED)) g->sampling.seed = am_rng_system_seed() >> 11; /* types.h: below 2^53 */
+  if (!(g->sampling.set & ADAM_SET_SEED))
+    g->sampling.seed = am_rng_system_seed() >> 11; /* types.h: below 2^53 */
   g->sampling.set |= ADAM_SET_SEED;
   status = check_length(g, error);
   if (status) return status;
@@ -205,8 +203,7 @@ static void fill_outcome(const generation *g, size_t n_computed, adam_outcome *o
   t->first_token_ms = g->n_generated > 0 ? g->first_ms - g->begin_ms : 0;
   t->decode_ms = g->n_generated > 0 ? g->last_ms - g->first_ms : 0;
   if (t->prompt_ms > 0) t->prompt_tokens_per_s = (double)n_computed / t->prompt_ms * 1e3;
-  if (t->decode_ms > 0)
-    t->decode_tokens_per_s = (double)(g->n_generated - 1) / t->decode_ms * 1e3;
+  if (t->decode_ms > 0) t->decode_tokens_per_s = (double)(g->n_generated - 1) / t->decode_ms * 1e3;
 }
 
 static adam_status generate(generation *g, const int32_t *ids, size_t n, adam_outcome *outcome,
@@ -231,15 +228,15 @@ static adam_status generate(generation *g, const int32_t *ids, size_t n, adam_ou
 }
 
 adam_status am_session_generate_ids(am_session *session, const int32_t *ids, size_t n,
-                                    const adam_request *request, const adam_sink *sink,
-                                    adam_outcome *outcome, adam_error *error) {
+                                    const adam_request *request, const adam_sink *sink, adam_outcome *outcome,
+                                    adam_error *error) {
   generation g = {.session = session, .request = request, .sink = sink, .begin_ms = am_clock_ms()};
   if (n == 0) return am_fail(error, ADAM_INVALID, "prompt", NULL, "there are no tokens");
   return generate(&g, ids, n, outcome, error);
 }
 
-adam_status am_session_generate(am_session *session, const adam_request *request,
-                                const adam_sink *sink, adam_outcome *outcome, adam_error *error) {
+adam_status am_session_generate(am_session *session, const adam_request *request, const adam_sink *sink,
+                                adam_outcome *outcome, adam_error *error) {
   generation g = {.session = session, .request = request, .sink = sink, .begin_ms = am_clock_ms()};
   am_prompt prompt = {0};
   adam_status status = am_prompt_build(session->engine, request, sink, &prompt, error);

@@ -9,21 +9,23 @@
 #include "template/template.h"
 
 struct am_engine {
-  am_loader *loader;  /* owned */
-  am_device *device;  /* owned; NULL when vocab_only */
-  am_model *model;    /* owned; NULL when vocab_only */
-  uint64_t n_ctx;     /* of each session, tokens */
+  am_loader *loader; /* owned */
+  am_device *device; /* owned; NULL when vocab_only */
+  am_model *model;   /* owned; NULL when vocab_only */
+  uint64_t n_ctx;    /* of each session, tokens */
   am_dtype kv_dtype;
-  uint32_t chunk_tokens;   /* most tokens of one prefill batch */
+  uint32_t chunk_tokens; /* most tokens of one prefill batch */
   double load_ms;
-  char clipped[256];       /* text of the notice "context_clipped", "" = none */
-  am_mutex mutex;          /* guards templates */
+  char clipped[256]; /* text of the notice "context_clipped", "" = none */
+  am_mutex mutex;    /* guards templates */
   bool has_mutex;
-  struct { const char *text; am_template *compiled; } templates[2]; /* by text pointer, filled on use */
+  struct {
+    const char *text;
+    am_template *compiled;
+  } templates[2]; /* by text pointer, filled on use */
 };
 
 /* The model's compiled template; NULL in *out when it has none. Shared, lives as long as the engine. */
-adam_status am_engine_template(am_engine *engine, bool has_tools, const am_template **out,
-                               adam_error *error);
+adam_status am_engine_template(am_engine *engine, bool has_tools, const am_template **out, adam_error *error);
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void am_notice_send(const adam_sink *sink, adam_notice_level level, const char *code,
-                    const char *format, ...) {
+void am_notice_send(const adam_sink *sink, adam_notice_level level, const char *code, const char *format,
+                    ...) {
   char text[512];
   va_list arguments;
   if (!sink || !sink->on_notice) return;

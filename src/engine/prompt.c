@@ -21,8 +21,7 @@ adam_status am_engine_template(am_engine *engine, bool has_tools, const am_templ
   am_mutex_lock(&engine->mutex);
   for (size_t i = 0; i < sizeof engine->templates / sizeof *engine->templates && !found; i++) {
     if (!engine->templates[i].text) {
-      status = am_template_open("chat template", text, strlen(text), &engine->templates[i].compiled,
-                                error);
+      status = am_template_open("chat template", text, strlen(text), &engine->templates[i].compiled, error);
       if (status) break;
       engine->templates[i].text = text;
     }
@@ -34,8 +33,8 @@ adam_status am_engine_template(am_engine *engine, bool has_tools, const am_templ
 }
 
 /* Parses one JSON argument; NULL text gives *present = false. */
-static adam_status parse(const char *text, const char *name, am_json_type type, am_arena *arena,
-                         am_json *out, bool *present, adam_error *error) {
+static adam_status parse(const char *text, const char *name, am_json_type type, am_arena *arena, am_json *out,
+                         bool *present, adam_error *error) {
   *present = false;
   if (!text) return ADAM_OK;
   adam_status status = am_json_parse(text, strlen(text), name, 0, arena, out, error);
@@ -63,8 +62,7 @@ adam_status am_engine_render(am_engine *engine, const adam_render_request *reque
       parse(request->messages_json, "messages", AM_JSON_ARRAY, &arena, &messages, &has_messages, error);
   if (!status && !has_messages)
     status = am_fail(error, ADAM_INVALID, "messages", NULL, "expected a JSON array of messages");
-  if (!status)
-    status = parse(request->tools_json, "tools", AM_JSON_ARRAY, &arena, &tools, &has_tools, error);
+  if (!status) status = parse(request->tools_json, "tools", AM_JSON_ARRAY, &arena, &tools, &has_tools, error);
   if (!status)
     status = parse(request->kwargs_json, "kwargs", AM_JSON_OBJECT, &arena, &kwargs, &has_kwargs, error);
   if (!status && request->template_text) {
@@ -75,11 +73,12 @@ adam_status am_engine_render(am_engine *engine, const adam_render_request *reque
     status = am_engine_template(engine, has_tools, &tmpl, error);
   }
   if (!status && !tmpl)
-    status = am_fail(error, ADAM_TEMPLATE, am_loader_path(engine->loader),
-                     "give one with --template FILE", "the model has no chat template");
+    status = am_fail(error, ADAM_TEMPLATE, am_loader_path(engine->loader), "give one with --template FILE",
+                     "the model has no chat template");
   if (!status) {
     am_chat_request chat = {
-        .messages = &messages, .tools = has_tools ? &tools : NULL,
+        .messages = &messages,
+        .tools = has_tools ? &tools : NULL,
         .kwargs = has_kwargs ? &kwargs : NULL,
         .special_tokens = am_loader_special_tokens(engine->loader),
         .add_generation_prompt = !request->no_generation_prompt,
@@ -107,8 +106,8 @@ static bool append_json(am_buf *buf, const char *text, size_t n_bytes) {
 }
 
 static bool append_message(am_buf *buf, const char *role, const char *text, size_t n_bytes) {
-  return am_buf_printf(buf, "{\"role\":\"%s\",\"content\":", role) &&
-         append_json(buf, text, n_bytes) && am_buf_append_char(buf, '}');
+  return am_buf_printf(buf, "{\"role\":\"%s\",\"content\":", role) && append_json(buf, text, n_bytes) &&
+         am_buf_append_char(buf, '}');
 }
 
 /* The conversation as one JSON array: system text in front, then the prompt or the messages. */
@@ -154,12 +153,10 @@ static bool ends_in_think(const char *text, size_t n_bytes) {
   return n_bytes >= sizeof tag - 1 && memcmp(text + n_bytes - (sizeof tag - 1), tag, sizeof tag - 1) == 0;
 }
 
-static adam_status conversation_text(am_engine *engine, const adam_request *request,
-                                     const adam_sink *sink, am_buf *text, am_prompt *out,
-                                     adam_error *error) {
+static adam_status conversation_text(am_engine *engine, const adam_request *request, const adam_sink *sink,
+                                     am_buf *text, am_prompt *out, adam_error *error) {
   am_buf messages = {0};
-  const char *model_template =
-      am_loader_template(engine->loader, NULL, request->tools_json != NULL);
+  const char *model_template = am_loader_template(engine->loader, NULL, request->tools_json != NULL);
   adam_status status = messages_json(request, &messages, error);
   if (status) goto cleanup;
   if (!model_template) {
@@ -174,10 +171,11 @@ static adam_status conversation_text(am_engine *engine, const adam_request *requ
   if (request->think != ADAM_THINK_DEFAULT && !strstr(model_template, "enable_thinking"))
     am_notice_send(sink, ADAM_NOTICE_DEGRADED, "think_ignored",
                    "the model's chat template has no switch for thinking");
-  adam_render_request render = {
-      .struct_size = sizeof render, .messages_json = messages.data,
-      .tools_json = request->tools_json, .kwargs_json = request->kwargs_json,
-      .think = request->think};
+  adam_render_request render = {.struct_size = sizeof render,
+                                .messages_json = messages.data,
+                                .tools_json = request->tools_json,
+                                .kwargs_json = request->kwargs_json,
+                                .think = request->think};
   status = am_engine_render(engine, &render, text, error);
   out->templated = true;
   out->in_thinking = !status && ends_in_think(text->data ? text->data : "", text->len);
@@ -219,8 +217,8 @@ adam_status am_prompt_build(am_engine *engine, const adam_request *request, cons
     return am_fail(error, ADAM_INVALID, "request", NULL, "raw needs a prompt, not messages");
   if (request->raw) {
     raw_notices(request, sink);
-    status = am_tokenizer_encode(tokenizer, request->prompt, request->prompt_bytes,
-                                 AM_ENCODE_SPECIAL, &out->ids, error);
+    status = am_tokenizer_encode(tokenizer, request->prompt, request->prompt_bytes, AM_ENCODE_SPECIAL,
+                                 &out->ids, error);
   } else {
     status = conversation_text(engine, request, sink, &text, out, error);
     if (!status)

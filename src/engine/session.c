@@ -18,21 +18,19 @@ adam_status am_session_open(am_engine *engine, am_session **out, adam_error *err
   const char *path = am_loader_path(engine->loader);
   if (!engine->model)
     return am_fail(error, ADAM_UNSUPPORTED, path, NULL, "it was opened without its weights");
-  adam_status status = am_context_check(engine, path, engine->n_ctx, engine->kv_dtype,
-                                        engine->chunk_tokens, 1, error);
+  adam_status status =
+      am_context_check(engine, path, engine->n_ctx, engine->kv_dtype, engine->chunk_tokens, 1, error);
   if (status) return status;
   am_session *s = am_mem_zalloc(1, sizeof *s);
   if (!s) return am_fail_memory(error, path);
   s->engine = engine;
   am_kv_options kv = am_model_kv_options(engine->model, engine->n_ctx, engine->kv_dtype);
   status = am_kv_open(engine->device, &kv, &s->kv, error);
-  if (!status)
-    status = am_workspace_open(engine->model, engine->chunk_tokens, 1, &s->workspace, error);
+  if (!status) status = am_workspace_open(engine->model, engine->chunk_tokens, 1, &s->workspace, error);
   if (status) goto fail;
   s->ids = am_mem_zalloc((size_t)engine->n_ctx, sizeof *s->ids);
-  if (!s->ids || !am_buf_reserve(&s->piece, PIECE_BYTES) ||
-      !am_buf_reserve(&s->thought, PIECE_BYTES) || !am_buf_reserve(&s->answer, PIECE_BYTES) ||
-      !am_buf_reserve(&s->thinking.held, PIECE_BYTES)) {
+  if (!s->ids || !am_buf_reserve(&s->piece, PIECE_BYTES) || !am_buf_reserve(&s->thought, PIECE_BYTES) ||
+      !am_buf_reserve(&s->answer, PIECE_BYTES) || !am_buf_reserve(&s->thinking.held, PIECE_BYTES)) {
     status = am_fail_memory(error, path);
     goto fail;
   }
@@ -72,15 +70,19 @@ adam_status am_session_feed(am_session *session, const int32_t *ids, size_t n, f
   am_engine *engine = session->engine;
   size_t before = session->n_ids;
   if (n == 0 || n > engine->n_ctx - before)
-    return am_fail(error, ADAM_LIMIT, "context", NULL, "%zu tokens do not fit behind %zu of %llu", n,
-                   before, (unsigned long long)engine->n_ctx);
+    return am_fail(error, ADAM_LIMIT, "context", NULL, "%zu tokens do not fit behind %zu of %llu", n, before,
+                   (unsigned long long)engine->n_ctx);
   for (size_t done = 0; done < n;) {
     size_t left = n - done;
     uint32_t take = left < engine->chunk_tokens ? (uint32_t)left : engine->chunk_tokens;
     uint32_t last = take - 1;
     am_segment segment = {.kv = session->kv, .first = 0, .n = take, .position = before + done};
-    am_batch batch = {.ids = ids + done, .n_tokens = take, .segments = &segment, .n_segments = 1,
-                      .output_rows = &last, .n_outputs = done + take == n ? 1 : 0};
+    am_batch batch = {.ids = ids + done,
+                      .n_tokens = take,
+                      .segments = &segment,
+                      .n_segments = 1,
+                      .output_rows = &last,
+                      .n_outputs = done + take == n ? 1 : 0};
     adam_status status = am_model_forward(engine->model, session->workspace, &batch, logits, error);
     if (status) return status;
     done += take;

@@ -7,13 +7,13 @@
 #include "engine/thinking.h"
 
 struct am_session {
-  am_engine *engine;        /* borrowed */
-  am_kv *kv;                /* owned */
-  am_workspace *workspace;  /* owned; engine->chunk_tokens rows, 1 row of logits */
-  int32_t *ids;             /* owned; (n_ctx), of which the first n_ids are in the cache */
+  am_engine *engine;       /* borrowed */
+  am_kv *kv;               /* owned */
+  am_workspace *workspace; /* owned; engine->chunk_tokens rows, 1 row of logits */
+  int32_t *ids;            /* owned; (n_ctx), of which the first n_ids are in the cache */
   size_t n_ids;
   int32_t think_open_id, think_close_id; /* tokens that decoding hides though they mark thinking; -1 */
-  am_thinking thinking;     /* owned buffers, kept between generations */
+  am_thinking thinking;                  /* owned buffers, kept between generations */
   am_buf piece, thought, answer;
 };
 

@@ -18,8 +18,8 @@ static void expect(bool inside, const char *text, const char *thought, const cha
     am_thinking_begin(&splitter, inside);
     for (size_t at = 0; at < strlen(text); at += piece) {
       size_t left = strlen(text) - at;
-      assert_true(am_thinking_push(&splitter, text + at, left < piece ? left : piece, &got_thought,
-                                   &got_answer));
+      assert_true(
+          am_thinking_push(&splitter, text + at, left < piece ? left : piece, &got_thought, &got_answer));
     }
     assert_true(am_thinking_finish(&splitter, &got_thought, &got_answer));
     assert_string_equal(got_thought.data, thought);

@@ -5,7 +5,8 @@
 
 #include "model/model.h"
 
-/* Activations of one batch, float32, row-major, n = rows of the batch. */
+/* Activations of one batch, float32, row-major, n = rows of the batch. The four of attention and the two
+ * of the feed-forward lie in the same memory: neither survives the other. */
 typedef struct am_activations {
   float *x;        /* (n, n_embd) the residual stream */
   float *y;        /* (n, n_embd) what a block reads (normed) and what it gives back */
@@ -32,13 +33,13 @@ extern const am_family am_family_qwen3;
 struct am_model {
   const am_family *family;
   am_config config;
-  am_device *device;     /* borrowed */
-  void *fields;          /* owned; the family's own struct */
-  float *inv_freq;       /* owned; (head_dim / 2) radians per position */
-  am_weight *embedding;  /* (n_vocab, n_embd) */
-  am_weight *norm;       /* (n_embd) */
-  am_weight *output;     /* (n_vocab, n_embd); the embedding itself when tied */
-  am_weight **opened;    /* owned; every weight, once */
+  am_device *device;    /* borrowed */
+  void *fields;         /* owned; the family's own struct */
+  float *inv_freq;      /* owned; (head_dim / 2) radians per position */
+  am_weight *embedding; /* (n_vocab, n_embd) */
+  am_weight *norm;      /* (n_embd) */
+  am_weight *output;    /* (n_vocab, n_embd); the embedding itself when tied */
+  am_weight **opened;   /* owned; every weight, once */
   size_t n_opened, capacity;
 };
 

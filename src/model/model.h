@@ -16,16 +16,15 @@ typedef struct am_workspace am_workspace;
 
 /* Tokens of one or more timelines, computed together. */
 typedef struct am_batch {
-  const int32_t *ids;           /* n_tokens, each 0 <= id < n_vocab */
-  uint32_t n_tokens;            /* <= the workspace's max_tokens */
-  const am_segment *segments;   /* cover the rows in order */
+  const int32_t *ids;         /* n_tokens, each 0 <= id < n_vocab */
+  uint32_t n_tokens;          /* <= the workspace's max_tokens */
+  const am_segment *segments; /* cover the rows in order */
   uint32_t n_segments;
-  const uint32_t *output_rows;  /* rows whose logits are wanted, ascending */
-  uint32_t n_outputs;           /* <= the workspace's max_outputs; 0 = none now */
+  const uint32_t *output_rows; /* rows whose logits are wanted, ascending */
+  uint32_t n_outputs;          /* <= the workspace's max_outputs; 0 = none now */
 } am_batch;
 
-adam_status am_model_open(const am_loader *loader, am_device *device, am_model **out,
-                          adam_error *error);
+adam_status am_model_open(const am_loader *loader, am_device *device, am_model **out, adam_error *error);
 void am_model_close(am_model **model);
 const am_config *am_model_config(const am_model *model);
 am_device *am_model_device(const am_model *model);
@@ -47,7 +46,7 @@ adam_status am_model_forward(const am_model *model, am_workspace *workspace, con
                              float **logits, adam_error *error);
 /* Logits of other rows (n <= max_outputs) of the batch that was run last: for those who want all rows
  * without room for all of them at once. */
-adam_status am_model_logits(const am_model *model, am_workspace *workspace, const uint32_t *rows,
-                            uint32_t n, float **logits, adam_error *error);
+adam_status am_model_logits(const am_model *model, am_workspace *workspace, const uint32_t *rows, uint32_t n,
+                            float **logits, adam_error *error);
 
 #endif

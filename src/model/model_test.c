@@ -45,17 +45,17 @@ static void refuses_bad_batches(void **state) {
   const int32_t ids[5] = {1, 2, 3, 4, 5};
   const uint32_t rows[3] = {0, 1, 3};
   const am_segment good = {.kv = kv, .n = 4};
-  const am_batch whole = {.ids = ids, .n_tokens = 4, .segments = &good, .n_segments = 1,
-                          .output_rows = rows, .n_outputs = 2};
+  const am_batch whole = {
+      .ids = ids, .n_tokens = 4, .segments = &good, .n_segments = 1, .output_rows = rows, .n_outputs = 2};
   assert_int_equal(am_model_forward(model, workspace, &whole, &logits, &error), ADAM_OK);
   const uint32_t late[1] = {4};
   assert_int_equal(am_model_logits(model, workspace, late, 1, &logits, &error), ADAM_INVALID);
 
-#define REFUSED(change)                                                                          \
-  do {                                                                                           \
-    am_batch bad = whole;                                                                        \
-    change;                                                                                      \
-    assert_int_equal(am_model_forward(model, workspace, &bad, &logits, &error), ADAM_INVALID);   \
+#define REFUSED(change)                                                                        \
+  do {                                                                                         \
+    am_batch bad = whole;                                                                      \
+    change;                                                                                    \
+    assert_int_equal(am_model_forward(model, workspace, &bad, &logits, &error), ADAM_INVALID); \
   } while (0)
   REFUSED(bad.n_tokens = 0);
   REFUSED(bad.n_tokens = 5);

@@ -33,8 +33,8 @@ static adam_status divide_by_factors(am_model *model, const am_loader *loader, a
     float factor;
     memcpy(&factor, (const char *)factors->data + i * sizeof factor, sizeof factor);
     if (!(fabsf(factor) >= 1e-6f && fabsf(factor) <= 1e9f))
-      return am_fail(error, ADAM_DAMAGED, am_loader_path(loader), NULL,
-                     "tensor %s: factor %u is %g", factors->name, i, (double)factor);
+      return am_fail(error, ADAM_DAMAGED, am_loader_path(loader), NULL, "tensor %s: factor %u is %g",
+                     factors->name, i, (double)factor);
     model->inv_freq[i] /= factor;
   }
   return ADAM_OK;

@@ -52,8 +52,7 @@ static adam_status bind_ends(am_model *model, const am_loader *loader, adam_erro
   return ADAM_OK;
 }
 
-adam_status am_model_open(const am_loader *loader, am_device *device, am_model **out,
-                          adam_error *error) {
+adam_status am_model_open(const am_loader *loader, am_device *device, am_model **out, adam_error *error) {
   const am_config *config = am_loader_config(loader);
   if (!config)
     return am_fail(error, ADAM_INVALID, am_loader_path(loader), NULL,
@@ -95,6 +94,9 @@ am_device *am_model_device(const am_model *model) { return model->device; }
 
 am_kv_options am_model_kv_options(const am_model *model, uint64_t n_ctx, am_dtype dtype) {
   const am_config *c = &model->config;
-  return (am_kv_options){.n_layers = c->n_layers, .n_kv_heads = c->n_kv_heads,
-                         .head_dim = c->head_dim, .n_ctx = n_ctx, .dtype = dtype};
+  return (am_kv_options){.n_layers = c->n_layers,
+                         .n_kv_heads = c->n_kv_heads,
+                         .head_dim = c->head_dim,
+                         .n_ctx = n_ctx,
+                         .dtype = dtype};
 }

@@ -15,11 +15,11 @@ enum {
 struct am_workspace {
   am_device *device; /* borrowed */
   uint32_t max_tokens, max_outputs;
-  uint32_t n_rows;   /* of the last batch, 0 when it failed */
-  float *memory;     /* on the device, owned; everything below lies in it */
+  uint32_t n_rows; /* of the last batch, 0 when it failed */
+  float *memory;   /* on the device, owned; everything below lies in it */
   am_activations a;
-  float *taken;      /* (max_outputs, n_embd) rows of x whose logits are wanted, then normed */
-  float *logits;     /* (max_outputs, n_vocab) */
+  float *taken;       /* (max_outputs, n_embd) rows of x whose logits are wanted, then normed */
+  float *logits;      /* (max_outputs, n_vocab) */
   float *host_logits; /* owned copy where the device's memory is not the host's, else NULL */
   am_queue *queue;
 };
@@ -43,12 +43,17 @@ static layout lay_out(const am_config *c, uint32_t max_tokens, uint32_t max_outp
   uint64_t heads = (uint64_t)c->n_heads * c->head_dim, kv = (uint64_t)c->n_kv_heads * c->head_dim;
   l.x = place(&l, max_tokens, c->n_embd);
   l.y = place(&l, max_tokens, c->n_embd);
+  /* attention and feed-forward take turns in the same memory */
+  uint64_t shared = l.total, attention = 0;
   l.q = place(&l, max_tokens, heads);
   l.k = place(&l, max_tokens, kv);
   l.v = place(&l, max_tokens, kv);
   l.attended = place(&l, max_tokens, heads);
+  attention = l.total;
+  l.total = shared;
   l.gate = place(&l, max_tokens, c->n_ff);
   l.up = place(&l, max_tokens, c->n_ff);
+  if (l.total < attention) l.total = attention;
   l.taken = place(&l, max_outputs, c->n_embd);
   l.logits = place(&l, max_outputs, c->n_vocab);
   if (l.total > SIZE_MAX / sizeof(float)) l.overflow = true;
@@ -79,10 +84,14 @@ adam_status am_workspace_open(const am_model *model, uint32_t max_tokens, uint32
                      (unsigned long long)l.total * sizeof(float));
     goto fail;
   }
-  w->a = (am_activations){
-      .x = w->memory + l.x, .y = w->memory + l.y, .q = w->memory + l.q, .k = w->memory + l.k,
-      .v = w->memory + l.v, .attended = w->memory + l.attended, .gate = w->memory + l.gate,
-      .up = w->memory + l.up};
+  w->a = (am_activations){.x = w->memory + l.x,
+                          .y = w->memory + l.y,
+                          .q = w->memory + l.q,
+                          .k = w->memory + l.k,
+                          .v = w->memory + l.v,
+                          .attended = w->memory + l.attended,
+                          .gate = w->memory + l.gate,
+                          .up = w->memory + l.up};
   w->taken = w->memory + l.taken;
   w->logits = w->memory + l.logits;
   if (strcmp(am_device_name(model->device), "cpu") != 0) {
@@ -116,8 +125,8 @@ void am_workspace_set_exact(am_workspace *workspace, bool exact) {
   am_queue_set_exact(workspace->queue, exact);
 }
 
-static adam_status check_rows(const am_workspace *w, const uint32_t *rows, uint32_t n,
-                              uint32_t n_tokens, adam_error *error) {
+static adam_status check_rows(const am_workspace *w, const uint32_t *rows, uint32_t n, uint32_t n_tokens,
+                              adam_error *error) {
   if (n > w->max_outputs)
     return am_fail(error, ADAM_INVALID, "batch", NULL, "%u rows of logits wanted, room for %u", n,
                    w->max_outputs);
@@ -132,8 +141,8 @@ static adam_status check_batch(const am_model *model, const am_workspace *w, con
                                adam_error *error) {
   uint32_t covered = 0;
   if (batch->n_tokens == 0 || batch->n_tokens > w->max_tokens)
-    return am_fail(error, ADAM_INVALID, "batch", NULL, "%u tokens, expected 1 to %u",
-                   batch->n_tokens, w->max_tokens);
+    return am_fail(error, ADAM_INVALID, "batch", NULL, "%u tokens, expected 1 to %u", batch->n_tokens,
+                   w->max_tokens);
   for (uint32_t i = 0; i < batch->n_segments; i++) {
     const am_segment *s = &batch->segments[i];
     if (s->first != covered || s->n == 0 || s->n > batch->n_tokens - covered)
@@ -157,11 +166,11 @@ static void record_logits(const am_model *model, am_workspace *w, const uint32_t
   if (n == 0) return;
   const float *x = w->a.x;
   if (n != w->n_rows) { /* ascending rows: as many as there are means all of them, in order */
-    am_queue_take_rows(w->queue, w->taken, w->a.x, rows, n, c->n_embd);        /* (n, D) */
+    am_queue_take_rows(w->queue, w->taken, w->a.x, rows, n, c->n_embd); /* (n, D) */
     x = w->taken;
   }
-  am_queue_rms_norm(w->queue, w->taken, x, model->norm, c->norm_eps, n, 1);    /* (n, D) */
-  am_queue_matmul(w->queue, w->logits, model->output, NULL, w->taken, n);      /* (n, n_vocab) */
+  am_queue_rms_norm(w->queue, w->taken, x, model->norm, c->norm_eps, n, 1); /* (n, D) */
+  am_queue_matmul(w->queue, w->logits, model->output, NULL, w->taken, n);   /* (n, n_vocab) */
 }
 
 static adam_status run(const am_model *model, am_workspace *w, uint32_t n, float **logits,
@@ -194,8 +203,8 @@ adam_status am_model_forward(const am_model *model, am_workspace *workspace, con
   return run(model, w, batch->n_outputs, logits, error);
 }
 
-adam_status am_model_logits(const am_model *model, am_workspace *workspace, const uint32_t *rows,
-                            uint32_t n, float **logits, adam_error *error) {
+adam_status am_model_logits(const am_model *model, am_workspace *workspace, const uint32_t *rows, uint32_t n,
+                            float **logits, adam_error *error) {
   adam_status status = check_rows(workspace, rows, n, workspace->n_rows, error);
   if (status) return status;
   record_logits(model, workspace, rows, n);

@@ -17,9 +17,7 @@ static inline lanes load(const float *x) {
 
 static inline void store(float *x, lanes v) { memcpy(x, &v, sizeof v); }
 
-static inline lanes fill(float value) {
-  return (lanes){value, value, value, value};
-}
+static inline lanes fill(float value) { return (lanes){value, value, value, value}; }
 
 static inline lanes choose(masks mask, lanes yes, lanes no) {
   return (lanes)((mask & (masks)yes) | (~mask & (masks)no));

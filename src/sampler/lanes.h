@@ -12,7 +12,10 @@
 /* Order of float values as unsigned integers: a < b exactly when key(a) < key(b); -0 becomes +0
  * first, so that equal values have equal keys. */
 static inline uint32_t am_lanes_key(float value) {
-  union { float f; uint32_t u; } bits = {.f = value + 0.0f};
+  union {
+    float f;
+    uint32_t u;
+  } bits = {.f = value + 0.0f};
   return bits.u & 0x80000000u ? ~bits.u : bits.u | 0x80000000u;
 }
 

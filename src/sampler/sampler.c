@@ -24,14 +24,14 @@ struct am_sampler {
   size_t n_vocab, n_allowed;
   adam_sampling sampling;
   bool has_penalties;
-  uint32_t *n_generated;  /* (n_vocab) times that an id was generated */
-  uint8_t *in_history;    /* (n_vocab) 1 = in `history` */
-  int32_t *history;       /* (n_vocab) distinct ids of prompt and output, n_history of them */
+  uint32_t *n_generated; /* (n_vocab) times that an id was generated */
+  uint8_t *in_history;   /* (n_vocab) 1 = in `history` */
+  int32_t *history;      /* (n_vocab) distinct ids of prompt and output, n_history of them */
   size_t n_history;
-  int32_t *forbidden;     /* (n_vocab) n_forbidden ids */
+  int32_t *forbidden; /* (n_vocab) n_forbidden ids */
   size_t n_forbidden;
-  float *scratch;         /* (n_vocab) scores, then weights */
-  candidate *candidates;  /* (n_vocab) */
+  float *scratch;        /* (n_vocab) scores, then weights */
+  candidate *candidates; /* (n_vocab) */
 };
 
 static uint64_t order_of(float score, size_t id) {
@@ -42,7 +42,10 @@ static uint64_t order_of(float score, size_t id) {
 static uint64_t order_from(float score) { return (uint64_t)am_lanes_key(score) << 32; }
 
 static float score_of(uint64_t order) {
-  union { uint32_t u; float f; } bits = {.u = (uint32_t)(order >> 32)};
+  union {
+    uint32_t u;
+    float f;
+  } bits = {.u = (uint32_t)(order >> 32)};
   bits.u = bits.u & 0x80000000u ? bits.u & 0x7FFFFFFFu : ~bits.u;
   return bits.f;
 }
@@ -72,13 +75,13 @@ adam_status am_sampler_check(const adam_sampling *s, adam_error *error) {
   return ADAM_OK;
 }
 
-adam_status am_sampler_open(size_t n_vocab, size_t n_allowed, const adam_sampling *sampling,
-                            am_sampler **out, adam_error *error) {
+adam_status am_sampler_open(size_t n_vocab, size_t n_allowed, const adam_sampling *sampling, am_sampler **out,
+                            adam_error *error) {
   adam_status status = am_sampler_check(sampling, error);
   if (status) return status;
   if (n_vocab == 0 || n_vocab > INT32_MAX || n_allowed == 0 || n_allowed > n_vocab)
-    return am_fail(error, ADAM_INVALID, "sampler", NULL, "%zu allowed ids in a vocabulary of %zu",
-                   n_allowed, n_vocab);
+    return am_fail(error, ADAM_INVALID, "sampler", NULL, "%zu allowed ids in a vocabulary of %zu", n_allowed,
+                   n_vocab);
   am_sampler *sampler = am_mem_zalloc(1, sizeof *sampler);
   if (!sampler) return am_fail_memory(error, "sampler");
   sampler->n_vocab = n_vocab;
@@ -213,8 +216,7 @@ static float top_k_score(am_sampler *sampler, const float *scores, size_t k) {
 }
 
 /* Collects ids with score >= least as candidates, with their weights; *mass is the sum of these. */
-static size_t gather(am_sampler *sampler, const float *scores, float least, float greatest,
-                     double *mass) {
+static size_t gather(am_sampler *sampler, const float *scores, float least, float greatest, double *mass) {
   size_t n = sampler->n_allowed, found = 0;
   for (size_t i = am_lanes_find(scores, 0, n, least); i < n; i = am_lanes_find(scores, i + 1, n, least)) {
     sampler->candidates[found].order = order_of(scores[i], i);
@@ -227,8 +229,7 @@ static size_t gather(am_sampler *sampler, const float *scores, float least, floa
 
 /* All of the row takes part in the softmax, but ids whose weight is below (1 - top_p) * mass / n have,
  * all together, less than the share that top-p removes: they need not be candidates. */
-static size_t gather_for_top_p(am_sampler *sampler, const float *scores, float greatest,
-                               double *mass) {
+static size_t gather_for_top_p(am_sampler *sampler, const float *scores, float greatest, double *mass) {
   size_t n = sampler->n_allowed, found = 0;
   float *weights = sampler->scratch;
   *mass = am_lanes_exp(scores, n, greatest, weights);
@@ -312,8 +313,7 @@ static uint64_t find_bound(am_sampler *sampler, const float *scores, float great
 
 /* Weights of what is kept, in scratch, by ascending id; *mass is their sum. Where nothing is filtered
  * the row stays whole (*whole: index = id); else candidates[i] has the id. Returns how many. */
-static size_t keep(am_sampler *sampler, const float *scores, float greatest, bool *whole,
-                   double *mass) {
+static size_t keep(am_sampler *sampler, const float *scores, float greatest, bool *whole, double *mass) {
   const adam_sampling *s = &sampler->sampling;
   size_t n = sampler->n_allowed, kept = 0;
   *whole = s->top_p >= 1 && s->min_p == 0 && (s->top_k == 0 || (size_t)s->top_k >= n);

@@ -16,8 +16,8 @@ typedef struct am_sampler am_sampler;
 
 /* n_vocab: rows of the logits; n_allowed <= n_vocab: ids at and above it are never picked (padding
  * rows without a token). sampling: all fields are used, `set` is ignored. */
-adam_status am_sampler_open(size_t n_vocab, size_t n_allowed, const adam_sampling *sampling,
-                            am_sampler **out, adam_error *error);
+adam_status am_sampler_open(size_t n_vocab, size_t n_allowed, const adam_sampling *sampling, am_sampler **out,
+                            adam_error *error);
 void am_sampler_close(am_sampler **sampler);
 /* Checks ranges: ADAM_INVALID naming the parameter, its value and the range. */
 adam_status am_sampler_check(const adam_sampling *sampling, adam_error *error);

@@ -46,8 +46,7 @@ static void compare_kept(const json_t *test, const float *got, const float *scor
   size_t n_got = 0;
   assert_non_null(expected);
   for (size_t i = 0; i < json_array_size(ids); i++)
-    expected[json_integer_value(json_array_get(ids, i))] =
-        (float)json_number_value(json_array_get(p, i));
+    expected[json_integer_value(json_array_get(ids, i))] = (float)json_number_value(json_array_get(p, i));
   for (size_t i = 0; i < n; i++) n_got += got[i] > 0;
   assert_int_equal(n_got, json_array_size(ids));
   for (size_t i = 0; i < n; i++) {
@@ -77,16 +76,17 @@ static void matches_transformers(void **state) {
   for (size_t c = 0; c < json_array_size(cases); c++) {
     const json_t *test = json_array_get(cases, c), *list = json_object_get(test, "scores");
     size_t n = json_array_size(list);
-    adam_sampling sampling = {
-        .temperature = number(test, "temperature"), .top_k = (int32_t)number(test, "top_k"),
-        .top_p = number(test, "top_p"), .min_p = number(test, "min_p"),
-        .repetition_penalty = number(test, "repetition"),
-        .presence_penalty = number(test, "presence"), .frequency_penalty = number(test, "frequency")};
+    adam_sampling sampling = {.temperature = number(test, "temperature"),
+                              .top_k = (int32_t)number(test, "top_k"),
+                              .top_p = number(test, "top_p"),
+                              .min_p = number(test, "min_p"),
+                              .repetition_penalty = number(test, "repetition"),
+                              .presence_penalty = number(test, "presence"),
+                              .frequency_penalty = number(test, "frequency")};
     am_sampler *sampler = sampler_for(n, &sampling);
     float *logits = malloc(n * sizeof *logits), *got = malloc(n * sizeof *got);
     assert_true(logits && got);
-    for (size_t i = 0; i < n; i++)
-      logits[i] = (float)(json_number_value(json_array_get(list, i)) / grid);
+    for (size_t i = 0; i < n; i++) logits[i] = (float)(json_number_value(json_array_get(list, i)) / grid);
     accept_list(sampler, json_object_get(test, "prompt"), false);
     accept_list(sampler, json_object_get(test, "output"), true);
     if (json_object_get(test, "greedy")) {
@@ -287,14 +287,10 @@ static void large_rows_match_a_full_sort(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(matches_transformers),
-      cmocka_unit_test(equal_scores_keep_the_lowest),
-      cmocka_unit_test(draws_follow_the_distribution),
-      cmocka_unit_test(draw_is_the_inverse_cdf),
-      cmocka_unit_test(bad_logits_have_an_answer),
-      cmocka_unit_test(ranges_are_checked),
-      cmocka_unit_test(survives_failing_allocations),
-      cmocka_unit_test(large_rows_match_a_full_sort),
+      cmocka_unit_test(matches_transformers),          cmocka_unit_test(equal_scores_keep_the_lowest),
+      cmocka_unit_test(draws_follow_the_distribution), cmocka_unit_test(draw_is_the_inverse_cdf),
+      cmocka_unit_test(bad_logits_have_an_answer),     cmocka_unit_test(ranges_are_checked),
+      cmocka_unit_test(survives_failing_allocations),  cmocka_unit_test(large_rows_match_a_full_sort),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,15 +12,15 @@
 typedef struct pattern {
   char *text;
   size_t n_bytes;
-  size_t *border;  /* (n_bytes) */
-  size_t matched;  /* how much of text the end of the stream is */
+  size_t *border; /* (n_bytes) */
+  size_t matched; /* how much of text the end of the stream is */
 } pattern;
 
 struct am_stop {
   pattern *patterns;
   size_t n;
-  am_buf held;   /* the end of the stream that may begin a stop string */
-  am_buf ready;  /* what the last push let go */
+  am_buf held;  /* the end of the stream that may begin a stop string */
+  am_buf ready; /* what the last push let go */
   bool hit;
 };
 
@@ -101,8 +101,7 @@ adam_status am_stop_push(am_stop *stop, const char *text, size_t n_bytes, const 
   am_buf_clear(&stop->ready);
   if (!stop->hit) {
     /* room first, so that a failure leaves the matching state alone */
-    if (!am_buf_reserve(&stop->held, n_bytes) ||
-        !am_buf_reserve(&stop->ready, stop->held.len + n_bytes))
+    if (!am_buf_reserve(&stop->held, n_bytes) || !am_buf_reserve(&stop->ready, stop->held.len + n_bytes))
       return am_fail_memory(error, "stop strings");
     size_t taken = feed(stop, text, n_bytes, &tail);
     am_buf_append(&stop->held, text, taken);

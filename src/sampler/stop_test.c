@@ -13,8 +13,7 @@
 #include <cmocka.h>
 
 /* Runs text through in pieces of `piece` bytes; the answer is what came out. */
-static void run(const char *const *stops, size_t n, const char *text, size_t piece, am_buf *out,
-                bool *hit) {
+static void run(const char *const *stops, size_t n, const char *text, size_t piece, am_buf *out, bool *hit) {
   am_stop *stop = NULL;
   adam_error error = {0};
   assert_int_equal(am_stop_open(stops, n, &stop, &error), ADAM_OK);
@@ -59,8 +58,16 @@ static void finds_them_however_the_text_is_cut(void **state) {
   const char *several[] = {"\n\nUser:", "</s>", "\n\n#"};
   expect(several, 3, "x\n\n# y</s>", "x", true);
   expect(several, 3, "x\n\nUsed</s>\n\n#", "x\n\nUsed", true);
-  const char *wide[] = {"\xe2\x82\xac" "5"}; /* the euro sign */
-  expect(wide, 1, "cost \xe2\x82\xac" "4 or \xe2\x82\xac" "5.", "cost \xe2\x82\xac" "4 or ", true);
+  const char *wide[] = {
+      "\xe2\x82\xac"
+      "5"}; /* the euro sign */
+  expect(wide, 1,
+         "cost \xe2\x82\xac"
+         "4 or \xe2\x82\xac"
+         "5.",
+         "cost \xe2\x82\xac"
+         "4 or ",
+         true);
 }
 
 static void overlapping_ones_first_complete_then_longest(void **state) {

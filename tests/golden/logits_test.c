@@ -92,8 +92,7 @@ static void golden_close(golden *g) {
 }
 
 /* Logits of all of g->ids (n_ids, n_vocab), owned, with batches of the given sizes in turn. */
-static float *run_in_chunks(golden *g, const uint32_t *sizes, size_t n_sizes, am_dtype kv_type,
-                            bool exact) {
+static float *run_in_chunks(golden *g, const uint32_t *sizes, size_t n_sizes, am_dtype kv_type, bool exact) {
   adam_error error = {0};
   am_workspace *workspace = NULL;
   am_kv *kv = NULL;
@@ -109,8 +108,12 @@ static float *run_in_chunks(golden *g, const uint32_t *sizes, size_t n_sizes, am
     uint32_t left = (uint32_t)(g->n_ids - done), take = sizes[turn % n_sizes];
     if (take > left) take = left;
     am_segment segment = {.kv = kv, .n = take, .position = done};
-    am_batch batch = {.ids = g->ids + done, .n_tokens = take, .segments = &segment, .n_segments = 1,
-                      .output_rows = rows, .n_outputs = take};
+    am_batch batch = {.ids = g->ids + done,
+                      .n_tokens = take,
+                      .segments = &segment,
+                      .n_segments = 1,
+                      .output_rows = rows,
+                      .n_outputs = take};
     must(am_model_forward(g->model, workspace, &batch, &logits, &error), &error);
     memcpy(all + done * g->n_vocab, logits, take * g->n_vocab * sizeof *all);
     done += take;
@@ -163,8 +166,10 @@ static void logits_match(void **state) {
       double most = greatest_difference(&g, whole), relative = relative_difference(&g, whole);
       printf("%-28s %s logits differ by at most %.2g, %.2g of their spread\n", names[m],
              exact ? "exact  " : "rounded", most, relative);
-      if (exact || !is_quantized(&g)) assert_true(most <= TOLERANCE);
-      else assert_true(relative <= ROUNDED_TOLERANCE);
+      if (exact || !is_quantized(&g))
+        assert_true(most <= TOLERANCE);
+      else
+        assert_true(relative <= ROUNDED_TOLERANCE);
       assert_memory_equal(whole, in_odd, n_bytes);
       assert_memory_equal(whole, in_single, n_bytes);
       free(whole);
@@ -207,8 +212,12 @@ static void timelines_do_not_mix(void **state) {
     memcpy(ids, g.ids, n * sizeof *ids);
     memcpy(ids + n, g.ids + ahead, rest * sizeof *ids);
     am_segment both[2] = {{.kv = kv[0], .n = n}, {.kv = kv[1], .first = n, .n = rest, .position = ahead}};
-    am_batch batch = {.ids = ids, .n_tokens = n + rest, .segments = both, .n_segments = 2,
-                      .output_rows = rows, .n_outputs = 2};
+    am_batch batch = {.ids = ids,
+                      .n_tokens = n + rest,
+                      .segments = both,
+                      .n_segments = 2,
+                      .output_rows = rows,
+                      .n_outputs = 2};
     must(am_model_forward(g.model, workspace, &batch, &logits, &error), &error);
     const float *expected = alone + (size_t)(n - 1) * g.n_vocab;
     assert_memory_equal(logits, expected, g.n_vocab * sizeof(float));
@@ -266,8 +275,7 @@ static void greedy_ids_and_scores_match(void **state) {
     request.sampling.set = ADAM_SET_TEMPERATURE | ADAM_SET_MAX_TOKENS;
     request.sampling.max_tokens = (int64_t)g.n_greedy;
     adam_outcome outcome = {.struct_size = sizeof outcome};
-    must(am_session_generate_ids(session, g.prompt, g.n_prompt, &request, &sink, &outcome, &error),
-         &error);
+    must(am_session_generate_ids(session, g.prompt, g.n_prompt, &request, &sink, &outcome, &error), &error);
     assert_int_equal(got.n, g.n_greedy);
     size_t n_same = 0;
     while (n_same < g.n_greedy && got.ids[n_same] == g.greedy[n_same]) n_same++;

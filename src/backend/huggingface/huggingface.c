@@ -62,9 +62,9 @@ static adam_status tokenizer_of(const adam_backend_model *model, const am_tokeni
   return am_loader_need_tokenizer(am_engine_loader(model->engine), out, error);
 }
 
-static adam_status hf_tokenize(void *context, adam_backend_model *model, const char *text,
-                               size_t text_bytes, uint32_t flags, int32_t *ids, size_t capacity,
-                               size_t *n_ids, adam_error *error) {
+static adam_status hf_tokenize(void *context, adam_backend_model *model, const char *text, size_t text_bytes,
+                               uint32_t flags, int32_t *ids, size_t capacity, size_t *n_ids,
+                               adam_error *error) {
   (void)context;
   am_ids all = {0};
   uint32_t how = flags & ADAM_TOKENIZE_NO_SPECIAL ? 0 : AM_ENCODE_SPECIAL;
@@ -81,17 +81,16 @@ static adam_status hf_tokenize(void *context, adam_backend_model *model, const c
 }
 
 /* Hands the collected text to the caller's writer. */
-static adam_status hand_over(am_buf *buf, adam_status status, const char *what, adam_write write,
-                             void *user, adam_error *error) {
+static adam_status hand_over(am_buf *buf, adam_status status, const char *what, adam_write write, void *user,
+                             adam_error *error) {
   if (!status && buf->failed) status = am_fail_memory(error, what);
-  if (!status && buf->len > 0 && !write(user, buf->data, buf->len))
-    status = am_fail_memory(error, what);
+  if (!status && buf->len > 0 && !write(user, buf->data, buf->len)) status = am_fail_memory(error, what);
   am_buf_close(buf);
   return status;
 }
 
-static adam_status hf_detokenize(void *context, adam_backend_model *model, const int32_t *ids,
-                                 size_t n_ids, adam_write write, void *user, adam_error *error) {
+static adam_status hf_detokenize(void *context, adam_backend_model *model, const int32_t *ids, size_t n_ids,
+                                 adam_write write, void *user, adam_error *error) {
   (void)context;
   am_buf text = {0};
   const am_tokenizer *tokenizer = NULL;
@@ -100,8 +99,8 @@ static adam_status hf_detokenize(void *context, adam_backend_model *model, const
   return hand_over(&text, status, "detokenize", write, user, error);
 }
 
-static adam_status hf_token_text(void *context, adam_backend_model *model, int32_t id,
-                                 adam_write write, void *user, adam_error *error) {
+static adam_status hf_token_text(void *context, adam_backend_model *model, int32_t id, adam_write write,
+                                 void *user, adam_error *error) {
   (void)context;
   size_t n_bytes = 0;
   const am_tokenizer *tokenizer = NULL;
@@ -114,17 +113,15 @@ static adam_status hf_token_text(void *context, adam_backend_model *model, int32
   return write(user, piece, n_bytes) ? ADAM_OK : am_fail_memory(error, "token text");
 }
 
-static adam_status hf_render(void *context, adam_backend_model *model,
-                             const adam_render_request *request, adam_write write, void *user,
-                             adam_error *error) {
+static adam_status hf_render(void *context, adam_backend_model *model, const adam_render_request *request,
+                             adam_write write, void *user, adam_error *error) {
   (void)context;
   am_buf text = {0};
   adam_status status = am_engine_render(model->engine, request, &text, error);
   return hand_over(&text, status, "template", write, user, error);
 }
 
-static adam_status hf_score(void *context, adam_backend_model *model, const int32_t *ids,
-                            size_t n_ids,
+static adam_status hf_score(void *context, adam_backend_model *model, const int32_t *ids, size_t n_ids,
                             bool (*on_logits)(void *user, size_t position, const float *logits,
                                               size_t n_vocab),
                             void *user, adam_error *error) {
