@@ -23,7 +23,8 @@ def environment(**more):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "ADAM_", "XDG_", "OLLAMA_", "NO_COLOR"))}
     for name in ("cache", "data", "config"):
         env[f"XDG_{name.upper()}_HOME"] = str(HOME / name)
-    env.update(HOME=str(HOME), LC_ALL="C.UTF-8", TERM="xterm", **more)
+    # ADAM_SHARE_DIR: build folders below build/ do not lie beside models/.
+    env.update(HOME=str(HOME), LC_ALL="C.UTF-8", TERM="xterm", ADAM_SHARE_DIR=str(ROOT), **more)
     return env
 
 
