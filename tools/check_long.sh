@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
+export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp"
 
 step() { printf '\n== %s\n' "$*"; }
 
