@@ -24,7 +24,7 @@ memcheck=(valgrind --quiet --error-exitcode=9 --leak-check=full)
 export ADAM_CPU=avx2
 for test in build/tests/src-*_test; do
   code=0
-  timeout 300 "${memcheck[@]}" "$test" >/dev/null || code=$?
+  timeout 300 "${memcheck[@]}" "$test" </dev/null >/dev/null || code=$?
   case $code in
     0 | 77) echo "clean    $test" ;;
     124) echo "too slow $test" ;;
