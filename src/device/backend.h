@@ -57,7 +57,8 @@ typedef struct am_device_ops {
   adam_status (*read)(am_device *device, const void *from, void *to, size_t n_bytes, adam_error *error);
   adam_status (*write)(am_device *device, void *to, const void *from, size_t n_bytes, adam_error *error);
   /* Makes the data of a weight (dtype, shape and bytes are checked) usable: sets its backend fields. */
-  adam_status (*weight_open)(am_device *device, const am_tensor *tensor, am_weight *weight, adam_error *error);
+  adam_status (*weight_open)(am_device *device, const am_tensor *tensor, am_weight *weight,
+                             adam_error *error);
   void (*weight_close)(am_weight *weight);
   adam_status (*queue_open)(am_device *device, uint32_t capacity, am_queue **out, adam_error *error);
   void (*queue_close)(am_queue *queue);

@@ -75,11 +75,13 @@ static adam_status check_tensor(const am_tensor *tensor, adam_error *error) {
       return am_fail(error, ADAM_UNSUPPORTED, tensor->name, NULL, "axis %u has %llu elements", i,
                      (unsigned long long)tensor->shape[i]);
   if (!am_tensor_bytes(tensor->dtype, tensor->n_dims, tensor->shape, &n_bytes))
-    return am_fail(error, ADAM_DAMAGED, tensor->name, NULL, "rows of %llu are not a multiple of %s's block of %u",
+    return am_fail(error, ADAM_DAMAGED, tensor->name, NULL,
+                   "rows of %llu are not a multiple of %s's block of %u",
                    (unsigned long long)tensor->shape[tensor->n_dims - 1], info->name, info->block_elements);
   if (!tensor->data || n_bytes != tensor->n_bytes)
-    return am_fail(error, ADAM_DAMAGED, tensor->name, NULL, "shape and dtype ask for %llu bytes, there are %llu",
-                   (unsigned long long)n_bytes, (unsigned long long)(tensor->data ? tensor->n_bytes : 0));
+    return am_fail(error, ADAM_DAMAGED, tensor->name, NULL,
+                   "shape and dtype ask for %llu bytes, there are %llu", (unsigned long long)n_bytes,
+                   (unsigned long long)(tensor->data ? tensor->n_bytes : 0));
   return ADAM_OK;
 }
 
@@ -131,10 +133,11 @@ uint64_t am_kv_bytes(const am_kv_options *options) {
 adam_status am_kv_open(am_device *device, const am_kv_options *options, am_kv **out, adam_error *error) {
   size_t row, plane, all;
   if (!kv_sizes(options, &row, &plane, &all))
-    return am_fail(error, ADAM_INVALID, "key and value cache", NULL,
-                   "%u layers, %u heads of %u, %llu positions, %s: not a cache of f32 or f16 that fits in memory",
-                   options->n_layers, options->n_kv_heads, options->head_dim, (unsigned long long)options->n_ctx,
-                   am_dtype_info(options->dtype)->name);
+    return am_fail(
+        error, ADAM_INVALID, "key and value cache", NULL,
+        "%u layers, %u heads of %u, %llu positions, %s: not a cache of f32 or f16 that fits in memory",
+        options->n_layers, options->n_kv_heads, options->head_dim, (unsigned long long)options->n_ctx,
+        am_dtype_info(options->dtype)->name);
   am_kv *kv = am_mem_zalloc(1, sizeof *kv);
   if (!kv) return am_fail_memory(error, "key and value cache");
   kv->device = device;
@@ -145,7 +148,8 @@ adam_status am_kv_open(am_device *device, const am_kv_options *options, am_kv **
   if (!kv->data) {
     am_mem_free(kv);
     return am_fail(error, ADAM_NO_MEMORY, "key and value cache", "a smaller context needs less",
-                   "%llu bytes for %llu positions", (unsigned long long)all, (unsigned long long)options->n_ctx);
+                   "%llu bytes for %llu positions", (unsigned long long)all,
+                   (unsigned long long)options->n_ctx);
   }
   *out = kv;
   return ADAM_OK;

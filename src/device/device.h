@@ -41,8 +41,7 @@ adam_status am_device_write(am_device *device, void *device_memory, const void *
 /* A weight matrix (n_out, n_in) or vector made ready for the device. CPU: borrows the tensor's
  * mapped bytes. ADAM_UNSUPPORTED for a dtype that no kernel multiplies. */
 typedef struct am_weight am_weight;
-adam_status am_weight_open(am_device *device, const am_tensor *tensor, am_weight **out,
-                           adam_error *error);
+adam_status am_weight_open(am_device *device, const am_tensor *tensor, am_weight **out, adam_error *error);
 void am_weight_close(am_weight **weight);
 uint64_t am_weight_rows(const am_weight *weight);    /* n_out; 1 for a vector */
 uint64_t am_weight_columns(const am_weight *weight); /* n_in */
@@ -54,14 +53,14 @@ typedef struct am_kv_options {
   uint64_t n_ctx;
   am_dtype dtype; /* F32 or F16 */
 } am_kv_options;
-adam_status am_kv_open(am_device *device, const am_kv_options *options, am_kv **out,
-                       adam_error *error);
+adam_status am_kv_open(am_device *device, const am_kv_options *options, am_kv **out, adam_error *error);
 void am_kv_close(am_kv **kv);
 uint64_t am_kv_bytes(const am_kv_options *options); /* what open will allocate; 0 on overflow */
 
 /* A run of tokens of one timeline inside a batch: rows [first, first + n) of every activation have
- * positions [position, position + n) of kv. Segments come with ascending rows, no two sharing one; they stay valid and unchanged from recording to the
- * run; rows of the activations that no segment covers are left alone. */
+ * positions [position, position + n) of kv. Segments come with ascending rows, no two sharing one; they stay
+ * valid and unchanged from recording to the run; rows of the activations that no segment covers are left
+ * alone. */
 typedef struct am_segment {
   am_kv *kv;
   uint32_t first;
@@ -85,8 +84,8 @@ adam_status am_queue_run(am_queue *queue, adam_error *error);
 /* out (n, columns of table) = rows `ids` of table, dequantised. */
 void am_queue_embed(am_queue *q, float *out, const am_weight *table, const int32_t *ids, uint32_t n);
 /* out (n, n_out) = x (n, n_in) * weight^T (+ bias (n_out), NULL = none). */
-void am_queue_matmul(am_queue *q, float *out, const am_weight *weight, const am_weight *bias,
-                     const float *x, uint32_t n);
+void am_queue_matmul(am_queue *q, float *out, const am_weight *weight, const am_weight *bias, const float *x,
+                     uint32_t n);
 /* out (n, columns) = x / sqrt(mean(x^2) + eps) * weight; `groups` vectors of weight's length side by
  * side in each row (1 for a layer norm, n_heads for a head norm). In place allowed. */
 void am_queue_rms_norm(am_queue *q, float *out, const float *x, const am_weight *weight, float eps,
@@ -95,8 +94,7 @@ void am_queue_rms_norm(am_queue *q, float *out, const float *x, const am_weight 
  * pairs (i, i + head_dim/2), or (2i, 2i+1) with interleaved. cos and sin are scaled by `scale`.
  * inv_freq: host memory of head_dim/2 floats, valid until the run. */
 void am_queue_rope(am_queue *q, float *x, const float *inv_freq, float scale, bool interleaved,
-                   uint32_t n_heads, uint32_t head_dim, const am_segment *segments,
-                   uint32_t n_segments);
+                   uint32_t n_heads, uint32_t head_dim, const am_segment *segments, uint32_t n_segments);
 /* Writes k and v (n, n_kv_heads, head_dim) into layer `layer` of each segment's cache. */
 void am_queue_store_kv(am_queue *q, uint32_t layer, const float *k, const float *v,
                        const am_segment *segments, uint32_t n_segments);

@@ -253,8 +253,12 @@ static void test_memory_runs_out(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_names), cmocka_unit_test(test_memory),           cmocka_unit_test(test_weights),
-      cmocka_unit_test(test_cache), cmocka_unit_test(test_wrong_recordings), cmocka_unit_test(test_memory_runs_out),
+      cmocka_unit_test(test_names),
+      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_weights),
+      cmocka_unit_test(test_cache),
+      cmocka_unit_test(test_wrong_recordings),
+      cmocka_unit_test(test_memory_runs_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,35 +97,49 @@ void am_queue_matmul(am_queue *q, float *out, const am_weight *weight, const am_
     fail(q, "matmul", "a bias of %u for %u outputs", bias->columns, weight->rows);
     return;
   }
-  am_verb verb = {.kind = AM_VERB_MATMUL, .n = n, .columns = weight->rows, .out = out, .x = x, .weight = weight,
+  am_verb verb = {.kind = AM_VERB_MATMUL,
+                  .n = n,
+                  .columns = weight->rows,
+                  .out = out,
+                  .x = x,
+                  .weight = weight,
                   .bias = bias};
   record(q, &verb);
 }
 
-void am_queue_rms_norm(am_queue *q, float *out, const float *x, const am_weight *weight, float eps, uint32_t n,
-                       uint32_t groups) {
+void am_queue_rms_norm(am_queue *q, float *out, const float *x, const am_weight *weight, float eps,
+                       uint32_t n, uint32_t groups) {
   if (n == 0) return;
   if (!weight->is_vector || groups == 0 || (uint64_t)groups * weight->columns > INT32_MAX) {
     fail(q, "rms_norm", "%u groups of a weight (%u, %u)", groups, weight->rows, weight->columns);
     return;
   }
-  am_verb verb = {.kind = AM_VERB_RMS_NORM, .n = n, .columns = groups * weight->columns, .out = out, .x = x,
+  am_verb verb = {.kind = AM_VERB_RMS_NORM,
+                  .n = n,
+                  .columns = groups * weight->columns,
+                  .out = out,
+                  .x = x,
                   .weight = weight};
   verb.as.norm.eps = eps;
   verb.as.norm.groups = groups;
   record(q, &verb);
 }
 
-void am_queue_rope(am_queue *q, float *x, const float *inv_freq, float scale, bool interleaved, uint32_t n_heads,
-                   uint32_t head_dim, const am_segment *segments, uint32_t n_segments) {
+void am_queue_rope(am_queue *q, float *x, const float *inv_freq, float scale, bool interleaved,
+                   uint32_t n_heads, uint32_t head_dim, const am_segment *segments, uint32_t n_segments) {
   uint32_t n;
-  if (!check_heads(q, "rope", n_heads, head_dim) || !check_segments(q, "rope", segments, n_segments, &n)) return;
+  if (!check_heads(q, "rope", n_heads, head_dim) || !check_segments(q, "rope", segments, n_segments, &n))
+    return;
   if (n == 0) return;
   if (head_dim % 2) {
     fail(q, "rope", "an odd head_dim of %u", head_dim);
     return;
   }
-  am_verb verb = {.kind = AM_VERB_ROPE, .n = n, .columns = n_heads * head_dim, .out = x, .segments = segments,
+  am_verb verb = {.kind = AM_VERB_ROPE,
+                  .n = n,
+                  .columns = n_heads * head_dim,
+                  .out = x,
+                  .segments = segments,
                   .n_segments = n_segments};
   verb.as.rope.inv_freq = inv_freq;
   verb.as.rope.scale = scale;
@@ -136,8 +150,8 @@ void am_queue_rope(am_queue *q, float *x, const float *inv_freq, float scale, bo
 }
 
 /* Every segment's cache has this layer and these heads. */
-static bool check_caches(am_queue *q, const char *what, uint32_t layer, uint32_t n_kv_heads, uint32_t head_dim,
-                         const am_segment *segments, uint32_t n_segments) {
+static bool check_caches(am_queue *q, const char *what, uint32_t layer, uint32_t n_kv_heads,
+                         uint32_t head_dim, const am_segment *segments, uint32_t n_segments) {
   for (uint32_t i = 0; i < n_segments; i++) {
     const am_kv_options *o = &segments[i].kv->options;
     if (layer < o->n_layers && n_kv_heads == o->n_kv_heads && head_dim == o->head_dim) continue;
@@ -148,20 +162,25 @@ static bool check_caches(am_queue *q, const char *what, uint32_t layer, uint32_t
   return true;
 }
 
-void am_queue_store_kv(am_queue *q, uint32_t layer, const float *k, const float *v, const am_segment *segments,
-                       uint32_t n_segments) {
+void am_queue_store_kv(am_queue *q, uint32_t layer, const float *k, const float *v,
+                       const am_segment *segments, uint32_t n_segments) {
   uint32_t n;
   if (!check_segments(q, "store_kv", segments, n_segments, &n) || n == 0) return;
   const am_kv_options *o = &segments[0].kv->options;
   if (!check_caches(q, "store_kv", layer, o->n_kv_heads, o->head_dim, segments, n_segments)) return;
-  am_verb verb = {.kind = AM_VERB_STORE_KV, .n = n, .columns = o->n_kv_heads * o->head_dim, .x = k, .y = v,
-                  .segments = segments, .n_segments = n_segments};
+  am_verb verb = {.kind = AM_VERB_STORE_KV,
+                  .n = n,
+                  .columns = o->n_kv_heads * o->head_dim,
+                  .x = k,
+                  .y = v,
+                  .segments = segments,
+                  .n_segments = n_segments};
   verb.as.layer = layer;
   record(q, &verb);
 }
 
-void am_queue_attend(am_queue *q, float *out, const float *x, const am_attend *how, const am_segment *segments,
-                     uint32_t n_segments) {
+void am_queue_attend(am_queue *q, float *out, const float *x, const am_attend *how,
+                     const am_segment *segments, uint32_t n_segments) {
   uint32_t n;
   if (!check_heads(q, "attend", how->n_heads, how->head_dim) ||
       !check_segments(q, "attend", segments, n_segments, &n) || n == 0)
@@ -171,13 +190,19 @@ void am_queue_attend(am_queue *q, float *out, const float *x, const am_attend *h
     return;
   }
   if (!check_caches(q, "attend", how->layer, how->n_kv_heads, how->head_dim, segments, n_segments)) return;
-  am_verb verb = {.kind = AM_VERB_ATTEND, .n = n, .columns = how->n_heads * how->head_dim, .out = out, .x = x,
-                  .segments = segments, .n_segments = n_segments};
+  am_verb verb = {.kind = AM_VERB_ATTEND,
+                  .n = n,
+                  .columns = how->n_heads * how->head_dim,
+                  .out = out,
+                  .x = x,
+                  .segments = segments,
+                  .n_segments = n_segments};
   verb.as.attend = *how;
   record(q, &verb);
 }
 
-void am_queue_silu_mul(am_queue *q, float *out, const float *gate, const float *up, uint32_t n, uint32_t columns) {
+void am_queue_silu_mul(am_queue *q, float *out, const float *gate, const float *up, uint32_t n,
+                       uint32_t columns) {
   if (n == 0 || columns == 0) return;
   am_verb verb = {.kind = AM_VERB_SILU_MUL, .n = n, .columns = columns, .out = out, .x = gate, .y = up};
   record(q, &verb);

@@ -54,9 +54,9 @@ static void tame_scales(am_dtype dtype, uint8_t *bytes, size_t n_bytes) {
   static const struct {
     am_dtype dtype;
     int at[2]; /* binary16 fields; -1: none */
-  } fields[] = {{AM_DTYPE_Q4_0, {0, -1}},   {AM_DTYPE_Q4_1, {0, 2}},   {AM_DTYPE_Q5_0, {0, -1}},
-                {AM_DTYPE_Q5_1, {0, 2}},    {AM_DTYPE_Q8_0, {0, -1}},  {AM_DTYPE_Q2_K, {80, 82}},
-                {AM_DTYPE_Q3_K, {108, -1}}, {AM_DTYPE_Q4_K, {0, 2}},   {AM_DTYPE_Q5_K, {0, 2}},
+  } fields[] = {{AM_DTYPE_Q4_0, {0, -1}},   {AM_DTYPE_Q4_1, {0, 2}},  {AM_DTYPE_Q5_0, {0, -1}},
+                {AM_DTYPE_Q5_1, {0, 2}},    {AM_DTYPE_Q8_0, {0, -1}}, {AM_DTYPE_Q2_K, {80, 82}},
+                {AM_DTYPE_Q3_K, {108, -1}}, {AM_DTYPE_Q4_K, {0, 2}},  {AM_DTYPE_Q5_K, {0, 2}},
                 {AM_DTYPE_Q6_K, {208, -1}}, {AM_DTYPE_F16, {0, -1}}};
   size_t block = am_dtype_info(dtype)->block_bytes;
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -100,9 +100,11 @@ static void free_matrix(matrix *m) {
 }
 
 /* Quantised activations are off by at most half a step of max|x| / 127 each. */
-static void check_matmul(am_device *device, am_dtype dtype, uint32_t n_out, uint32_t n_in, uint32_t n, bool biased) {
+static void check_matmul(am_device *device, am_dtype dtype, uint32_t n_out, uint32_t n_in, uint32_t n,
+                         bool biased) {
   matrix w = make_matrix(device, dtype, n_out, n_in), bias = make_matrix(device, AM_DTYPE_F32, 0, n_out);
-  float *x = am_device_alloc(device, (size_t)n * n_in * 4), *out = am_device_alloc(device, (size_t)n * n_out * 4);
+  float *x = am_device_alloc(device, (size_t)n * n_in * 4),
+        *out = am_device_alloc(device, (size_t)n * n_out * 4);
   float *values = values_of(&w);
   am_queue *queue = open_queue(device);
   double step = am_kernels_get()->x_format[dtype] == AM_X_F32 ? 0 : 0.5001 / 127;
@@ -121,8 +123,8 @@ static void check_matmul(am_device *device, am_dtype dtype, uint32_t n_out, uint
       /* Minima and offsets are summed apart: their terms may be larger than the weights. */
       double bound = weight_abs * step + (sum_abs + (step > 0 ? 40 * n_in : 1)) * n_in * 1.2e-7;
       if (!(fabs(out[t * n_out + r] - sum) <= bound))
-        fail_msg("%s (%u, %u) token %u row %u: %g, expected %g, bound %g", am_dtype_info(dtype)->name, n_out, n_in, t,
-                 r, out[t * n_out + r], sum, bound);
+        fail_msg("%s (%u, %u) token %u row %u: %g, expected %g, bound %g", am_dtype_info(dtype)->name, n_out,
+                 n_in, t, r, out[t * n_out + r], sum, bound);
     }
   am_queue_close(&queue);
   am_device_free(device, x);
@@ -138,7 +140,8 @@ static void test_matmul(void **state) {
   for (int dtype = 0; dtype < AM_DTYPE_COUNT; dtype++) {
     if (am_kernels_get()->x_format[dtype] == AM_X_NONE) continue;
     uint32_t block = am_dtype_info(dtype)->block_elements;
-    for (uint32_t n = 1; n <= 9; n += 2) check_matmul(device, dtype, 37, 5 * block + (block == 1 ? 60 : 0), n, n > 4);
+    for (uint32_t n = 1; n <= 9; n += 2)
+      check_matmul(device, dtype, 37, 5 * block + (block == 1 ? 60 : 0), n, n > 4);
     check_matmul(device, dtype, 70, 1024, 3, false);
   }
   am_device_close(&device);
@@ -177,7 +180,8 @@ static void test_norm_and_silu(void **state) {
   matrix weight = make_matrix(device, AM_DTYPE_BF16, 0, WIDTH);
   float *w = values_of(&weight);
   size_t n = N * GROUPS * WIDTH;
-  float *x = am_device_alloc(device, n * 4), *norm = am_device_alloc(device, n * 4), *gate = am_device_alloc(device, n * 4);
+  float *x = am_device_alloc(device, n * 4), *norm = am_device_alloc(device, n * 4),
+        *gate = am_device_alloc(device, n * 4);
   am_queue *queue = open_queue(device);
   fill(x, n);
   for (size_t i = 0; i < n; i++) x[i] *= 20;
@@ -257,8 +261,10 @@ static void attend_in_steps(const inputs *in, am_dtype dtype, int32_t n_threads,
   am_queue *queue = open_queue(device);
   am_attend how = {LAYER, HEADS, KV_HEADS, DIM, 0.3f};
   size_t q_row = HEADS * DIM, kv_row = KV_HEADS * DIM;
-  float *q = am_device_alloc(device, 2 * step * q_row * 4), *k = am_device_alloc(device, 2 * step * kv_row * 4);
-  float *v = am_device_alloc(device, 2 * step * kv_row * 4), *o_rows = am_device_alloc(device, 2 * step * q_row * 4);
+  float *q = am_device_alloc(device, 2 * step * q_row * 4),
+        *k = am_device_alloc(device, 2 * step * kv_row * 4);
+  float *v = am_device_alloc(device, 2 * step * kv_row * 4),
+        *o_rows = am_device_alloc(device, 2 * step * q_row * 4);
   for (uint32_t at = 0; at < LONG; at += step) {
     am_segment segments[2];
     uint32_t n_segments = 0, n = 0;
@@ -301,7 +307,8 @@ static void check_attention(const inputs *in, am_dtype dtype, const float *out) 
       for (uint32_t j = first; j <= row; j++) {
         double sum = 0;
         for (uint32_t i = 0; i < DIM; i++)
-          sum += (double)in->q[(row * HEADS + h) * DIM + i] * cached(in->k[(j * KV_HEADS + kv_head) * DIM + i], dtype);
+          sum += (double)in->q[(row * HEADS + h) * DIM + i] *
+                 cached(in->k[(j * KV_HEADS + kv_head) * DIM + i], dtype);
         p[j - first] = sum * 0.3;
         if (p[j - first] > most) most = p[j - first];
       }
@@ -336,7 +343,8 @@ static void test_attention(void **state) {
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
       memset(out, 0, bytes);
       attend_in_steps(&in, dtypes[d], ways[i].threads, ways[i].step, out);
-      if (memcmp(out, expected, bytes)) fail_msg("%d threads, steps of %u differ", ways[i].threads, ways[i].step);
+      if (memcmp(out, expected, bytes))
+        fail_msg("%d threads, steps of %u differ", ways[i].threads, ways[i].step);
     }
   }
   free(in.q);
@@ -398,15 +406,17 @@ static void test_same_bytes(void **state) {
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
       layer_in_steps(dtype, ways[i].threads, ways[i].step, in, out);
       if (memcmp(out, expected, sizeof out))
-        fail_msg("%s: %d threads, steps of %u differ", am_dtype_info(dtype)->name, ways[i].threads, ways[i].step);
+        fail_msg("%s: %d threads, steps of %u differ", am_dtype_info(dtype)->name, ways[i].threads,
+                 ways[i].step);
     }
   }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_matmul), cmocka_unit_test(test_embed_and_rows), cmocka_unit_test(test_norm_and_silu),
-      cmocka_unit_test(test_rope),   cmocka_unit_test(test_attention),      cmocka_unit_test(test_same_bytes),
+      cmocka_unit_test(test_matmul),        cmocka_unit_test(test_embed_and_rows),
+      cmocka_unit_test(test_norm_and_silu), cmocka_unit_test(test_rope),
+      cmocka_unit_test(test_attention),     cmocka_unit_test(test_same_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,9 +63,13 @@ const am_kernels *am_kernels_get(void) {
 
 size_t am_kernels_x_bytes(am_x_format format, size_t n) {
   switch (format) {
-    case AM_X_F32: return (n * sizeof(float) + 63) / 64 * 64;
-    case AM_X_Q8: return (n + 127) / 128 * sizeof(am_x8_group);
-    case AM_X_Q8K: return n / 256 * sizeof(am_x256_block);
-    default: return 0;
+    case AM_X_F32:
+      return (n * sizeof(float) + 63) / 64 * 64;
+    case AM_X_Q8:
+      return (n + 127) / 128 * sizeof(am_x8_group);
+    case AM_X_Q8K:
+      return n / 256 * sizeof(am_x256_block);
+    default:
+      return 0;
   }
 }

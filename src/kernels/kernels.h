@@ -69,11 +69,11 @@ typedef struct am_kernels {
    * whose cosine and sine are c[i], s[i]: (a, b) -> (a c - b s, b c + a s). */
   void (*rope_half)(float *x, const float *c, const float *s, size_t half);
   void (*rope_pairs)(float *x, const float *c, const float *s, size_t half);
-  float (*max)(const float *x, size_t n);                 /* -infinity for n = 0 */
-  float (*exp_sum)(float *x, float max, size_t n);        /* x = exp(x - max); their sum */
+  float (*max)(const float *x, size_t n);          /* -infinity for n = 0 */
+  float (*exp_sum)(float *x, float max, size_t n); /* x = exp(x - max); their sum */
   void (*silu_mul)(float *out, const float *gate, const float *up, size_t n); /* out may be gate */
-  void (*add)(float *x, const float *y, size_t n);        /* x += y */
-  void (*scale)(float *x, float factor, size_t n);        /* x *= factor */
+  void (*add)(float *x, const float *y, size_t n);                            /* x += y */
+  void (*scale)(float *x, float factor, size_t n);                            /* x *= factor */
 } am_kernels;
 
 /* The table for this processor (am_cpu). */

@@ -74,16 +74,16 @@ static inline void guarded_close(guarded *g) { munmap(g->pages, g->n_mapped); }
 /* Byte ranges of a block: which are binary16 scales, which hold quants. */
 typedef struct block_fields {
   am_dtype dtype;
-  int halves[2];           /* -1: none */
+  int halves[2]; /* -1: none */
   int quants, quants_end;
 } block_fields;
 
 static inline const block_fields *block_fields_of(am_dtype dtype) {
-  static const block_fields rows[] = {
-      {AM_DTYPE_Q4_0, {0, -1}, 2, 18},   {AM_DTYPE_Q4_1, {0, 2}, 4, 20},   {AM_DTYPE_Q5_0, {0, -1}, 2, 22},
-      {AM_DTYPE_Q5_1, {0, 2}, 4, 24},    {AM_DTYPE_Q8_0, {0, -1}, 2, 34},  {AM_DTYPE_Q2_K, {80, 82}, 16, 80},
-      {AM_DTYPE_Q3_K, {108, -1}, 0, 96}, {AM_DTYPE_Q4_K, {0, 2}, 16, 144}, {AM_DTYPE_Q5_K, {0, 2}, 16, 176},
-      {AM_DTYPE_Q6_K, {208, -1}, 0, 192}};
+  static const block_fields rows[] = {{AM_DTYPE_Q4_0, {0, -1}, 2, 18},   {AM_DTYPE_Q4_1, {0, 2}, 4, 20},
+                                      {AM_DTYPE_Q5_0, {0, -1}, 2, 22},   {AM_DTYPE_Q5_1, {0, 2}, 4, 24},
+                                      {AM_DTYPE_Q8_0, {0, -1}, 2, 34},   {AM_DTYPE_Q2_K, {80, 82}, 16, 80},
+                                      {AM_DTYPE_Q3_K, {108, -1}, 0, 96}, {AM_DTYPE_Q4_K, {0, 2}, 16, 144},
+                                      {AM_DTYPE_Q5_K, {0, 2}, 16, 176},  {AM_DTYPE_Q6_K, {208, -1}, 0, 192}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].dtype == dtype) return &rows[i];
   return NULL;

@@ -61,6 +61,7 @@ static void test_plain_floats(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden_blocks), cmocka_unit_test(test_plain_floats)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden_blocks),
+                                     cmocka_unit_test(test_plain_floats)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,7 +172,8 @@ static void test_store(void **state) {
   for (int k = 0; k < n_tiers; k++) {
     for (size_t n = 0; n < MOST; n++) {
       guarded x = random_row(n, 1), half = guarded_open(n * 2), full = guarded_open(n * 4);
-      for (size_t i = 0; i < n; i += 3) ROW(x)[i] *= powf(2, (float)(int)random_below(60) - 40); /* denormal to inf */
+      for (size_t i = 0; i < n; i += 3)
+        ROW(x)[i] *= powf(2, (float)(int)random_below(60) - 40); /* denormal to inf */
       tiers[k].store[AM_DTYPE_F16](half.bytes, ROW(x), n);
       tiers[k].store[AM_DTYPE_F32](full.bytes, ROW(x), n);
       assert_true(guarded_is_clean(&half) && guarded_is_clean(&full));
@@ -193,7 +194,8 @@ static void test_store(void **state) {
 static void fill_awkward(float *x, size_t n, uint32_t kind) {
   for (size_t i = 0; i < n; i++) {
     x[i] = random_float();
-    if (kind == 1) x[i] = (float)((int)random_below(255) - 127) / 2 * (i ? 1 : 127); /* halves: ties to even */
+    if (kind == 1)
+      x[i] = (float)((int)random_below(255) - 127) / 2 * (i ? 1 : 127); /* halves: ties to even */
     if (kind == 2) x[i] *= 1e-40f;
     if (kind == 3) x[i] *= 3e38f;
     if (kind == 4) x[i] = 0;
@@ -246,7 +248,8 @@ static void test_quantize(void **state) {
           tiers[k].quantize[format](out.bytes, ROW(x), n);
           assert_true(guarded_is_clean(&out));
           if (k == 0) memcpy(expected, out.bytes, bytes);
-          if (memcmp(expected, out.bytes, bytes)) fail_msg("%s quantize %d kind %u", tiers[k].tier, format, kind);
+          if (memcmp(expected, out.bytes, bytes))
+            fail_msg("%s quantize %d kind %u", tiers[k].tier, format, kind);
         }
         if (format == AM_X_Q8) check_q8((void *)out.bytes, ROW(x), n);
         const am_x256_block *b = (void *)out.bytes;
@@ -254,7 +257,9 @@ static void test_quantize(void **state) {
           int sum = 0;
           for (int j = 0; j < 16; j++) sum += b[i / 256].q[i % 256 / 16 * 16 + (size_t)j];
           assert_int_equal(sum, b[i / 256].sums[i % 256 / 16]);
-          if (kind < 2) assert_true(fabs((double)b[i / 256].q[i % 256] * b[i / 256].d - ROW(x)[i]) <= 0.50001 * b[i / 256].d);
+          if (kind < 2)
+            assert_true(fabs((double)b[i / 256].q[i % 256] * b[i / 256].d - ROW(x)[i]) <=
+                        0.50001 * b[i / 256].d);
         }
         free(expected);
         guarded_close(&x);
@@ -264,9 +269,10 @@ static void test_quantize(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_rms_norm), cmocka_unit_test(test_rope),          cmocka_unit_test(test_exp),
-      cmocka_unit_test(test_silu_mul), cmocka_unit_test(test_add_and_scale), cmocka_unit_test(test_softmax_pieces),
-      cmocka_unit_test(test_store),    cmocka_unit_test(test_quantize),
+      cmocka_unit_test(test_rms_norm),      cmocka_unit_test(test_rope),
+      cmocka_unit_test(test_exp),           cmocka_unit_test(test_silu_mul),
+      cmocka_unit_test(test_add_and_scale), cmocka_unit_test(test_softmax_pieces),
+      cmocka_unit_test(test_store),         cmocka_unit_test(test_quantize),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }

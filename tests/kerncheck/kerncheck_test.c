@@ -99,9 +99,13 @@ static void make_expected(problem *p, const am_kernels *c) {
   free(x);
 }
 
-static problem make_problem(const am_kernels *c, am_dtype dtype, weights_kind kind, uint32_t n_rows, uint32_t n_tokens,
-                            uint32_t n_in, float x_scale) {
-  problem p = {.dtype = dtype, .format = c->x_format[dtype], .n_rows = n_rows, .n_tokens = n_tokens, .n_in = n_in,
+static problem make_problem(const am_kernels *c, am_dtype dtype, weights_kind kind, uint32_t n_rows,
+                            uint32_t n_tokens, uint32_t n_in, float x_scale) {
+  problem p = {.dtype = dtype,
+               .format = c->x_format[dtype],
+               .n_rows = n_rows,
+               .n_tokens = n_tokens,
+               .n_in = n_in,
                .out_stride = n_rows + 3};
   uint64_t row_bytes;
   assert_true(am_dtype_row_bytes(dtype, n_in, &row_bytes));
@@ -133,9 +137,15 @@ static void free_problem(problem *p) {
 }
 
 static am_matmul call_of(const problem *p) {
-  return (am_matmul){.out = (float *)(void *)p->out.bytes, .out_stride = p->out_stride, .w = p->w.bytes,
-                     .w_stride = p->row_bytes, .x = p->x.bytes, .x_stride = p->x_bytes, .n_rows = p->n_rows,
-                     .n_tokens = p->n_tokens, .n_in = p->n_in};
+  return (am_matmul){.out = (float *)(void *)p->out.bytes,
+                     .out_stride = p->out_stride,
+                     .w = p->w.bytes,
+                     .w_stride = p->row_bytes,
+                     .x = p->x.bytes,
+                     .x_stride = p->x_bytes,
+                     .n_rows = p->n_rows,
+                     .n_tokens = p->n_tokens,
+                     .n_in = p->n_in};
 }
 
 static void check_tier(problem *p, const am_kernels *k) {
@@ -155,8 +165,8 @@ static void check_tier(problem *p, const am_kernels *k) {
       double expected = p->expected[t * p->n_rows + r], bound = p->bounds[t * p->n_rows + r];
       if (bound > 1e30) continue; /* may overflow */
       if (!(fabs(got - expected) <= bound))
-        fail_msg("%s %s (%u, %u) x %u, row %u token %u: %g, expected %g within %g", k->tier, name, p->n_rows, p->n_in,
-                 p->n_tokens, r, t, got, expected, bound);
+        fail_msg("%s %s (%u, %u) x %u, row %u token %u: %g, expected %g within %g", k->tier, name, p->n_rows,
+                 p->n_in, p->n_tokens, r, t, got, expected, bound);
       am_matmul alone = whole;
       alone.out = &one;
       alone.w = p->w.bytes + r * p->row_bytes;
@@ -164,8 +174,8 @@ static void check_tier(problem *p, const am_kernels *k) {
       alone.n_rows = alone.n_tokens = 1;
       k->matmul[p->dtype](&alone);
       if (memcmp(&one, &got, sizeof one))
-        fail_msg("%s %s row %u of %u token %u of %u is %a, alone %a", k->tier, name, r, p->n_rows, t, p->n_tokens, got,
-                 one);
+        fail_msg("%s %s row %u of %u token %u of %u is %a, alone %a", k->tier, name, r, p->n_rows, t,
+                 p->n_tokens, got, one);
     }
 }
 
@@ -215,8 +225,10 @@ static void test_not_a_number(void **state) {
       }
 }
 
-static void check_mix(const am_kernels *k, am_dtype dtype, uint32_t n_rows, uint32_t n_keys, uint32_t n_columns) {
-  size_t value = am_dtype_info(dtype)->block_bytes, v_stride = (n_columns + 5) * value, stride = n_columns + 2;
+static void check_mix(const am_kernels *k, am_dtype dtype, uint32_t n_rows, uint32_t n_keys,
+                      uint32_t n_columns) {
+  size_t value = am_dtype_info(dtype)->block_bytes, v_stride = (n_columns + 5) * value,
+         stride = n_columns + 2;
   guarded out = guarded_open(((n_rows - 1) * stride + n_columns) * sizeof(float));
   guarded v = guarded_open(n_keys ? (n_keys - 1) * v_stride + n_columns * value : 0);
   guarded p = guarded_open(n_rows * n_keys * sizeof(float));
@@ -226,8 +238,15 @@ static void check_mix(const am_kernels *k, am_dtype dtype, uint32_t n_rows, uint
   for (size_t i = 0; i < n_rows * n_keys; i++) weights[i] = fabsf(random_float());
   for (uint32_t i = 0; i < n_rows; i++) decay[i] = fabsf(random_float());
   memcpy(before, o, out.n_bytes);
-  k->mix[dtype](&(am_mix){.out = o, .out_stride = stride, .decay = decay, .p = weights, .p_stride = n_keys,
-                          .v = v.bytes, .v_stride = v_stride, .n_rows = n_rows, .n_keys = n_keys,
+  k->mix[dtype](&(am_mix){.out = o,
+                          .out_stride = stride,
+                          .decay = decay,
+                          .p = weights,
+                          .p_stride = n_keys,
+                          .v = v.bytes,
+                          .v_stride = v_stride,
+                          .n_rows = n_rows,
+                          .n_keys = n_keys,
                           .n_columns = n_columns});
   assert_true(guarded_is_clean(&out));
   for (uint32_t i = 0; i < n_rows; i++)
@@ -244,12 +263,18 @@ static void check_mix(const am_kernels *k, am_dtype dtype, uint32_t n_rows, uint
       }
       if (c >= n_columns) sum = before[i * stride + c], size = 0;
       if (!(fabs(o[i * stride + c] - sum) <= (n_keys + 2) * 0x1p-24 * size))
-        fail_msg("%s mix (%u, %u, %u) row %u column %u: %g, expected %g", k->tier, n_rows, n_keys, n_columns, i, c,
-                 o[i * stride + c], sum);
+        fail_msg("%s mix (%u, %u, %u) row %u column %u: %g, expected %g", k->tier, n_rows, n_keys, n_columns,
+                 i, c, o[i * stride + c], sum);
       if (c >= n_columns) continue;
       float one = before[i * stride + c];
-      k->mix[dtype](&(am_mix){.out = &one, .decay = decay + i, .p = weights + i * n_keys, .v = v.bytes + c * value,
-                              .v_stride = v_stride, .n_rows = 1, .n_keys = n_keys, .n_columns = 1});
+      k->mix[dtype](&(am_mix){.out = &one,
+                              .decay = decay + i,
+                              .p = weights + i * n_keys,
+                              .v = v.bytes + c * value,
+                              .v_stride = v_stride,
+                              .n_rows = 1,
+                              .n_keys = n_keys,
+                              .n_columns = 1});
       assert_memory_equal(&one, &o[i * stride + c], sizeof one);
     }
   guarded_close(&out);
@@ -266,7 +291,8 @@ static void test_mix(void **state) {
   for (int i = 0; i < n_tiers; i++)
     for (int d = 0; d < 2; d++)
       for (uint32_t columns = 1; columns < 200; columns += 1 + columns / 2)
-        for (uint32_t rows = 1; rows < 10; rows++) check_mix(&tiers[i], dtypes[d], rows, random_below(70), columns);
+        for (uint32_t rows = 1; rows < 10; rows++)
+          check_mix(&tiers[i], dtypes[d], rows, random_below(70), columns);
 }
 
 /* GB/s of weights for one token, walking through n_bytes of them; G multiply-adds per second for 32
@@ -277,7 +303,8 @@ static void bench_slot(const am_kernels *k, am_dtype dtype, size_t n_bytes, uint
   (void)am_dtype_row_bytes(dtype, n_in, &row_bytes);
   uint32_t n_rows = (uint32_t)(n_bytes / row_bytes) / CHUNK * CHUNK;
   size_t x_bytes = am_kernels_x_bytes(k->x_format[dtype], n_in);
-  uint8_t *w = aligned_alloc(64, (n_rows * row_bytes + 63) / 64 * 64), *x = aligned_alloc(64, x_bytes * TOKENS);
+  uint8_t *w = aligned_alloc(64, (n_rows * row_bytes + 63) / 64 * 64),
+          *x = aligned_alloc(64, x_bytes * TOKENS);
   float *out = malloc((size_t)n_rows * TOKENS * sizeof *out), *row = malloc(n_in * sizeof *row);
   double best[2] = {1e9, 1e9};
   fill_weights(dtype, TAME, w, n_rows * row_bytes);
@@ -294,15 +321,21 @@ static void bench_slot(const am_kernels *k, am_dtype dtype, size_t n_bytes, uint
       for (uint32_t from = 0; from + slice <= all; from += slice) {
         uint64_t start = am_clock_ns();
         for (uint32_t r = from; r < from + slice; r += CHUNK)
-          k->matmul[dtype](&(am_matmul){.out = out + r, .out_stride = n_rows, .w = w + r * row_bytes,
-                                        .w_stride = row_bytes, .x = x, .x_stride = x_bytes, .n_rows = CHUNK,
-                                        .n_tokens = many ? TOKENS : 1, .n_in = n_in});
+          k->matmul[dtype](&(am_matmul){.out = out + r,
+                                        .out_stride = n_rows,
+                                        .w = w + r * row_bytes,
+                                        .w_stride = row_bytes,
+                                        .x = x,
+                                        .x_stride = x_bytes,
+                                        .n_rows = CHUNK,
+                                        .n_tokens = many ? TOKENS : 1,
+                                        .n_in = n_in});
         double per_row = (double)(am_clock_ns() - start) / slice;
         if (per_row < best[many]) best[many] = per_row;
       }
   }
-  printf("%-11s %-5s rows of %5u: 1 token %6.1f GB/s %6.1f G/s   %d tokens %6.1f G multiply-adds/s\n", k->tier,
-         am_dtype_info(dtype)->name, n_in, (double)row_bytes / best[0], n_in / best[0], TOKENS,
+  printf("%-11s %-5s rows of %5u: 1 token %6.1f GB/s %6.1f G/s   %d tokens %6.1f G multiply-adds/s\n",
+         k->tier, am_dtype_info(dtype)->name, n_in, (double)row_bytes / best[0], n_in / best[0], TOKENS,
          (double)n_in * TOKENS / best[1]);
   free(w);
   free(x);
@@ -316,7 +349,8 @@ static int bench(size_t n_bytes, const char *only) {
   int n_tiers = kerncheck_tiers(tiers);
   for (int dtype = 0; dtype < AM_DTYPE_COUNT; dtype++)
     for (int i = 0; i < n_tiers; i++) {
-      if (tiers[i].x_format[dtype] == AM_X_NONE || (only && strcmp(only, am_dtype_info(dtype)->name))) continue;
+      if (tiers[i].x_format[dtype] == AM_X_NONE || (only && strcmp(only, am_dtype_info(dtype)->name)))
+        continue;
       if (i > 0 && tiers[i].matmul[dtype] == tiers[i - 1].matmul[dtype]) continue;
       bench_slot(&tiers[i], dtype, n_bytes, am_dtype_info(dtype)->block_elements > 32 ? 2048 : 576);
       bench_slot(&tiers[i], dtype, n_bytes, am_dtype_info(dtype)->block_elements > 32 ? 4096 : 1536);

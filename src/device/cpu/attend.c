@@ -75,7 +75,8 @@ bool am_cpu_attend_reserve(am_cpu_queue *q, const am_verb *verb) {
       !am_size_add(stride, 63, &stride))
     return false;
   stride = stride / 64 * 64;
-  if (!am_size_mul(stride, am_pool_threads(q->pool), &all) || !am_cpu_scratch_grow(&q->attend, all)) return false;
+  if (!am_size_mul(stride, am_pool_threads(q->pool), &all) || !am_cpu_scratch_grow(&q->attend, all))
+    return false;
   if (stride > q->attend_stride) q->attend_stride = stride;
   if (verb->n > SPLIT_TOKENS || am_pool_threads(q->pool) == 1) return true;
   return am_size_mul((size_t)SPLIT_TOKENS * how->n_heads, most_splits(verb), &partial) &&
@@ -88,10 +89,15 @@ static void add_keys(const tile *t, uint32_t row, uint32_t n_rows, uint64_t firs
   const am_kernels *kernels = t->kernels;
   am_dtype dtype = t->kv->options.dtype;
   float *scores = t->scores + (size_t)row * KEYS;
-  kernels->matmul[dtype](&(am_matmul){.out = scores, .out_stride = KEYS, .w = t->k + first * t->kv->row_bytes,
-                                      .w_stride = t->kv->row_bytes, .x = t->queries + (size_t)row * t->head_dim,
-                                      .x_stride = t->head_dim * sizeof(float), .n_rows = n_keys,
-                                      .n_tokens = n_rows, .n_in = t->head_dim});
+  kernels->matmul[dtype](&(am_matmul){.out = scores,
+                                      .out_stride = KEYS,
+                                      .w = t->k + first * t->kv->row_bytes,
+                                      .w_stride = t->kv->row_bytes,
+                                      .x = t->queries + (size_t)row * t->head_dim,
+                                      .x_stride = t->head_dim * sizeof(float),
+                                      .n_rows = n_keys,
+                                      .n_tokens = n_rows,
+                                      .n_in = t->head_dim});
   for (uint32_t i = 0; i < n_rows; i++) {
     float before = t->now.most[row + i], most = kernels->max(scores + (size_t)i * KEYS, n_keys);
     if (before > most) most = before;
@@ -100,10 +106,16 @@ static void add_keys(const tile *t, uint32_t row, uint32_t n_rows, uint64_t firs
         t->now.total[row + i] * t->decay[row + i] + kernels->exp_sum(scores + (size_t)i * KEYS, most, n_keys);
     t->now.most[row + i] = most;
   }
-  kernels->mix[dtype](&(am_mix){.out = t->now.mixed + (size_t)row * t->head_dim, .out_stride = t->head_dim,
-                                .decay = t->decay + row, .p = scores, .p_stride = KEYS,
-                                .v = t->v + first * t->kv->row_bytes, .v_stride = t->kv->row_bytes,
-                                .n_rows = n_rows, .n_keys = n_keys, .n_columns = t->head_dim});
+  kernels->mix[dtype](&(am_mix){.out = t->now.mixed + (size_t)row * t->head_dim,
+                                .out_stride = t->head_dim,
+                                .decay = t->decay + row,
+                                .p = scores,
+                                .p_stride = KEYS,
+                                .v = t->v + first * t->kv->row_bytes,
+                                .v_stride = t->kv->row_bytes,
+                                .n_rows = n_rows,
+                                .n_keys = n_keys,
+                                .n_columns = t->head_dim});
 }
 
 /* Running sums of one split: tokens that see a whole tile go together, those whose own position is
@@ -116,7 +128,9 @@ static void add_split(const tile *t, uint64_t split) {
   memset(t->now.mixed, 0, (size_t)n_rows * t->head_dim * sizeof(float));
   for (uint64_t first = begin; first < begin + SPLIT && first <= last; first += KEYS) {
     uint64_t end = first + KEYS; /* a token at end - 1 or later sees all of the tile */
-    uint32_t whole = end - 1 <= t->position ? 0 : end - 1 > last ? t->n_tokens : (uint32_t)(end - 1 - t->position);
+    uint32_t whole = end - 1 <= t->position ? 0
+                     : end - 1 > last       ? t->n_tokens
+                                            : (uint32_t)(end - 1 - t->position);
     uint32_t some = first <= t->position ? 0 : (uint32_t)(first - t->position);
     for (uint32_t i = some; i < whole; i++)
       add_keys(t, i * t->group, t->group, first, (uint32_t)(t->position + i - first) + 1);
@@ -125,8 +139,8 @@ static void add_split(const tile *t, uint64_t split) {
 }
 
 /* Merges the sums of a split into those of the splits before it; the first one is copied. */
-static void merge(const am_kernels *kernels, sums all, float most, float total, const float *mixed, bool is_first,
-                  size_t head_dim) {
+static void merge(const am_kernels *kernels, sums all, float most, float total, const float *mixed,
+                  bool is_first, size_t head_dim) {
   if (is_first) {
     *all.most = most;
     *all.total = total;
@@ -135,8 +149,13 @@ static void merge(const am_kernels *kernels, sums all, float most, float total, 
   }
   float both = *all.most > most ? *all.most : most;
   float old = expf(*all.most - both), new = expf(most - both);
-  kernels->mix[AM_DTYPE_F32](&(am_mix){.out = all.mixed, .decay = &old, .p = &new, .v = mixed, .n_rows = 1,
-                                       .n_keys = 1, .n_columns = (uint32_t)head_dim});
+  kernels->mix[AM_DTYPE_F32](&(am_mix){.out = all.mixed,
+                                       .decay = &old,
+                                       .p = &new,
+                                       .v = mixed,
+                                       .n_rows = 1,
+                                       .n_keys = 1,
+                                       .n_columns = (uint32_t)head_dim});
   *all.total = *all.total * old + total * new;
   *all.most = both;
 }
@@ -145,8 +164,8 @@ static void merge_rows(const tile *t, uint64_t split) {
   for (uint32_t i = 0; i < t->n_tokens * t->group; i++) {
     if (split * SPLIT > t->position + i / t->group) continue; /* sees nothing of this split */
     sums all = {t->all.most + i, t->all.total + i, t->all.mixed + (size_t)i * t->head_dim};
-    merge(t->kernels, all, t->now.most[i], t->now.total[i], t->now.mixed + (size_t)i * t->head_dim, split == 0,
-          t->head_dim);
+    merge(t->kernels, all, t->now.most[i], t->now.total[i], t->now.mixed + (size_t)i * t->head_dim,
+          split == 0, t->head_dim);
   }
 }
 
@@ -160,8 +179,12 @@ static tile make_tile(am_cpu_queue *q, const am_verb *verb, const am_segment *se
                       uint32_t token, uint32_t n_tokens, uint32_t thread) {
   const am_attend *how = &verb->as.attend;
   const am_kv *kv = segment->kv;
-  tile t = {.kernels = q->kernels, .kv = kv, .head_dim = how->head_dim, .group = how->n_heads / how->n_kv_heads,
-            .n_tokens = n_tokens, .position = segment->position + token};
+  tile t = {.kernels = q->kernels,
+            .kv = kv,
+            .head_dim = how->head_dim,
+            .group = how->n_heads / how->n_kv_heads,
+            .n_tokens = n_tokens,
+            .position = segment->position + token};
   size_t rows = (size_t)n_tokens * t.group, head_at = (size_t)kv_head * kv->options.n_ctx * kv->row_bytes;
   float *scratch = (float *)((uint8_t *)q->attend.memory + thread * q->attend_stride);
   t.k = am_kv_plane(kv, how->layer, false) + head_at;
@@ -177,7 +200,9 @@ static tile make_tile(am_cpu_queue *q, const am_verb *verb, const am_segment *se
   t.all.total = t.all.most + rows;
   for (uint32_t i = 0; i < n_tokens; i++) {
     float *to = t.queries + (size_t)i * t.group * t.head_dim;
-    memcpy(to, verb->x + (size_t)(segment->first + token + i) * verb->columns + (size_t)kv_head * t.group * t.head_dim,
+    memcpy(to,
+           verb->x + (size_t)(segment->first + token + i) * verb->columns +
+               (size_t)kv_head * t.group * t.head_dim,
            (size_t)t.group * t.head_dim * sizeof(float));
     q->kernels->scale(to, how->scale, (size_t)t.group * t.head_dim);
   }
@@ -211,7 +236,8 @@ static void run_attend(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uin
 }
 
 /* Where the sums of (token of the call, head, split) wait for the merge: most, total, mixed. */
-static float *partial_at(const am_cpu_queue *q, const am_verb *verb, uint32_t token, uint32_t head, uint64_t split) {
+static float *partial_at(const am_cpu_queue *q, const am_verb *verb, uint32_t token, uint32_t head,
+                         uint64_t split) {
   size_t at = ((size_t)token * verb->as.attend.n_heads + head) * most_splits(verb) + split;
   return (float *)q->partial.memory + at * partial_floats(&verb->as.attend);
 }
@@ -262,7 +288,8 @@ static void run_merge(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint
           const float *from = partial_at(q, verb, counted, head, split);
           merge(q->kernels, all, from[0], from[1], from + 2, split == 0, how->head_dim);
         }
-        finish(q->kernels, verb->out + (size_t)(segment->first + token) * verb->columns + (size_t)head * how->head_dim,
+        finish(q->kernels,
+               verb->out + (size_t)(segment->first + token) * verb->columns + (size_t)head * how->head_dim,
                all, how->head_dim);
       }
   }

@@ -21,8 +21,8 @@ static adam_status open_device(const am_device_options *options, am_device **out
   cpu->pool = am_pool_open(n_threads);
   if (!cpu->pool) {
     am_mem_free(cpu);
-    return am_fail(error, ADAM_NO_MEMORY, "device cpu", "ask for fewer threads", "%u threads could not be started",
-                   n_threads);
+    return am_fail(error, ADAM_NO_MEMORY, "device cpu", "ask for fewer threads",
+                   "%u threads could not be started", n_threads);
   }
   *out = &cpu->base;
   return ADAM_OK;
@@ -55,19 +55,22 @@ static adam_status copy(void *to, const void *from, size_t n_bytes) {
   return ADAM_OK;
 }
 
-static adam_status read_memory(am_device *device, const void *from, void *to, size_t n_bytes, adam_error *error) {
+static adam_status read_memory(am_device *device, const void *from, void *to, size_t n_bytes,
+                               adam_error *error) {
   (void)device;
   (void)error;
   return copy(to, from, n_bytes);
 }
 
-static adam_status write_memory(am_device *device, void *to, const void *from, size_t n_bytes, adam_error *error) {
+static adam_status write_memory(am_device *device, void *to, const void *from, size_t n_bytes,
+                                adam_error *error) {
   (void)device;
   (void)error;
   return copy(to, from, n_bytes);
 }
 
-static adam_status open_weight(am_device *device, const am_tensor *tensor, am_weight *weight, adam_error *error) {
+static adam_status open_weight(am_device *device, const am_tensor *tensor, am_weight *weight,
+                               adam_error *error) {
   const am_kernels *kernels = ((am_cpu_device *)device)->kernels;
   bool usable = weight->is_vector ? kernels->dequantize[tensor->dtype] != NULL
                                   : kernels->x_format[tensor->dtype] != AM_X_NONE;
@@ -137,7 +140,8 @@ static adam_status reserve(am_queue *queue, const am_verb *verb, adam_error *err
     if (format != q->kernels->x_format[verb->weight->dtype])
       done = am_cpu_scratch_grow(&q->exact, (size_t)am_pool_threads(q->pool) * AM_CPU_EXACT_ROWS *
                                                 verb->weight->columns * sizeof(float));
-    for (int i = 0; i < AM_CPU_X_SLOTS && format != AM_X_F32; i++) done = done && am_cpu_scratch_grow(&q->x[i], bytes);
+    for (int i = 0; i < AM_CPU_X_SLOTS && format != AM_X_F32; i++)
+      done = done && am_cpu_scratch_grow(&q->x[i], bytes);
   } else if (verb->kind == AM_VERB_ROPE) {
     done = am_cpu_scratch_grow(&q->angles, (size_t)verb->n * verb->as.rope.head_dim * sizeof(float));
   } else if (verb->kind == AM_VERB_ATTEND) {

@@ -37,8 +37,8 @@ struct am_cpu_op {
   bool is_small;       /* not worth a barrier: one thread does it */
   bool reads_cache, writes_cache;
   am_cpu_range reads[AM_CPU_MAX_READS], writes; /* activations and scratch */
-  void *scratch;     /* matmul, quantize: activations in the kernel's format; rope: table; attend: partial sums */
-  size_t x_stride;   /* of scratch, bytes from token to token */
+  void *scratch; /* matmul, quantize: activations in the kernel's format; rope: table; attend: partial sums */
+  size_t x_stride; /* of scratch, bytes from token to token */
   am_x_format format;
 };
 
@@ -65,7 +65,7 @@ struct am_cpu_queue {
   uint32_t n_ops, op_capacity;
   am_cpu_phase *phases;
   uint32_t n_phases;
-  am_pool_gate opened; /* number of phases open or over; n_phases + 1 at the end */
+  am_pool_gate opened;              /* number of phases open or over; n_phases + 1 at the end */
   am_cpu_scratch x[AM_CPU_X_SLOTS]; /* quantised activations */
   am_cpu_scratch angles;            /* (rows, cos and sin, head_dim / 2) */
   am_cpu_scratch attend;            /* per thread, attend_stride bytes each */
@@ -97,8 +97,10 @@ void am_cpu_op_store_kv(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_silu_mul(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_add(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_take_rows(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
-void am_cpu_op_quantize(am_cpu_queue *q, const am_verb *verb, void *scratch, am_cpu_op *op); /* x of a matmul */
-void am_cpu_op_matmul(am_cpu_queue *q, const am_verb *verb, void *scratch, am_cpu_op *op);   /* NULL: x as it is */
+void am_cpu_op_quantize(am_cpu_queue *q, const am_verb *verb, void *scratch,
+                        am_cpu_op *op); /* x of a matmul */
+void am_cpu_op_matmul(am_cpu_queue *q, const am_verb *verb, void *scratch,
+                      am_cpu_op *op); /* NULL: x as it is */
 void am_cpu_op_attend(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 bool am_cpu_attend_splits(const am_cpu_queue *q, const am_verb *verb); /* leaves partial sums to merge */
 void am_cpu_op_merge(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
@@ -108,7 +110,8 @@ bool am_cpu_scratch_grow(am_cpu_scratch *scratch, size_t n_bytes);
 bool am_cpu_attend_reserve(am_cpu_queue *q, const am_verb *verb);
 
 /* Rows [*begin, *end) of chunk. */
-static inline void am_cpu_rows(const am_cpu_op *op, uint32_t chunk, uint32_t n_rows, uint32_t *begin, uint32_t *end) {
+static inline void am_cpu_rows(const am_cpu_op *op, uint32_t chunk, uint32_t n_rows, uint32_t *begin,
+                               uint32_t *end) {
   *begin = chunk * op->chunk_rows;
   *end = n_rows - *begin < op->chunk_rows ? n_rows : *begin + op->chunk_rows;
 }

@@ -31,18 +31,20 @@ static void run_matmul(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uin
   const am_weight *w = v->weight;
   uint32_t begin, end;
   am_cpu_rows(op, chunk, w->rows, &begin, &end);
-  if (op->format != q->kernels->x_format[w->dtype]) run_exact(q, v, begin, end, thread);
-  else q->kernels->matmul[w->dtype](&(am_matmul){
-      .out = v->out + begin,
-      .out_stride = v->columns,
-      .w = (const uint8_t *)w->data + begin * w->row_bytes,
-      .w_stride = w->row_bytes,
-      .x = op->scratch ? op->scratch : v->x,
-      .x_stride = op->x_stride,
-      .n_rows = end - begin,
-      .n_tokens = v->n,
-      .n_in = w->columns,
-  });
+  if (op->format != q->kernels->x_format[w->dtype])
+    run_exact(q, v, begin, end, thread);
+  else
+    q->kernels->matmul[w->dtype](&(am_matmul){
+        .out = v->out + begin,
+        .out_stride = v->columns,
+        .w = (const uint8_t *)w->data + begin * w->row_bytes,
+        .w_stride = w->row_bytes,
+        .x = op->scratch ? op->scratch : v->x,
+        .x_stride = op->x_stride,
+        .n_rows = end - begin,
+        .n_tokens = v->n,
+        .n_in = w->columns,
+    });
   if (!v->bias) return;
   for (size_t t = 0; t < v->n; t++)
     q->kernels->add(v->out + t * v->columns + begin, v->bias->values + begin, end - begin);

@@ -76,18 +76,34 @@ static void add_rope(am_cpu_queue *q, const am_verb *verb, held *have) {
 
 static void add_ops(am_cpu_queue *q, const am_verb *verb, held *have) {
   switch (verb->kind) {
-    case AM_VERB_EMBED: am_cpu_op_embed(q, verb, next_op(q, verb)); break;
-    case AM_VERB_MATMUL: add_matmul(q, verb, have); break;
-    case AM_VERB_RMS_NORM: am_cpu_op_rms_norm(q, verb, next_op(q, verb)); break;
-    case AM_VERB_ROPE: add_rope(q, verb, have); break;
-    case AM_VERB_STORE_KV: am_cpu_op_store_kv(q, verb, next_op(q, verb)); break;
+    case AM_VERB_EMBED:
+      am_cpu_op_embed(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_MATMUL:
+      add_matmul(q, verb, have);
+      break;
+    case AM_VERB_RMS_NORM:
+      am_cpu_op_rms_norm(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_ROPE:
+      add_rope(q, verb, have);
+      break;
+    case AM_VERB_STORE_KV:
+      am_cpu_op_store_kv(q, verb, next_op(q, verb));
+      break;
     case AM_VERB_ATTEND:
       am_cpu_op_attend(q, verb, next_op(q, verb));
       if (am_cpu_attend_splits(q, verb)) am_cpu_op_merge(q, verb, next_op(q, verb));
       break;
-    case AM_VERB_SILU_MUL: am_cpu_op_silu_mul(q, verb, next_op(q, verb)); break;
-    case AM_VERB_ADD: am_cpu_op_add(q, verb, next_op(q, verb)); break;
-    case AM_VERB_TAKE_ROWS: am_cpu_op_take_rows(q, verb, next_op(q, verb)); break;
+    case AM_VERB_SILU_MUL:
+      am_cpu_op_silu_mul(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_ADD:
+      am_cpu_op_add(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_TAKE_ROWS:
+      am_cpu_op_take_rows(q, verb, next_op(q, verb));
+      break;
   }
   forget_overwritten(have, q->ops[q->n_ops - 1].writes);
 }
@@ -109,7 +125,7 @@ void am_cpu_plan(am_cpu_queue *q) {
   for (uint32_t i = 0; i < q->base.n_verbs; i++) add_ops(q, &q->base.verbs[i], &have);
 
   am_cpu_phase *phase = NULL;
-  uint32_t first_small = 0; /* small operations since the last big one */
+  uint32_t first_small = 0;                   /* small operations since the last big one */
   bool alone = am_pool_threads(q->pool) == 1; /* nobody to share with: all in order, no counters */
   for (uint32_t i = 0; i < q->n_ops; i++) {
     if (q->ops[i].is_small || alone) continue;

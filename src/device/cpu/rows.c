@@ -26,7 +26,8 @@ static void run_embed(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint
   am_cpu_rows(op, chunk, v->n, &begin, &end);
   for (uint32_t i = begin; i < end; i++)
     q->kernels->dequantize[w->dtype](v->out + (size_t)i * v->columns,
-                                     (const uint8_t *)w->data + (size_t)v->as.ids[i] * w->row_bytes, v->columns);
+                                     (const uint8_t *)w->data + (size_t)v->as.ids[i] * w->row_bytes,
+                                     v->columns);
 }
 
 void am_cpu_op_embed(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
@@ -184,7 +185,8 @@ static void run_take_rows(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, 
   (void)thread;
   am_cpu_rows(op, chunk, v->n, &begin, &end);
   for (uint32_t i = begin; i < end; i++)
-    memcpy(v->out + (size_t)i * v->columns, v->x + (size_t)v->as.rows[i] * v->columns, v->columns * sizeof *v->out);
+    memcpy(v->out + (size_t)i * v->columns, v->x + (size_t)v->as.rows[i] * v->columns,
+           v->columns * sizeof *v->out);
 }
 
 void am_cpu_op_take_rows(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {

@@ -7,14 +7,14 @@
 
 enum { LANES = 16 };
 
-#define AM_C_MATMUL(name)                                                                       \
-  static void matmul_##name(const am_matmul *m) {                                               \
-    for (uint32_t t = 0; t < m->n_tokens; t++) {                                                \
-      const uint8_t *x = (const uint8_t *)m->x + t * m->x_stride;                               \
-      for (uint32_t r = 0; r < m->n_rows; r++)                                                  \
-        m->out[t * m->out_stride + r] =                                                         \
-            dot_##name((const uint8_t *)m->w + r * m->w_stride, (const void *)x, m->n_in);      \
-    }                                                                                           \
+#define AM_C_MATMUL(name)                                                                  \
+  static void matmul_##name(const am_matmul *m) {                                          \
+    for (uint32_t t = 0; t < m->n_tokens; t++) {                                           \
+      const uint8_t *x = (const uint8_t *)m->x + t * m->x_stride;                          \
+      for (uint32_t r = 0; r < m->n_rows; r++)                                             \
+        m->out[t * m->out_stride + r] =                                                    \
+            dot_##name((const uint8_t *)m->w + r * m->w_stride, (const void *)x, m->n_in); \
+    }                                                                                      \
   }
 
 static float lanes_sum(float lanes[LANES]) {
@@ -29,16 +29,16 @@ static inline float load_f32(const void *p) {
   return v;
 }
 
-#define AM_C_DOT_FLOAT(name, bytes, load)                                              \
-  static float dot_##name(const uint8_t *w, const void *activations, size_t n) {       \
-    const float *x = activations;                                                      \
-    float lanes[LANES] = {0};                                                          \
-    size_t i = 0;                                                                      \
-    for (; i + LANES <= n; i += LANES)                                                 \
+#define AM_C_DOT_FLOAT(name, bytes, load)                                                  \
+  static float dot_##name(const uint8_t *w, const void *activations, size_t n) {           \
+    const float *x = activations;                                                          \
+    float lanes[LANES] = {0};                                                              \
+    size_t i = 0;                                                                          \
+    for (; i + LANES <= n; i += LANES)                                                     \
       for (size_t l = 0; l < LANES; l++) lanes[l] += load(w + bytes * (i + l)) * x[i + l]; \
-    for (size_t l = 0; i < n; i++, l++) lanes[l] += load(w + bytes * i) * x[i];        \
-    return lanes_sum(lanes);                                                           \
-  }                                                                                    \
+    for (size_t l = 0; i < n; i++, l++) lanes[l] += load(w + bytes * i) * x[i];            \
+    return lanes_sum(lanes);                                                               \
+  }                                                                                        \
   AM_C_MATMUL(name)
 
 static inline float load_f16(const void *p) { return half_to_float(load_u16(p)); }
@@ -213,7 +213,8 @@ static float dot_q5_k(const uint8_t *w, const void *activations, size_t n) {
   const am_x256_block *x = activations;
   float sum = 0;
   for (size_t i = 0; i < n / 256; i++)
-    sum += dot_k4_block(half_to_float(b[i].d), half_to_float(b[i].dmin), b[i].scales, b[i].qh, b[i].qs, &x[i]);
+    sum +=
+        dot_k4_block(half_to_float(b[i].d), half_to_float(b[i].dmin), b[i].scales, b[i].qh, b[i].qs, &x[i]);
   return sum;
 }
 

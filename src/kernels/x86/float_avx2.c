@@ -29,7 +29,8 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
   const uint8_t *x = (const uint8_t *)m->x + token * m->x_stride;
   __m256 sums[4][4];
   size_t i = 0;
-  AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] = _mm256_setzero_ps();
+  AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] =
+      _mm256_setzero_ps();
   for (; i + 8 <= m->n_in; i += 8) {
     AM_UNROLL for (int r = 0; r < R; r++) {
       __m256 weight = load(k, w + r * m->w_stride, i);
@@ -63,7 +64,8 @@ AM_TILES(matmul_f16, F16_TILE, 3, 4, 4)
 AM_TILES(matmul_bf16, BF16_TILE, 3, 4, 4)
 
 /* R rows and 8 C columns, or n < 8 of them (C = 1, n > 0), of a mix: keys one after the other. */
-AM_INLINE void mix_tile(const am_mix *m, uint32_t row, uint32_t column, size_t n, const int R, const int C, kind k) {
+AM_INLINE void mix_tile(const am_mix *m, uint32_t row, uint32_t column, size_t n, const int R, const int C,
+                        kind k) {
   const uint8_t *v = (const uint8_t *)m->v + column * (size_t)(k == F32 ? 4 : 2);
   float *out = m->out + row * m->out_stride + column;
   __m256 sums[3][4];

@@ -25,7 +25,8 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
   const uint8_t *x = (const uint8_t *)m->x + token * m->x_stride;
   __m512 sums[4][4];
   size_t i = 0;
-  AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] = _mm512_setzero_ps();
+  AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] =
+      _mm512_setzero_ps();
   for (; i + 16 <= m->n_in; i += 16) {
     __m512 values[4];
     AM_UNROLL for (int t = 0; t < T; t++) values[t] = _mm512_loadu_ps(x + t * m->x_stride + 4 * i);
@@ -60,8 +61,8 @@ AM_TILES(matmul_f16, F16_TILE, 4, 4, 4)
 AM_TILES(matmul_bf16, BF16_TILE, 4, 4, 4)
 
 /* R rows and 16 C columns (the last one masked) of a mix: keys one after the other. */
-AM_INLINE void mix_tile(const am_mix *m, uint32_t row, uint32_t column, __mmask16 mask, const int R, const int C,
-                        kind k) {
+AM_INLINE void mix_tile(const am_mix *m, uint32_t row, uint32_t column, __mmask16 mask, const int R,
+                        const int C, kind k) {
   size_t bytes = k == F32 ? 4 : 2;
   const uint8_t *v = (const uint8_t *)m->v + column * bytes;
   float *out = m->out + row * m->out_stride + column;

@@ -42,9 +42,9 @@ static inline __attribute__((always_inline)) __m256i k3_scales(const uint8_t pac
   uint32_t a[3];
   const uint32_t low = 0x0F0F0F0F, top = 0x03030303;
   memcpy(a, packed, sizeof a);
-  __m128i v = _mm_setr_epi32((int)((a[0] & low) | (a[2] & top) << 4), (int)((a[1] & low) | (a[2] >> 2 & top) << 4),
-                             (int)((a[0] >> 4 & low) | (a[2] >> 4 & top) << 4),
-                             (int)((a[1] >> 4 & low) | (a[2] >> 6 & top) << 4));
+  __m128i v = _mm_setr_epi32(
+      (int)((a[0] & low) | (a[2] & top) << 4), (int)((a[1] & low) | (a[2] >> 2 & top) << 4),
+      (int)((a[0] >> 4 & low) | (a[2] >> 4 & top) << 4), (int)((a[1] >> 4 & low) | (a[2] >> 6 & top) << 4));
   return _mm256_cvtepi8_epi16(_mm_sub_epi8(v, _mm_set1_epi8(32)));
 }
 
@@ -87,6 +87,8 @@ static inline __attribute__((always_inline)) size_t k_bytes(k_kind k) {
 }
 
 /* log2 of what makes quants unsigned; 0: they are, and have minima. */
-static inline __attribute__((always_inline)) int k_offset_bits(k_kind k) { return k == Q3_K ? 2 : k == Q6_K ? 5 : 0; }
+static inline __attribute__((always_inline)) int k_offset_bits(k_kind k) {
+  return k == Q3_K ? 2 : k == Q6_K ? 5 : 0;
+}
 
 #endif

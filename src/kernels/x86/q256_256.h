@@ -11,7 +11,9 @@
 AM_INLINE __m256i bytes_at(const uint8_t *p) { return _mm256_loadu_si256((const void *)p); }
 AM_INLINE __m256i and_byte(__m256i v, int mask) { return _mm256_and_si256(v, _mm256_set1_epi8((char)mask)); }
 /* Bytes moved left by n bits (right: -n); what crosses into a neighbour is masked off by the caller. */
-AM_INLINE __m256i move(__m256i v, int n) { return n >= 0 ? _mm256_slli_epi16(v, n) : _mm256_srli_epi16(v, -n); }
+AM_INLINE __m256i move(__m256i v, int n) {
+  return n >= 0 ? _mm256_slli_epi16(v, n) : _mm256_srli_epi16(v, -n);
+}
 
 /* Elements 32 j .. 32 j + 31 as unsigned bytes. */
 AM_INLINE __m256i quants(k_kind k, const uint8_t *w, int j) {
@@ -46,7 +48,8 @@ AM_INLINE __m256i quants(k_kind k, const uint8_t *w, int j) {
 /* Scale of 16 elements in each half, for elements 32 j ..: words 2 (j % 4), 2 (j % 4) + 1 of `eight`,
  * which both halves hold. */
 AM_INLINE __m256i spread(__m256i eight, int j) {
-  const __m256i first = _mm256_setr_epi64x(0x0100010001000100, 0x0100010001000100, 0x0302030203020302, 0x0302030203020302);
+  const __m256i first =
+      _mm256_setr_epi64x(0x0100010001000100, 0x0100010001000100, 0x0302030203020302, 0x0302030203020302);
   return _mm256_shuffle_epi8(eight, _mm256_add_epi8(first, _mm256_set1_epi8((char)(4 * (j % 4)))));
 }
 
@@ -81,14 +84,16 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
       const am_x256_block *b = (const void *)(x + t * m->x_stride);
       __m256i x_sums = _mm256_load_si256((const __m256i *)(const void *)b->sums);
       if (k_offset_bits(k))
-        dots[t] = _mm256_sub_epi32(dots[t], _mm256_slli_epi32(_mm256_madd_epi16(s.scales, x_sums), k_offset_bits(k)));
+        dots[t] = _mm256_sub_epi32(dots[t],
+                                   _mm256_slli_epi32(_mm256_madd_epi16(s.scales, x_sums), k_offset_bits(k)));
       sums[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[t]), _mm256_set1_ps(s.d * b->d), sums[t]);
       if (!k_offset_bits(k))
         sums[t] = _mm256_fnmadd_ps(_mm256_cvtepi32_ps(_mm256_madd_epi16(s.minima, x_sums)),
                                    _mm256_set1_ps(s.dmin * b->d), sums[t]);
     }
   }
-  AM_UNROLL for (int t = 0; t < T; t++) m->out[(token + (uint32_t)t) * m->out_stride + row] = vec256_sum(sums[t]);
+  AM_UNROLL for (int t = 0; t < T; t++) m->out[(token + (uint32_t)t) * m->out_stride + row] =
+      vec256_sum(sums[t]);
 }
 
 #define Q2_K_TILE(m, r, t, R, T) tile(m, r, t, T, Q2_K)

@@ -8,7 +8,9 @@
 #include "kernels/x86/vec512.h"
 
 /* The same 32 bytes twice. */
-AM_INLINE __m512i twice(const uint8_t *p) { return _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)p)); }
+AM_INLINE __m512i twice(const uint8_t *p) {
+  return _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)p));
+}
 AM_INLINE __m512i halves(int low, int high) {
   return _mm512_inserti64x4(_mm512_set1_epi32(low), _mm256_set1_epi32(high), 1);
 }
@@ -16,7 +18,8 @@ AM_INLINE __m512i and_byte(__m512i v, int mask) { return _mm512_and_si512(v, _mm
 
 /* `low`, plus `value` where a byte of the 32 at p has bit 2 i (first half) or 2 i + 1 (second). */
 AM_INLINE __m512i add_bit(__m512i low, const uint8_t *p, int i, int value) {
-  __m512i bit = _mm512_inserti64x4(_mm512_set1_epi8((char)(1 << 2 * i)), _mm256_set1_epi8((char)(2 << 2 * i)), 1);
+  __m512i bit =
+      _mm512_inserti64x4(_mm512_set1_epi8((char)(1 << 2 * i)), _mm256_set1_epi8((char)(2 << 2 * i)), 1);
   return _mm512_mask_add_epi8(low, _mm512_test_epi8_mask(twice(p), bit), low, _mm512_set1_epi8((char)value));
 }
 
@@ -30,7 +33,8 @@ AM_INLINE __m512i quants(k_kind k, const uint8_t *w, int i) {
     }
     case Q3_K: {
       const am_block_q3_k *b = (const void *)w;
-      __m512i low = and_byte(_mm512_srlv_epi32(twice(b->qs + 32 * half), halves(4 * second, 4 * second + 2)), 3);
+      __m512i low =
+          and_byte(_mm512_srlv_epi32(twice(b->qs + 32 * half), halves(4 * second, 4 * second + 2)), 3);
       return add_bit(low, b->hmask, i, 4);
     }
     case Q4_K: {
@@ -54,8 +58,9 @@ AM_INLINE __m512i quants(k_kind k, const uint8_t *w, int i) {
 /* Scale of 16 elements in each quarter, for elements 64 i ..: words 4 (i % 2) + 0..3 of `eight`,
  * which all quarters hold. */
 AM_INLINE __m512i spread(__m512i eight, int i) {
-  const __m512i first = _mm512_set_epi64(0x0706070607060706, 0x0706070607060706, 0x0504050405040504, 0x0504050405040504,
-                                         0x0302030203020302, 0x0302030203020302, 0x0100010001000100, 0x0100010001000100);
+  const __m512i first =
+      _mm512_set_epi64(0x0706070607060706, 0x0706070607060706, 0x0504050405040504, 0x0504050405040504,
+                       0x0302030203020302, 0x0302030203020302, 0x0100010001000100, 0x0100010001000100);
   return _mm512_shuffle_epi8(eight, _mm512_add_epi8(first, _mm512_set1_epi8((char)(8 * (i % 2)))));
 }
 
@@ -75,7 +80,8 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
       __m512i q = quants(k, w, j), scale = spread(eight[j / 2], j);
       AM_UNROLL for (int t = 0; t < T; t++) {
         const am_x256_block *b = (const void *)(x + t * m->x_stride);
-        dots[t] = _mm512_dpwssd_epi32(dots[t], _mm512_maddubs_epi16(q, _mm512_load_si512(b->q + 64 * j)), scale);
+        dots[t] =
+            _mm512_dpwssd_epi32(dots[t], _mm512_maddubs_epi16(q, _mm512_load_si512(b->q + 64 * j)), scale);
       }
     }
     AM_UNROLL for (int t = 0; t < T; t++) {
@@ -92,7 +98,8 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
       }
     }
   }
-  AM_UNROLL for (int t = 0; t < T; t++) m->out[(token + (uint32_t)t) * m->out_stride + row] = vec512_sum(sums[t]);
+  AM_UNROLL for (int t = 0; t < T; t++) m->out[(token + (uint32_t)t) * m->out_stride + row] =
+      vec512_sum(sums[t]);
 }
 
 #define Q2_K_TILE(m, r, t, R, T) tile(m, r, t, T, Q2_K)

@@ -10,7 +10,8 @@
 #include "kernels/x86/tiles.h"
 #include "kernels/x86/vec256.h"
 
-/* Words 0..3 of the blocks in q[0], q[1], words 4..7 in q[2], q[3]; scale and minimum of each lane's block. */
+/* Words 0..3 of the blocks in q[0], q[1], words 4..7 in q[2], q[3]; scale and minimum of each lane's block.
+ */
 typedef struct blocks {
   __m256i q[4];
   __m256 d, m;
@@ -33,7 +34,8 @@ AM_INLINE int load32(const uint8_t *p) {
 
 /* binary16 at p, p + stride, ...: each in the lanes of its block. */
 AM_INLINE __m256 scales(const uint8_t *p, size_t stride) {
-  uint64_t four = load16(p) | load16(p + stride) << 16 | load16(p + 2 * stride) << 32 | load16(p + 3 * stride) << 48;
+  uint64_t four =
+      load16(p) | load16(p + stride) << 16 | load16(p + 2 * stride) << 32 | load16(p + 3 * stride) << 48;
   __m128 d = _mm_cvtph_ps(_mm_cvtsi64_si128((long long)four));
   return _mm256_permutevar8x32_ps(_mm256_castps128_ps256(d), block_lanes());
 }
@@ -62,7 +64,8 @@ AM_INLINE void nibbles(blocks *b, const uint8_t *p, size_t stride) {
 AM_INLINE void fifth_bits(blocks *b, const uint8_t *p, size_t stride) {
   __m128i qh = _mm_setr_epi32(load32(p), load32(p + stride), load32(p + 2 * stride), load32(p + 3 * stride));
   __m256i lanes = _mm256_permutevar8x32_epi32(_mm256_castsi128_si256(qh), block_lanes());
-  const __m256i byte = _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0C0C0C0C, 0, 0x04040404, 0x08080808, 0x0C0C0C0C);
+  const __m256i byte =
+      _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0C0C0C0C, 0, 0x04040404, 0x08080808, 0x0C0C0C0C);
   const __m256i bit = _mm256_setr_epi32(0x08040201, 0x08040201, (int)0x80402010, (int)0x80402010, 0x08040201,
                                         0x08040201, (int)0x80402010, (int)0x80402010);
   AM_UNROLL for (int i = 0; i < 4; i++) {
@@ -114,7 +117,9 @@ AM_INLINE size_t block_bytes(kind k) {
   return bytes[k];
 }
 
-AM_INLINE __m256i x_part(const am_x8_group *g, int i) { return _mm256_load_si256((const __m256i *)(const void *)g->q + i); }
+AM_INLINE __m256i x_part(const am_x8_group *g, int i) {
+  return _mm256_load_si256((const __m256i *)(const void *)g->q + i);
+}
 
 #ifdef AM_VNNI
 AM_INLINE int offset_of(kind k) { return k == Q4_0 ? 8 : k == Q5_0 ? 16 : k == Q8_0 ? 128 : 0; }
@@ -166,7 +171,8 @@ AM_INLINE void step(__m256 sums[4][4], const uint8_t *const w[4], const am_x8_gr
       const am_x8_group *g = (const void *)((const uint8_t *)x + t * x_stride);
       __m256i sum = dot(k, b.q, g);
       if (offset_of(k) != 0) sum = _mm256_sub_epi32(sum, excess[t]);
-      sums[r][t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(b.d, _mm256_load_ps(g->d)), sums[r][t]);
+      sums[r][t] =
+          _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(b.d, _mm256_load_ps(g->d)), sums[r][t]);
       if (k == Q4_1 || k == Q5_1) sums[r][t] = _mm256_fmadd_ps(b.m, _mm256_load_ps(g->s), sums[r][t]);
     }
   }
@@ -177,7 +183,8 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
   const am_x8_group *x = (const void *)((const uint8_t *)m->x + token * m->x_stride);
   size_t n_blocks = m->n_in / 32, group_bytes = 4 * block_bytes(k);
   __m256 sums[4][4];
-  AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] = _mm256_setzero_ps();
+  AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] =
+      _mm256_setzero_ps();
   for (size_t g = 0; g < n_blocks / 4; g++) {
     AM_UNROLL for (int r = 0; r < R; r++) w[r] = rows + r * m->w_stride + g * group_bytes;
     if (T == 1) am_prefetch(rows + AM_PREFETCH_ROWS * m->w_stride + g * R * group_bytes, R * group_bytes);

@@ -16,11 +16,11 @@ typedef struct blocks {
 typedef enum kind { Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } kind;
 
 /* Lane -> word p of block b, for words p = 0..3; index b * STRIDE + p + START. */
-#define LANES(stride, start)                                                                          \
-  _mm512_add_epi32(                                                                                   \
+#define LANES(stride, start)                                                                                 \
+  _mm512_add_epi32(                                                                                          \
       _mm512_add_epi32(_mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3), \
-                                          _mm512_set1_epi32(stride)),                                 \
-                       _mm512_setr_epi32(0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3)),            \
+                                          _mm512_set1_epi32(stride)),                                        \
+                       _mm512_setr_epi32(0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3)),                   \
       _mm512_set1_epi32(start))
 
 AM_INLINE uint64_t load16(const uint8_t *p) {
@@ -36,7 +36,8 @@ AM_INLINE int load32(const uint8_t *p) {
 
 /* binary16 at p, p + stride, ...: each in the lanes of its block. */
 AM_INLINE __m512 scales(const uint8_t *p, size_t stride) {
-  uint64_t four = load16(p) | load16(p + stride) << 16 | load16(p + 2 * stride) << 32 | load16(p + 3 * stride) << 48;
+  uint64_t four =
+      load16(p) | load16(p + stride) << 16 | load16(p + 2 * stride) << 32 | load16(p + 3 * stride) << 48;
   __m128 d = _mm_cvtph_ps(_mm_cvtsi64_si128((long long)four));
   const __m512i lanes = _mm512_setr_epi32(0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3);
   return _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(d));
@@ -50,9 +51,9 @@ AM_INLINE void nibbles(blocks *b, __m512i qs) {
 
 /* qh: in each lane the 32 fifth bits of its block; adds 16 where an element's bit is set. */
 AM_INLINE void fifth_bits(blocks *b, __m512i qh) {
-  const __m512i byte_low = _mm512_set_epi64(0x0D0D0D0D09090909, 0x0505050501010101, 0x0D0D0D0D09090909,
-                                            0x0505050501010101, 0x0C0C0C0C08080808, 0x0404040400000000,
-                                            0x0C0C0C0C08080808, 0x0404040400000000);
+  const __m512i byte_low =
+      _mm512_set_epi64(0x0D0D0D0D09090909, 0x0505050501010101, 0x0D0D0D0D09090909, 0x0505050501010101,
+                       0x0C0C0C0C08080808, 0x0404040400000000, 0x0C0C0C0C08080808, 0x0404040400000000);
   const __m512i byte_high = _mm512_add_epi8(byte_low, _mm512_set1_epi8(2));
   const __m512i bit = _mm512_set4_epi32((int)0x80402010, (int)0x80402010, 0x08040201, 0x08040201);
   const __m512i sixteen = _mm512_set1_epi8(16);
@@ -94,7 +95,8 @@ AM_INLINE blocks load_q4_1(const uint8_t *w) { /* blocks of 5 words: dm, qs[4] *
 AM_INLINE blocks load_q5_0(const uint8_t *w) {
   enum { SIZE = sizeof(am_block_q5_0) };
   blocks b = {.d = scales(w, SIZE)};
-  __m128i qh = _mm_setr_epi32(load32(w + 2), load32(w + SIZE + 2), load32(w + 2 * SIZE + 2), load32(w + 3 * SIZE + 2));
+  __m128i qh =
+      _mm_setr_epi32(load32(w + 2), load32(w + SIZE + 2), load32(w + 2 * SIZE + 2), load32(w + 3 * SIZE + 2));
   const __m512i lanes = _mm512_setr_epi32(0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3);
   nibbles(&b, pieces(w + 6, SIZE));
   fifth_bits(&b, _mm512_permutexvar_epi32(lanes, _mm512_castsi128_si512(qh)));
@@ -122,11 +124,16 @@ AM_INLINE blocks load_q8_0(const uint8_t *w) {
 
 AM_INLINE blocks load(kind k, const uint8_t *w) {
   switch (k) {
-    case Q4_0: return load_q4_0(w);
-    case Q4_1: return load_q4_1(w);
-    case Q5_0: return load_q5_0(w);
-    case Q5_1: return load_q5_1(w);
-    default: return load_q8_0(w);
+    case Q4_0:
+      return load_q4_0(w);
+    case Q4_1:
+      return load_q4_1(w);
+    case Q5_0:
+      return load_q5_0(w);
+    case Q5_1:
+      return load_q5_1(w);
+    default:
+      return load_q8_0(w);
   }
 }
 
@@ -174,7 +181,8 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
   const am_x8_group *x = (const void *)((const uint8_t *)m->x + token * m->x_stride);
   size_t n_blocks = m->n_in / 32, group_bytes = 4 * block_bytes(k);
   __m512 sums[4][4];
-  AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] = _mm512_setzero_ps();
+  AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] =
+      _mm512_setzero_ps();
   for (size_t g = 0; g < n_blocks / 4; g++) {
     AM_UNROLL for (int r = 0; r < R; r++) w[r] = rows + r * m->w_stride + g * group_bytes;
     if (T == 1) am_prefetch(rows + AM_PREFETCH_ROWS * m->w_stride + g * R * group_bytes, R * group_bytes);

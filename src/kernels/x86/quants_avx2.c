@@ -73,8 +73,10 @@ static void quantize_q8(void *out, const float *x, size_t n) {
       g->s[at] = d * (float)(low + high);
     }
     /* Words 0..3 | 4..7 of four blocks -> interleaved (am_x8_at). */
-    __m256i lo01 = _mm256_unpacklo_epi32(bytes[0], bytes[1]), hi01 = _mm256_unpackhi_epi32(bytes[0], bytes[1]);
-    __m256i lo23 = _mm256_unpacklo_epi32(bytes[2], bytes[3]), hi23 = _mm256_unpackhi_epi32(bytes[2], bytes[3]);
+    __m256i lo01 = _mm256_unpacklo_epi32(bytes[0], bytes[1]),
+            hi01 = _mm256_unpackhi_epi32(bytes[0], bytes[1]);
+    __m256i lo23 = _mm256_unpacklo_epi32(bytes[2], bytes[3]),
+            hi23 = _mm256_unpackhi_epi32(bytes[2], bytes[3]);
     __m256i *q = (void *)g->q;
     _mm256_storeu_si256(q, _mm256_permute2x128_si256(lo01, lo23, 0x20));
     _mm256_storeu_si256(q + 1, _mm256_permute2x128_si256(hi01, hi23, 0x20));

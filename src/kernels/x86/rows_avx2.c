@@ -33,10 +33,12 @@ static void rms_norm(float *out, const float *x, const float *weight, float eps,
   }
   __m256 factor = _mm256_set1_ps(1.0f / sqrtf(vec256_sum(_mm256_add_ps(sum, sum2)) / (float)n + eps));
   for (i = 0; i + 8 <= n; i += 8)
-    _mm256_storeu_ps(out + i, _mm256_mul_ps(_mm256_mul_ps(_mm256_loadu_ps(x + i), factor), _mm256_loadu_ps(weight + i)));
+    _mm256_storeu_ps(
+        out + i, _mm256_mul_ps(_mm256_mul_ps(_mm256_loadu_ps(x + i), factor), _mm256_loadu_ps(weight + i)));
   if (i < n)
-    _mm256_maskstore_ps(out + i, vec256_tail(n - i),
-                        _mm256_mul_ps(_mm256_mul_ps(load_tail(x + i, n - i), factor), load_tail(weight + i, n - i)));
+    _mm256_maskstore_ps(
+        out + i, vec256_tail(n - i),
+        _mm256_mul_ps(_mm256_mul_ps(load_tail(x + i, n - i), factor), load_tail(weight + i, n - i)));
 }
 
 static void rope_half(float *x, const float *c, const float *s, size_t half) {
@@ -106,20 +108,24 @@ AM_INLINE __m256 silu(__m256 gate, __m256 up) {
 
 static void silu_mul(float *out, const float *gate, const float *up, size_t n) {
   size_t i = 0;
-  for (; i + 8 <= n; i += 8) _mm256_storeu_ps(out + i, silu(_mm256_loadu_ps(gate + i), _mm256_loadu_ps(up + i)));
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(out + i, silu(_mm256_loadu_ps(gate + i), _mm256_loadu_ps(up + i)));
   if (i < n)
-    _mm256_maskstore_ps(out + i, vec256_tail(n - i), silu(load_tail(gate + i, n - i), load_tail(up + i, n - i)));
+    _mm256_maskstore_ps(out + i, vec256_tail(n - i),
+                        silu(load_tail(gate + i, n - i), load_tail(up + i, n - i)));
 }
 
 static void add(float *x, const float *y, size_t n) {
   size_t i = 0;
-  for (; i + 8 <= n; i += 8) _mm256_storeu_ps(x + i, _mm256_add_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i)));
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(x + i, _mm256_add_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i)));
   for (; i < n; i++) x[i] += y[i];
 }
 
 static void scale(float *x, float factor, size_t n) {
   size_t i = 0;
-  for (; i + 8 <= n; i += 8) _mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(factor)));
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(factor)));
   for (; i < n; i++) x[i] *= factor;
 }
 

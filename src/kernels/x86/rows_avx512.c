@@ -9,7 +9,8 @@ static void store_f16(void *out, const float *x, size_t n) {
   uint16_t *half = out;
   size_t i = 0;
   for (; i + 16 <= n; i += 16)
-    _mm256_storeu_si256((void *)(half + i), _mm512_cvtps_ph(_mm512_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
+    _mm256_storeu_si256((void *)(half + i),
+                        _mm512_cvtps_ph(_mm512_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
   if (i < n) {
     __mmask16 mask = vec512_tail(n - i);
     _mm256_mask_storeu_epi16(half + i, mask,
@@ -31,7 +32,8 @@ static void rms_norm(float *out, const float *x, const float *weight, float eps,
   last = _mm512_mul_ps(_mm512_mul_ps(last, factor), _mm512_maskz_loadu_ps(mask, weight + i));
   _mm512_mask_storeu_ps(out + i, mask, last);
   for (i = 0; i + 16 <= n; i += 16)
-    _mm512_storeu_ps(out + i, _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(x + i), factor), _mm512_loadu_ps(weight + i)));
+    _mm512_storeu_ps(
+        out + i, _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(x + i), factor), _mm512_loadu_ps(weight + i)));
 }
 
 static void rope_half(float *x, const float *c, const float *s, size_t half) {
@@ -92,7 +94,8 @@ AM_INLINE __m512 silu(__m512 gate, __m512 up) {
 
 static void silu_mul(float *out, const float *gate, const float *up, size_t n) {
   size_t i = 0;
-  for (; i + 16 <= n; i += 16) _mm512_storeu_ps(out + i, silu(_mm512_loadu_ps(gate + i), _mm512_loadu_ps(up + i)));
+  for (; i + 16 <= n; i += 16)
+    _mm512_storeu_ps(out + i, silu(_mm512_loadu_ps(gate + i), _mm512_loadu_ps(up + i)));
   if (i < n) {
     __mmask16 mask = vec512_tail(n - i);
     _mm512_mask_storeu_ps(out + i, mask,
@@ -102,13 +105,15 @@ static void silu_mul(float *out, const float *gate, const float *up, size_t n) {
 
 static void add(float *x, const float *y, size_t n) {
   size_t i = 0;
-  for (; i + 16 <= n; i += 16) _mm512_storeu_ps(x + i, _mm512_add_ps(_mm512_loadu_ps(x + i), _mm512_loadu_ps(y + i)));
+  for (; i + 16 <= n; i += 16)
+    _mm512_storeu_ps(x + i, _mm512_add_ps(_mm512_loadu_ps(x + i), _mm512_loadu_ps(y + i)));
   for (; i < n; i++) x[i] += y[i];
 }
 
 static void scale(float *x, float factor, size_t n) {
   size_t i = 0;
-  for (; i + 16 <= n; i += 16) _mm512_storeu_ps(x + i, _mm512_mul_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(factor)));
+  for (; i + 16 <= n; i += 16)
+    _mm512_storeu_ps(x + i, _mm512_mul_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(factor)));
   for (; i < n; i++) x[i] *= factor;
 }
 
@@ -155,7 +160,8 @@ static void quantize_q8(void *out, const float *x, size_t n) {
       if (block + b >= n / 32) continue;
       __m512 low = _mm512_loadu_ps(x + 32 * (block + b)), high = _mm512_loadu_ps(x + 32 * (block + b) + 16);
       float factor;
-      float d = block_scale(_mm512_reduce_max_epu32(_mm512_max_epu32(magnitude(low), magnitude(high))), &factor);
+      float d =
+          block_scale(_mm512_reduce_max_epu32(_mm512_max_epu32(magnitude(low), magnitude(high))), &factor);
       __m512i sum = _mm512_setzero_si512();
       __m128i a = to_bytes(low, factor, &sum);
       bytes[b] = _mm256_inserti128_si256(_mm256_castsi128_si256(a), to_bytes(high, factor, &sum), 1);

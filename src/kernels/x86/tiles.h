@@ -9,20 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AM_TILE_ROWS(TILE, R, T)                                   \
-  do {                                                             \
-    uint32_t r = 0;                                                \
-    for (; r + (R) <= m->n_rows; r += (R)) TILE(m, r, t, R, T);    \
-    if ((R) > 1)                                                   \
-      for (; r < m->n_rows; r++) TILE(m, r, t, 1, T);              \
-  } while (0)
-
-#define AM_TILES(name, TILE, ROWS, TOKENS, ROWS_OF_ONE)                           \
-  static void name(const am_matmul *m) {                                          \
-    uint32_t t = 0;                                                               \
-    for (; t + (TOKENS) <= m->n_tokens; t += (TOKENS)) AM_TILE_ROWS(TILE, ROWS, TOKENS); \
-    for (; t + 2 <= m->n_tokens; t += 2) AM_TILE_ROWS(TILE, ROWS, 2);             \
-    for (; t < m->n_tokens; t++) AM_TILE_ROWS(TILE, ROWS_OF_ONE, 1);              \
+#define AM_TILES(name, TILE, ROWS, TOKENS, ROWS_OF_ONE)                                         \
+  static void name(const am_matmul *m) {                                                        \
+    const uint32_t n_rows = m->n_rows / (ROWS) * (ROWS); /* in whole tiles */                   \
+    uint32_t t = 0;                                                                             \
+    for (; t + (TOKENS) <= m->n_tokens; t += (TOKENS))                                          \
+      for (uint32_t r = 0; r < n_rows; r += (ROWS)) TILE(m, r, t, ROWS, TOKENS);                \
+    for (; t + 2 <= m->n_tokens; t += 2)                                                        \
+      for (uint32_t r = 0; r < n_rows; r += (ROWS)) TILE(m, r, t, ROWS, 2);                     \
+    /* one token and many rows, or the last rows of every token */                              \
+    for (uint32_t i = 0; i < m->n_tokens; i++) {                                                \
+      uint32_t r = i < t ? n_rows : 0;                                                          \
+      for (; r + (ROWS_OF_ONE) <= m->n_rows; r += (ROWS_OF_ONE)) TILE(m, r, i, ROWS_OF_ONE, 1); \
+      for (; (ROWS_OF_ONE) > 1 && r < m->n_rows; r++) TILE(m, r, i, 1, 1);                      \
+    }                                                                                           \
   }
 
 /* One token: nothing is used twice, and the memory sets the pace. Asking for the bytes this many rows
