@@ -8,8 +8,8 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 export PROMPT
 
-all: build/build.ninja ## Build build/adam and libadam
-	@cmake --build build
+all: build/build.ninja ## Build build/adam and libadam, shared and static
+	@cmake --build build --target adam adam_shared adam_static
 
 build/build.ninja:
 	@tools/install_debian.sh
@@ -31,7 +31,9 @@ test: deps ## Build and test with gcc, then again under the address and undefine
 	cmake --build build/asan
 	ctest --test-dir build/asan --output-on-failure -j $(JOBS) --output-log build/test-asan.log
 
-check-real: all ## Compare with transformers, tokenizers and llama.cpp (fetches them once)
+check-real: deps ## Compare with transformers, tokenizers and llama.cpp (fetches them once)
+	cmake --preset ci
+	cmake --build build
 	tools/setup_references.sh build/refs
 	tools/check_real.sh build build/refs
 
@@ -56,7 +58,7 @@ docs: all ## Generate the man page, completions and docs/commands.md
 
 install: all ## Install to PREFIX (/usr/local); DESTDIR is respected
 	@cmake -B build -DCMAKE_INSTALL_PREFIX="$(PREFIX)" >/dev/null
-	@cmake --build build
+	@cmake --build build --target adam adam_shared adam_static
 	cmake --install build
 
 format: ## Format every C file
