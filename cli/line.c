@@ -5,11 +5,14 @@
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "interrupt.h"
 #include "output.h"
@@ -29,6 +32,39 @@ static char *prompt_of(EditLine *editor) {
   am_line *line = NULL;
   el_get(editor, EL_CLIENTDATA, &line);
   return (char *)(uintptr_t)line->prompt; /* libedit does not write to it */
+}
+
+/* One byte from the terminal. am_line_read blocks SIGINT, and only ppoll lets it through: a Ctrl-C can not
+ * fall between the look at am_interrupt_pending and the wait. 1, 0 at the end, -1 when interrupted. */
+static int read_byte(EditLine *editor, char *byte) {
+  for (;;) {
+    struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t open_to;
+    pthread_sigmask(SIG_SETMASK, NULL, &open_to);
+    sigdelset(&open_to, SIGINT);
+    if (am_interrupt_pending()) return -1;
+    if (ppoll(&terminal, 1, NULL, &open_to) < 0) {
+      if (errno != EINTR) return -1;
+      if (!am_interrupt_pending()) el_set(editor, EL_REFRESH); /* a resized window, or back from Ctrl-Z */
+      continue;
+    }
+    ssize_t n = read(STDIN_FILENO, byte, 1);
+    if (n >= 0) return (int)n;
+    if (errno != EINTR && errno != EAGAIN) return -1;
+  }
+}
+
+/* libedit's reader of characters (EL_GETCFN): 1, 0 at the end, -1 for an error or an interruption. */
+static int read_character(EditLine *editor, wchar_t *character) {
+  mbstate_t state = {0};
+  for (;;) {
+    char byte;
+    int got = read_byte(editor, &byte);
+    if (got <= 0) return got;
+    size_t n = mbrtowc(character, &byte, 1, &state);
+    if (n == 0 || n == 1) return 1;
+    if (n == (size_t)-1) state = (mbstate_t){0}; /* no character: the byte is left out */
+  }
 }
 
 static bool make_folders(char *path) {
@@ -76,6 +112,7 @@ adam_status am_line_open(am_line **out, adam_error *error) {
   el_set(line->editor, EL_CLIENTDATA, line);
   el_set(line->editor, EL_PROMPT, prompt_of);
   el_set(line->editor, EL_SIGNAL, 1); /* a resized window, Ctrl-Z */
+  el_set(line->editor, EL_GETCFN, read_character);
   el_set(line->editor, EL_EDITOR, "emacs");
   el_set(line->editor, EL_HIST, history, line->history);
   el_set(line->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
@@ -99,10 +136,15 @@ void am_line_close(am_line **line) {
 
 am_line_kind am_line_read(am_line *line, const char *prompt, char **text, bool *was_empty) {
   int n = 0;
+  sigset_t interrupt, before;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
   line->prompt = prompt;
   errno = 0;
   am_interrupt_hold(true);
+  pthread_sigmask(SIG_BLOCK, &interrupt, &before);
   const char *got = el_gets(line->editor, &n);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
   bool interrupted = am_interrupt_pending();
   am_interrupt_hold(false);
   if (interrupted) {

@@ -113,8 +113,14 @@ class Chat(unittest.TestCase):
         self.assertTrue("0123456789".startswith(answer) and 3 <= len(answer) < 10, answer)
         chat.line('"""block')
         chat.expect("... ")
-        chat.send("\x03")
-        chat.expect("(dropped)")
+        for left in (4, 3, 2, 1, 0):  # a person presses again when a busy machine does not react
+            chat.send("\x03")
+            try:
+                chat.expect("(dropped)", timeout=10)
+                break
+            except AssertionError:
+                if not left:
+                    raise
         self.leave("\x04")
 
     def test_history_is_private_and_kept(self):
