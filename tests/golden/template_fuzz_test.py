@@ -192,7 +192,8 @@ class Maker:
 
 
 # Jinja folds a slice of a literal that has none, as {{ 1[2:] }}, to an undefined value; for us it is an error.
-FOLDED = ["object is not subscriptable", "unhashable type: 'slice'"]
+# A filter block that yields no text fails in Jinja when the text around it is joined, here at once.
+FOLDED = ["object is not subscriptable", "unhashable type: 'slice'", "expected str instance"]
 REFUSED = ["64 bits", "complex numbers", "not supported in chat templates", "pprint of more", "too much memory", "too much text", "too big", "str.encode",
            "too much work", "precision too big"]
 ODD_OUTPUT = re.compile(r"(?i)0x[0-9a-f]{6,}|<bound method|<built-in|<function|<class|dict_values object|Joiner object|generator object|\d{19,}")
@@ -237,7 +238,7 @@ def main():
         errors += "error" in theirs
         if golden.same(ours, theirs):
             continue
-        if "output" in theirs and any(word in ours.get("error", "") for word in FOLDED):
+        if any(word in ours.get("error", "") for word in FOLDED):
             skipped += 1
             continue
         bad += 1
