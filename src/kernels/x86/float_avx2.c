@@ -34,7 +34,7 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
   for (; i + 8 <= m->n_in; i += 8) {
     AM_UNROLL for (int r = 0; r < R; r++) {
       __m256 weight = load(k, w + r * m->w_stride, i);
-      if (T == 1) am_prefetch(w + (r + R) * m->w_stride + i * (k == F32 ? 4 : 2), 1);
+      if (T == 1) am_prefetch(w + (r + AM_PREFETCH_ROWS) * m->w_stride + i * (k == F32 ? 4 : 2), 1);
       AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] =
           _mm256_fmadd_ps(weight, load(F32, x + t * m->x_stride, i), sums[r][t]);
     }

@@ -32,7 +32,7 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
     AM_UNROLL for (int t = 0; t < T; t++) values[t] = _mm512_loadu_ps(x + t * m->x_stride + 4 * i);
     AM_UNROLL for (int r = 0; r < R; r++) {
       __m512 weight = load(k, w + r * m->w_stride, i);
-      if (T == 1) am_prefetch(w + (r + R) * m->w_stride + i * (k == F32 ? 4 : 2), 1);
+      if (T == 1) am_prefetch(w + (r + AM_PREFETCH_ROWS) * m->w_stride + i * (k == F32 ? 4 : 2), 1);
       AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] = _mm512_fmadd_ps(weight, values[t], sums[r][t]);
     }
   }
