@@ -121,7 +121,7 @@ class Chat(unittest.TestCase):
             except AssertionError:
                 if not left:
                     raise
-        self.leave("\x04")
+        self.leave()
 
     def test_history_is_private_and_kept(self):
         chat = self.chat("mock:echo")
