@@ -101,13 +101,14 @@ static void free_matrix(matrix *m) {
 
 /* Quantised activations are off by at most half a step of max|x| / 127 each. */
 static void check_matmul(am_device *device, am_dtype dtype, uint32_t n_out, uint32_t n_in, uint32_t n,
-                         bool biased) {
+                         bool biased, bool exact) {
   matrix w = make_matrix(device, dtype, n_out, n_in), bias = make_matrix(device, AM_DTYPE_F32, 0, n_out);
   float *x = am_device_alloc(device, (size_t)n * n_in * 4),
         *out = am_device_alloc(device, (size_t)n * n_out * 4);
   float *values = values_of(&w);
   am_queue *queue = open_queue(device);
-  double step = am_kernels_get()->x_format[dtype] == AM_X_F32 ? 0 : 0.5001 / 127;
+  double step = exact || am_kernels_get()->x_format[dtype] == AM_X_F32 ? 0 : 0.5001 / 127;
+  am_queue_set_exact(queue, exact);
   fill(x, (size_t)n * n_in);
   am_queue_matmul(queue, out, w.weight, biased ? bias.weight : NULL, x, n);
   run(queue);
@@ -141,8 +142,8 @@ static void test_matmul(void **state) {
     if (am_kernels_get()->x_format[dtype] == AM_X_NONE) continue;
     uint32_t block = am_dtype_info(dtype)->block_elements;
     for (uint32_t n = 1; n <= 9; n += 2)
-      check_matmul(device, dtype, 37, 5 * block + (block == 1 ? 60 : 0), n, n > 4);
-    check_matmul(device, dtype, 70, 1024, 3, false);
+      check_matmul(device, dtype, 37, 5 * block + (block == 1 ? 60 : 0), n, n > 4, n % 4 == 3);
+    for (int exact = 0; exact < 2; exact++) check_matmul(device, dtype, 70, 1024, 3, false, exact);
   }
   am_device_close(&device);
 }
@@ -358,12 +359,14 @@ static void test_attention(void **state) {
  * any step and thread count, and a queue that is used again and again. */
 enum { WIDTH = 256, HIDDEN = 512, TOKENS = 37 };
 
-static void layer_in_steps(am_dtype dtype, int32_t n_threads, uint32_t step, const float *in, float *out) {
+static void layer_in_steps(am_dtype dtype, int32_t n_threads, uint32_t step, bool exact, const float *in,
+                           float *out) {
   am_device *device = open_cpu(n_threads);
   seed = 77;
   matrix up = make_matrix(device, dtype, HIDDEN, WIDTH), gate = make_matrix(device, dtype, HIDDEN, WIDTH);
   matrix down = make_matrix(device, dtype, WIDTH, HIDDEN), norm = make_matrix(device, AM_DTYPE_F32, 0, WIDTH);
   am_queue *queue = open_queue(device);
+  am_queue_set_exact(queue, exact);
   float *x = am_device_alloc(device, TOKENS * WIDTH * 4), *y = am_device_alloc(device, TOKENS * WIDTH * 4);
   float *a = am_device_alloc(device, TOKENS * HIDDEN * 4), *b = am_device_alloc(device, TOKENS * HIDDEN * 4);
   for (uint32_t at = 0; at < TOKENS; at += step) {
@@ -396,20 +399,20 @@ static void test_same_bytes(void **state) {
   (void)state;
   static float in[TOKENS * WIDTH], expected[TOKENS * WIDTH], out[TOKENS * WIDTH];
   fill(in, TOKENS * WIDTH);
-  for (int dtype = 0; dtype < AM_DTYPE_COUNT; dtype++) {
-    if (am_kernels_get()->x_format[dtype] == AM_X_NONE) continue;
-    layer_in_steps(dtype, 1, TOKENS, in, expected);
-    static const struct {
-      int32_t threads;
-      uint32_t step;
-    } ways[] = {{1, 1}, {2, 1}, {3, 5}, {5, TOKENS}, {2, 8}, {3, 2}};
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-      layer_in_steps(dtype, ways[i].threads, ways[i].step, in, out);
-      if (memcmp(out, expected, sizeof out))
-        fail_msg("%s: %d threads, steps of %u differ", am_dtype_info(dtype)->name, ways[i].threads,
-                 ways[i].step);
+  static const struct {
+    int32_t threads;
+    uint32_t step;
+  } ways[] = {{1, 1}, {2, 1}, {3, 5}, {5, TOKENS}, {2, 8}, {3, 2}};
+  for (int dtype = 0; dtype < AM_DTYPE_COUNT; dtype++)
+    for (int exact = 0; exact < 2 && am_kernels_get()->x_format[dtype] != AM_X_NONE; exact++) {
+      layer_in_steps(dtype, 1, TOKENS, exact, in, expected);
+      for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        layer_in_steps(dtype, ways[i].threads, ways[i].step, exact, in, out);
+        if (memcmp(out, expected, sizeof out))
+          fail_msg("%s: %d threads, steps of %u differ", am_dtype_info(dtype)->name, ways[i].threads,
+                   ways[i].step);
+      }
     }
-  }
 }
 
 int main(void) {

@@ -34,7 +34,7 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
   for (; i + 8 <= m->n_in; i += 8) {
     AM_UNROLL for (int r = 0; r < R; r++) {
       __m256 weight = load(k, w + r * m->w_stride, i);
-      if (T == 1) am_prefetch(w + (r + AM_PREFETCH_ROWS) * m->w_stride + i * (k == F32 ? 4 : 2), 1);
+      if (T <= 2) am_prefetch(w + (r + AM_PREFETCH_ROWS) * m->w_stride + i * (k == F32 ? 4 : 2), 1);
       AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] =
           _mm256_fmadd_ps(weight, load(F32, x + t * m->x_stride, i), sums[r][t]);
     }
@@ -75,6 +75,7 @@ AM_INLINE void mix_tile(const am_mix *m, uint32_t row, uint32_t column, size_t n
                                n ? load_tail(F32, from, 0, n) : load(F32, from, 0));
   }
   for (uint32_t j = 0; j < m->n_keys; j++, v += m->v_stride) {
+    if (R < 4) am_prefetch(v + AM_PREFETCH_ROWS * m->v_stride, C * (k == F32 ? 32 : 16));
     __m256 values[4];
     AM_UNROLL for (int c = 0; c < C; c++) values[c] = n ? load_tail(k, v, 0, n) : load(k, v, 8 * (size_t)c);
     AM_UNROLL for (int r = 0; r < R; r++) {

@@ -32,7 +32,7 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
     AM_UNROLL for (int t = 0; t < T; t++) values[t] = _mm512_loadu_ps(x + t * m->x_stride + 4 * i);
     AM_UNROLL for (int r = 0; r < R; r++) {
       __m512 weight = load(k, w + r * m->w_stride, i);
-      if (T == 1) am_prefetch(w + (r + AM_PREFETCH_ROWS) * m->w_stride + i * (k == F32 ? 4 : 2), 1);
+      if (T <= 2) am_prefetch(w + (r + AM_PREFETCH_ROWS) * m->w_stride + i * (k == F32 ? 4 : 2), 1);
       AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] = _mm512_fmadd_ps(weight, values[t], sums[r][t]);
     }
   }
@@ -71,6 +71,7 @@ AM_INLINE void mix_tile(const am_mix *m, uint32_t row, uint32_t column, __mmask1
       _mm512_mul_ps(_mm512_set1_ps(m->decay[row + (uint32_t)r]),
                     _mm512_maskz_loadu_ps(c == C - 1 ? mask : 0xFFFF, out + r * m->out_stride + 16 * c));
   for (uint32_t j = 0; j < m->n_keys; j++, v += m->v_stride) {
+    if (R < 4) am_prefetch(v + AM_PREFETCH_ROWS * m->v_stride, C * (k == F32 ? 64 : 32));
     __m512 values[4];
     AM_UNROLL for (int c = 0; c < C; c++) values[c] =
         c == C - 1 ? load_tail(k, v, 16 * (size_t)c, mask) : load(k, v, 16 * (size_t)c);
