@@ -9,10 +9,14 @@ enum { FATAL, CANCELLABLE, HELD, EXIT_INTERRUPTED = 130 };
 
 static volatile sig_atomic_t mode = FATAL;
 static volatile sig_atomic_t pending;
+static void (*before_exit)(void);
 
 static void on_interrupt(int signal_number) {
   (void)signal_number;
-  if (mode == FATAL || (mode == CANCELLABLE && pending)) _exit(EXIT_INTERRUPTED);
+  if (mode == FATAL || (mode == CANCELLABLE && pending)) {
+    if (before_exit) before_exit();
+    _exit(EXIT_INTERRUPTED);
+  }
   pending = 1;
 }
 
@@ -44,3 +48,5 @@ void am_interrupt_hold(bool hold) {
   if (hold) pending = 0;
   mode = hold ? HELD : FATAL;
 }
+
+void am_interrupt_before_exit(void (*restore)(void)) { before_exit = restore; }

@@ -16,4 +16,7 @@ bool am_interrupt_pending(void);
 /* While true, Ctrl-C only sets the flag, however often it comes (a prompt for input). */
 void am_interrupt_hold(bool hold);
 
+/* Called before a Ctrl-C ends the program, in the signal handler; NULL = nothing to do. */
+void am_interrupt_before_exit(void (*restore)(void));
+
 #endif

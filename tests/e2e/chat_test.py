@@ -113,14 +113,43 @@ class Chat(unittest.TestCase):
         self.assertTrue("0123456789".startswith(answer) and 3 <= len(answer) < 10, answer)
         chat.line('"""block')
         chat.expect("... ")
-        for left in (4, 3, 2, 1, 0):  # a person presses again when a busy machine does not react
+        chat.send("\x03")
+        chat.expect("(dropped)")
+        self.leave()
+
+    def test_what_is_typed_ahead_is_kept(self):
+        chat = self.chat("mock:say=0123456789;delay_ms=50")
+        chat.line("go")
+        chat.expect("012")
+        chat.send("/save ahead.json\n\x04")  # Ctrl-D behind it ends the chat
+        chat.expect("Saved 2 messages")
+        self.assertEqual(chat.close(), 0)
+        self.assertEqual(json.loads((HOME / "ahead.json").read_text())[1]["content"], "0123456789")
+
+    def test_keys_at_the_instant_of_the_prompt(self):
+        for _ in range(20):
+            chat = self.chat("mock:echo")
+            chat.expect(">>> ")
             chat.send("\x03")
-            try:
-                chat.expect("(dropped)", timeout=10)
-                break
-            except AssertionError:
-                if not left:
-                    raise
+            chat.expect("/bye leaves the chat")
+            chat.expect(">>> ")
+            chat.send("\x04")
+            self.assertEqual(chat.close(), 0)
+
+    def test_every_way_out_gives_the_terminal_back(self):
+        master, slave = os.openpty()
+        fresh = termios.tcgetattr(slave)[:4]
+        os.close(slave)
+        os.close(master)
+        for end in (signal.SIGTERM, signal.SIGHUP):
+            chat = self.chat("mock:say=0123456789;delay_ms=200")
+            chat.line("go")
+            chat.expect("012")
+            self.assertFalse(termios.tcgetattr(chat.file)[3] & termios.ECHO)
+            os.kill(chat.pid, end)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(chat.pid, 0)[1]), -end)
+            self.assertEqual(termios.tcgetattr(chat.file)[:4], fresh)
+        self.chat("mock:echo")
         self.leave()
 
     def test_history_is_private_and_kept(self):
