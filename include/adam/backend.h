@@ -40,6 +40,9 @@ typedef struct adam_model_info {
   adam_sampling defaults;     /* from generation_config.json; `set` says which keys it has */
   const int32_t *end_ids;     /* tokens that end an answer */
   size_t n_end_ids;
+  int64_t n_embedding;        /* values of one embedding; 0 = it makes none */
+  bool is_embedding;          /* made for embeddings: an encoder, or a model whose files say how to pool */
+  bool is_reranker;           /* has a head that scores a pair of texts */
 } adam_model_info;
 
 /* What a backend tells about a finished generation; text and ids went through the sink. Zeroed by
@@ -53,6 +56,13 @@ typedef struct adam_outcome {
   adam_sampling sampling;     /* the values used, all bits set */
   adam_timings timings;       /* load_ms is filled in by the manager */
 } adam_outcome;
+
+/* What a backend counted while it embedded or reranked. Zeroed by the caller. */
+typedef struct adam_embed_outcome {
+  size_t struct_size;
+  size_t n_tokens;            /* computed in all, special tokens counted */
+  size_t n_truncated;         /* texts of which only the beginning was read */
+} adam_embed_outcome;
 
 /* Where a backend sends pieces and notices while it works. Both are called on the thread that
  * called the operation; what they get is copied before they return. */
@@ -141,6 +151,17 @@ typedef struct adam_backend_ops {
   /* Lists the models that this backend could open here. NULL = none. */
   adam_status (*list)(void *context, const adam_model_options *options, adam_on_model on_model,
                       void *user, adam_error *error);
+  /* Embeds texts: on_embedding gets the vector of each text in order (borrowed until it returns); true =
+   * cancel. Notices go to sink (on_chunk is not called). NULL = cannot. */
+  adam_status (*embed)(void *context, adam_backend_model *model, const adam_embed_request *request,
+                       const adam_sink *sink,
+                       bool (*on_embedding)(void *user, size_t index, const float *values,
+                                            size_t n_values),
+                       void *user, adam_embed_outcome *outcome, adam_error *error);
+  /* Scores documents against a query into scores (n_documents). NULL = cannot. */
+  adam_status (*rerank)(void *context, adam_backend_model *model, const adam_rerank_request *request,
+                        const adam_sink *sink, double *scores, adam_embed_outcome *outcome,
+                        adam_error *error);
 } adam_backend_ops;
 
 #ifdef __cplusplus

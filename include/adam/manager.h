@@ -21,6 +21,9 @@ typedef struct adam_manager_options {
   const char *model;    /* REF; NULL: size, else the default model */
   const char *size;     /* preset name: "qwen3_small" ... */
   adam_model_options model_options;
+  const char *embedding_model; /* REF of what embeds; opened when it is first needed. NULL: the model
+                                  itself where it is made for embeddings, else
+                                  sentence-transformers/all-MiniLM-L6-v2 */
 } adam_manager_options;
 
 /* Resolves the model, opens the backend, loads. *out is untouched on failure: ADAM_NOT_FOUND (no
@@ -64,6 +67,18 @@ ADAM_API adam_status adam_manager_score(adam_manager *manager, const int32_t *id
                                         bool (*on_logits)(void *user, size_t position,
                                                           const float *logits, size_t n_vocab),
                                         void *user, adam_error *error);
+/* Embedding of one text with the embedding model (adam_manager_options) and its own settings: values of
+ * *dimensions floats, owned: adam_free. ADAM_NOT_FOUND: the embedding model is not on this machine. */
+ADAM_API adam_status adam_manager_embed(adam_manager *manager, const char *text, size_t text_bytes,
+                                        float **values, size_t *dimensions, adam_error *error);
+/* The same for many texts at once, with a prompt, fewer dimensions, and the notices. *result is zeroed
+ * on failure. ADAM_INVALID: no such prompt, more dimensions than there are. */
+ADAM_API adam_status adam_manager_batch_embed(adam_manager *manager, const adam_embed_request *request,
+                                              adam_embed_result *result, adam_error *error);
+/* Scores documents against a query with the manager's own model: a cross-encoder, or a generative
+ * reranker. *result is zeroed on failure. ADAM_UNSUPPORTED: the model has no way to score. */
+ADAM_API adam_status adam_manager_rerank(adam_manager *manager, const adam_rerank_request *request,
+                                         adam_rerank_result *result, adam_error *error);
 /* Facts about the open model; strings are borrowed until the manager is closed. */
 ADAM_API adam_status adam_manager_info(adam_manager *manager, adam_model_info *info,
                                        adam_error *error);

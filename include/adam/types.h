@@ -126,6 +126,74 @@ ADAM_API void adam_result_close(adam_result *result);
 /* "stop", "length", "cancelled", "tool_calls" or "error". Any thread. */
 ADAM_API const char *adam_finish_reason_name(adam_finish_reason reason);
 
+/* Should embeddings have the length 1? */
+typedef enum adam_normalize {
+  ADAM_NORMALIZE_DEFAULT = 0, /* as the model's own files say */
+  ADAM_NORMALIZE_ON = 1,
+  ADAM_NORMALIZE_OFF = 2
+} adam_normalize;
+
+/* Texts to embed. Every pointer is borrowed for the duration of the call. Zero-initialise, then set
+ * struct_size. */
+typedef struct adam_embed_request {
+  size_t struct_size;
+  const char *const *texts;   /* n_texts of UTF-8; empty ones are fine */
+  const size_t *text_bytes;   /* length of each; NULL: they are NUL-terminated */
+  size_t n_texts;
+  const char *prompt_name;    /* one of the model's own prompts ("query"); NULL = its default, if any */
+  const char *prompt;         /* put in front of each text; wins over prompt_name; "" = none */
+  int64_t dimensions;         /* keep this many values (Matryoshka); 0 = all. Cut before the vector is
+                                 normalised again */
+  adam_normalize normalize;
+} adam_embed_request;
+
+/* Embeddings, in the order of the texts. All memory is owned by the result: adam_embed_result_close. */
+typedef struct adam_embed_result {
+  float *values;              /* (n_texts, dimensions), row by row; NULL when n_texts is 0 */
+  size_t n_texts;
+  size_t dimensions;
+  size_t n_tokens;            /* computed in all, special tokens counted */
+  size_t n_truncated;         /* texts that were longer than the model reads */
+  char *model;
+  char *backend;
+  char *device;
+  double embed_ms;
+  adam_notice *notices;
+  size_t n_notices;
+} adam_embed_result;
+
+/* Frees what the result holds and zeroes it; NULL and zeroed results are fine. One thread. */
+ADAM_API void adam_embed_result_close(adam_embed_result *result);
+
+/* Documents to score against a query. Pointers as in adam_embed_request. */
+typedef struct adam_rerank_request {
+  size_t struct_size;
+  const char *query;
+  size_t query_bytes;
+  const char *const *documents; /* n_documents of UTF-8 */
+  const size_t *document_bytes; /* NULL: they are NUL-terminated */
+  size_t n_documents;
+  const char *instruction;    /* what counts as relevant, for generative rerankers; NULL = the usual one */
+} adam_rerank_request;
+
+/* Scores, in the order of the documents: the larger, the more relevant; from 0 to 1 where the model's
+ * files name no activation of their own. All memory is owned by the result: adam_rerank_result_close. */
+typedef struct adam_rerank_result {
+  double *scores;             /* n_documents; NULL when there is none */
+  size_t n_documents;
+  size_t n_tokens;
+  size_t n_truncated;
+  char *model;
+  char *backend;
+  char *device;
+  double rerank_ms;
+  adam_notice *notices;
+  size_t n_notices;
+} adam_rerank_result;
+
+/* Frees what the result holds and zeroes it; NULL and zeroed results are fine. One thread. */
+ADAM_API void adam_rerank_result_close(adam_rerank_result *result);
+
 /* How a model is opened. Zero-initialise, set struct_size. NULL and 0 mean "the default". */
 typedef struct adam_model_options {
   size_t struct_size;

@@ -41,6 +41,13 @@ typedef struct am_config {
   bool tied_embeddings;
   bool attention_bias;       /* bias on q, k, v and (Llama) o */
   bool mlp_bias;
+  /* Encoders. */
+  uint32_t n_positions;      /* rows of the table of learned positions; 0 = there is none */
+  uint32_t position_offset;  /* row of the first token's position */
+  uint32_t n_types;          /* rows of the table of token types; 0 = there is none */
+  uint32_t n_labels;         /* of a classifier on the first token; 0 = there is none */
+  bool gelu_tanh;            /* the tanh form of gelu instead of the exact one */
+  bool fused_qkv;            /* q, k and v are rows of one matrix */
   struct {
     double theta;
     am_rope_scaling scaling;
@@ -53,10 +60,11 @@ typedef struct am_config {
   uint32_t n_end_ids;
 } am_config;
 
-/* One kind of tensor of a family. Names hold "%u" for the layer where per_layer is set. */
+/* One kind of tensor of a family. Names hold "%u" for the layer where per_layer is set; behind a "|" stands
+ * the spelling of older checkpoints. */
 typedef struct am_tensor_role {
   const char *field;         /* how src/model asks for it: "attn_q", "attn_q_bias" */
-  const char *hf;            /* "model.layers.%u.self_attn.q_proj.weight" */
+  const char *hf;            /* "model.layers.%u.self_attn.q_proj.weight"; "" = the Hub has none */
   const char *gguf;          /* "blk.%u.attn_q.weight" */
   bool per_layer;
   bool optional;             /* a GGUF has no key for it: the tensor is there or not */
@@ -71,6 +79,8 @@ typedef struct am_arch {
   const char *name;                 /* "qwen3": also GGUF's general.architecture */
   const char *const *hf_model_types;  /* NULL-terminated: config.json model_type */
   const char *const *gguf_names;      /* NULL-terminated: general.architecture */
+  const char *hf_prefix;            /* what base-model checkpoints drop; NULL = "model." */
+  bool is_encoder;                  /* bidirectional: no cache, no logits over the vocabulary */
   /* Fill *config (zeroed, arch and source set). Missing or absurd values: ADAM_DAMAGED naming key
    * and value; a known but unsupported feature: ADAM_UNSUPPORTED. */
   adam_status (*from_hf)(const am_json *config_json, const char *path, am_config *config,
@@ -95,10 +105,11 @@ adam_status am_arch_config_gguf(const am_json *metadata, const char *path, am_co
                                 adam_error *error);
 /* The role of a field; NULL = the family has none of that name. */
 const am_tensor_role *am_arch_role(const am_arch *arch, const char *field);
-/* Name of a role's tensor in the file; false: it does not fit. Base-model checkpoints drop the
- * "model." in front (`bare`). */
+/* Name of a role's tensor in the file; false: there is no such spelling, or it does not fit. Base-model
+ * checkpoints drop the family's prefix ("model.") in front; `spelling` is 0, or a sum of: */
+enum { AM_NAME_BARE = 1, AM_NAME_OLD = 2, AM_NAME_SPELLINGS = 4 };
 bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer,
-                         bool bare, char *out, size_t capacity);
+                         uint32_t spelling, char *out, size_t capacity);
 /* KV bytes per token over all layers for one element size. */
 uint64_t am_arch_kv_bytes_per_token(const am_config *config, uint32_t element_bytes);
 

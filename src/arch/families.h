@@ -5,7 +5,10 @@
 
 #include "arch/arch.h"
 
+extern const am_arch am_arch_bert;
 extern const am_arch am_arch_llama;
+extern const am_arch am_arch_nomic_bert;
 extern const am_arch am_arch_qwen3;
+extern const am_arch am_arch_roberta;
 
 #endif

@@ -7,7 +7,8 @@
 #include "arch/families.h"
 #include "arch/keys.h"
 
-static const am_arch *const families[] = {&am_arch_llama, &am_arch_qwen3, NULL};
+static const am_arch *const families[] = {&am_arch_llama, &am_arch_qwen3, &am_arch_bert,
+                                         &am_arch_roberta, &am_arch_nomic_bert, NULL};
 
 const am_arch *const *am_arch_table(void) { return families; }
 
@@ -73,18 +74,25 @@ const am_tensor_role *am_arch_role(const am_arch *arch, const char *field) {
   return NULL;
 }
 
-bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer, bool bare,
-                         char *out, size_t capacity) {
-  static const char prefix[] = "model.";
+bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer,
+                         uint32_t spelling, char *out, size_t capacity) {
+  const char *prefix = config->arch->hf_prefix ? config->arch->hf_prefix : "model.";
   const char *pattern = config->source == AM_SOURCE_HF ? role->hf : role->gguf;
-  if (bare) {
-    if (strncmp(pattern, prefix, sizeof prefix - 1) != 0) return false;
-    pattern += sizeof prefix - 1;
+  const char *bar = strchr(pattern, '|');
+  if (spelling & AM_NAME_OLD) {
+    if (!bar) return false;
+    pattern = bar + 1;
+    bar = NULL;
+  }
+  if (spelling & AM_NAME_BARE) {
+    if (strncmp(pattern, prefix, strlen(prefix)) != 0) return false;
+    pattern += strlen(prefix);
   }
   if (pattern[0] == 0) return false;
-  const char *hole = strstr(pattern, "%u");
-  int n = hole ? snprintf(out, capacity, "%.*s%u%s", (int)(hole - pattern), pattern, layer, hole + 2)
-               : snprintf(out, capacity, "%s", pattern);
+  const char *hole = strstr(pattern, "%u"), *end = bar ? bar : pattern + strlen(pattern);
+  int n = hole && hole < end ? snprintf(out, capacity, "%.*s%u%.*s", (int)(hole - pattern), pattern, layer,
+                                        (int)(end - hole - 2), hole + 2)
+                             : snprintf(out, capacity, "%.*s", (int)(end - pattern), pattern);
   return n > 0 && (size_t)n < capacity;
 }
 

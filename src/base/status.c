@@ -56,6 +56,34 @@ const char *adam_finish_reason_name(adam_finish_reason reason) {
   return "error";
 }
 
+static void close_notices(adam_notice *notices, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    am_mem_free((void *)(uintptr_t)notices[i].code);
+    am_mem_free((void *)(uintptr_t)notices[i].text);
+  }
+  am_mem_free(notices);
+}
+
+void adam_embed_result_close(adam_embed_result *result) {
+  if (!result) return;
+  am_mem_free(result->values);
+  am_mem_free(result->model);
+  am_mem_free(result->backend);
+  am_mem_free(result->device);
+  close_notices(result->notices, result->n_notices);
+  memset(result, 0, sizeof *result);
+}
+
+void adam_rerank_result_close(adam_rerank_result *result) {
+  if (!result) return;
+  am_mem_free(result->scores);
+  am_mem_free(result->model);
+  am_mem_free(result->backend);
+  am_mem_free(result->device);
+  close_notices(result->notices, result->n_notices);
+  memset(result, 0, sizeof *result);
+}
+
 void adam_result_close(adam_result *result) {
   if (!result) return;
   am_mem_free(result->text);
@@ -65,11 +93,7 @@ void adam_result_close(adam_result *result) {
   am_mem_free(result->model);
   am_mem_free(result->backend);
   am_mem_free(result->device);
-  for (size_t i = 0; i < result->n_notices; i++) {
-    am_mem_free((void *)(uintptr_t)result->notices[i].code);
-    am_mem_free((void *)(uintptr_t)result->notices[i].text);
-  }
-  am_mem_free(result->notices);
+  close_notices(result->notices, result->n_notices);
   memset(result, 0, sizeof *result);
 }
 

@@ -157,5 +157,6 @@ adam_status am_loader_open_folder(am_loader *loader, const char *folder, const c
   if (!status) status = open_tokenizer(loader, folder, cache_dir, error);
   if (!status) status = am_loader_read_templates(loader, folder, tokenizer_config, error);
   if (!status) status = am_loader_read_special(loader, folder, tokenizer_config, error);
+  if (!status) status = am_loader_read_sentence(loader, folder, flags, config, tokenizer_config, error);
   return status ? status : am_loader_read_generation(loader, folder, config, error);
 }

@@ -19,6 +19,11 @@ const char *am_loader_join(am_loader *loader, const char *folder, const char *na
 
 adam_status am_loader_read_json(am_loader *loader, const char *folder, const char *name, uint32_t flags,
                                 const am_json **out, adam_error *error) {
+  return am_loader_read_value(loader, folder, name, AM_JSON_OBJECT, flags, out, error);
+}
+
+adam_status am_loader_read_value(am_loader *loader, const char *folder, const char *name, am_json_type type,
+                                 uint32_t flags, const am_json **out, adam_error *error) {
   am_buf text = {0};
   adam_status status = ADAM_OK;
   am_json *value = NULL;
@@ -33,8 +38,9 @@ adam_status am_loader_read_json(am_loader *loader, const char *folder, const cha
     goto cleanup;
   }
   status = am_json_parse(text.data ? text.data : "", text.len, path, flags, &loader->arena, value, error);
-  if (!status && value->type != AM_JSON_OBJECT) {
-    status = am_fail(error, ADAM_DAMAGED, path, NULL, "at byte 0: expected a JSON object");
+  if (!status && value->type != type) {
+    status = am_fail(error, ADAM_DAMAGED, path, NULL, "at byte 0: expected a JSON %s",
+                     type == AM_JSON_ARRAY ? "array" : "object");
   }
   if (!status) *out = value;
 cleanup:
@@ -138,6 +144,16 @@ static adam_status open_folder(am_loader *loader, const char *folder, uint32_t f
                      : "there is no model.safetensors, no model.safetensors.index.json and no .gguf in it");
 }
 
+/* A sentence-transformers folder may hold its model one folder down (0_Transformer). */
+static adam_status open_root(am_loader *loader, const char *root, uint32_t flags, const char *cache_dir,
+                             adam_error *error) {
+  adam_status status = am_loader_read_modules(loader, root, error);
+  if (status) return status;
+  const char *below = loader->sentence.transformer;
+  const char *folder = below[0] ? am_loader_join(loader, root, below) : root;
+  return folder ? open_folder(loader, folder, flags, cache_dir, error) : am_fail_memory(error, root);
+}
+
 static bool has_gguf_magic(const char *path) {
   am_file_map map = {0};
   if (am_file_map_open(path, &map, NULL)) return false;
@@ -148,15 +164,16 @@ static bool has_gguf_magic(const char *path) {
 
 static adam_status open_path(am_loader *loader, uint32_t flags, const char *cache_dir, adam_error *error) {
   const char *path = loader->path;
-  if (am_file_is_dir(path)) return open_folder(loader, path, flags, cache_dir, error);
+  if (am_file_is_dir(path)) return open_root(loader, path, flags, cache_dir, error);
   if (!am_file_is_regular(path))
     return am_fail(error, ADAM_NOT_FOUND, path, NULL, "there is no such file or folder");
   if (ends_with(path, ".safetensors")) {
-    char *folder = am_path_dirname(path);
+    char *parent = am_path_dirname(path);
+    const char *folder = parent ? am_arena_dup(&loader->arena, parent, strlen(parent)) : NULL;
+    am_mem_free(parent);
     if (!folder) return am_fail_memory(error, path);
-    adam_status status = am_loader_open_folder(loader, folder, path, flags, cache_dir, error);
-    am_mem_free(folder);
-    return status;
+    adam_status status = am_loader_read_modules(loader, folder, error);
+    return status ? status : am_loader_open_folder(loader, folder, path, flags, cache_dir, error);
   }
   /* Ollama's blobs are GGUF files without an ending. */
   if (ends_with(path, ".gguf") || has_gguf_magic(path)) {
@@ -192,6 +209,7 @@ void am_loader_close(am_loader **loader) {
   am_loader *l = *loader;
   am_tokenizer_close(&l->tokenizer);
   for (size_t i = 0; i < l->n_shards; i++) am_safetensors_close(&l->shards[i]);
+  for (size_t i = 0; i < AM_SENTENCE_STEPS; i++) am_safetensors_close(&l->module_files[i]);
   am_gguf_close(&l->gguf);
   am_map_close(&l->by_name);
   am_arena_close(&l->arena);

@@ -8,6 +8,7 @@
 #define AM_LOADER_LOADER_H
 
 #include "arch/arch.h"
+#include "loader/sentence.h"
 #include "tokenizer/tokenizer.h"
 #include <adam/types.h>
 
@@ -41,6 +42,11 @@ const adam_sampling *am_loader_sampling(const am_loader *loader);
 /* Tokens that end an answer: generation_config's over config's, and the tokenizer's eos_token; a
  * GGUF's end-of-generation set (eos, eot, eom and what is spelled like one). Each once. */
 const int32_t *am_loader_end_ids(const am_loader *loader, size_t *n);
+
+/* How hidden states become embeddings; n_steps is 0 where that is not known. Never NULL. */
+const am_sentence *am_loader_sentence(const am_loader *loader);
+/* The same for callers that need it: why there is none, in words. */
+adam_status am_loader_need_sentence(const am_loader *loader, const am_sentence **out, adam_error *error);
 
 size_t am_loader_n_tensors(const am_loader *loader);
 const am_tensor *am_loader_tensor_at(const am_loader *loader, size_t index);

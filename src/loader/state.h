@@ -36,6 +36,10 @@ struct am_loader {
   adam_sampling sampling;
   int32_t end_ids[AM_LOADER_MAX_END_IDS];
   size_t n_end_ids;
+  const char *root;      /* folder with modules.json; NULL for a GGUF */
+  am_sentence sentence;
+  adam_error no_sentence; /* why sentence cannot be used; status ADAM_OK = it can */
+  am_safetensors *module_files[AM_SENTENCE_STEPS]; /* owned; NULL = the step has no file */
 };
 
 /* Opens a Hugging Face folder. `file` is the .safetensors file that was asked for, NULL = choose. */
@@ -51,6 +55,9 @@ const char *am_loader_join(am_loader *loader, const char *folder, const char *na
  * anything but an object is ADAM_DAMAGED. */
 adam_status am_loader_read_json(am_loader *loader, const char *folder, const char *name, uint32_t flags,
                                 const am_json **out, adam_error *error);
+/* The same for a value of a type of choice. */
+adam_status am_loader_read_value(am_loader *loader, const char *folder, const char *name, am_json_type type,
+                                 uint32_t flags, const am_json **out, adam_error *error);
 /* Adds the tensors to the table; the table takes n_more of them at least. */
 adam_status am_loader_reserve(am_loader *loader, size_t n_more, adam_error *error);
 adam_status am_loader_add(am_loader *loader, const am_tensor *tensor, adam_error *error);
@@ -67,6 +74,14 @@ adam_status am_loader_add_template(am_loader *loader, const char *name, const ch
 adam_status am_loader_read_special(am_loader *loader, const char *folder, const am_json *tokenizer_config,
                                    adam_error *error);
 adam_status am_loader_gguf_special(am_loader *loader, adam_error *error);
+
+/* sentence.c: modules.json of `root`, in the arena, before anything else of the folder is read; then, with
+ * config (NULL = none) known, everything that it names. A GGUF's pooling_type. */
+adam_status am_loader_read_modules(am_loader *loader, const char *root, adam_error *error);
+adam_status am_loader_read_sentence(am_loader *loader, const char *folder, uint32_t flags,
+                                    const am_json *config, const am_json *tokenizer_config,
+                                    adam_error *error);
+adam_status am_loader_gguf_sentence(am_loader *loader, const am_json *metadata, adam_error *error);
 
 /* generation.c: sampling defaults and end ids. config is config.json, NULL = none. */
 adam_status am_loader_read_generation(am_loader *loader, const char *folder, const am_json *config,

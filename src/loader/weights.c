@@ -39,11 +39,11 @@ const am_tensor *am_loader_find(const am_loader *loader, const char *name) {
   return am_map_get(&loader->by_name, name, strlen(name), &index) ? loader->tensors[index] : NULL;
 }
 
-/* The role's tensor under its full name, or without the "model." in front; NULL = absent. */
+/* The role's tensor under any of its spellings; NULL = absent. */
 static const am_tensor *find_role(const am_loader *loader, const am_tensor_role *role, uint32_t layer) {
   char name[NAME_CAPACITY];
-  for (int bare = 0; bare < 2; bare++) {
-    if (!am_arch_tensor_name(&loader->config, role, layer, bare, name, sizeof name)) continue;
+  for (uint32_t spelling = 0; spelling < AM_NAME_SPELLINGS; spelling++) {
+    if (!am_arch_tensor_name(&loader->config, role, layer, spelling, name, sizeof name)) continue;
     const am_tensor *tensor = am_loader_find(loader, name);
     if (tensor) return tensor;
   }

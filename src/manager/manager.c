@@ -80,6 +80,20 @@ static adam_status open_named(adam_manager *m, const adam_manager_options *o, am
   return status ? status : open_model(m, ref, &o->model_options, error);
 }
 
+static bool keep(const char *text, char **out) {
+  if (text) *out = am_mem_dup(text, strlen(text));
+  return !text || *out;
+}
+
+/* What an embedding model will be opened with. */
+static adam_status keep_options(adam_manager *m, const adam_manager_options *o, adam_error *error) {
+  m->embedding_threads = o->model_options.n_threads;
+  bool kept = keep(o->model, &m->ref) && keep(o->embedding_model, &m->embedding_ref) &&
+              keep(o->model_options.device, &m->embedding_device) &&
+              keep(o->model_options.cache_dir, &m->embedding_cache_dir);
+  return kept ? ADAM_OK : am_fail_memory(error, "manager");
+}
+
 adam_status adam_manager_open(const adam_manager_options *options, adam_manager **out, adam_error *error) {
   adam_manager_options o;
   adam_model_options model_options = {0};
@@ -94,7 +108,8 @@ adam_status adam_manager_open(const adam_manager_options *options, adam_manager 
   o.model_options = model_options;
   adam_manager *m = am_mem_zalloc(1, sizeof *m);
   if (!m) return am_fail_memory(error, "manager");
-  status = open_named(m, &o, &ref, error);
+  status = keep_options(m, &o, error);
+  if (!status) status = open_named(m, &o, &ref, error);
   m->name = ref.name;
   ref.name = NULL;
   am_ref_close(&ref);
@@ -110,7 +125,12 @@ void adam_manager_close(adam_manager **manager) {
   adam_manager *m = manager ? *manager : NULL;
   if (!m) return;
   close_model(m);
+  adam_manager_close(&m->embedder);
   am_notices_close(&m->notices);
+  am_mem_free(m->ref);
+  am_mem_free(m->embedding_ref);
+  am_mem_free(m->embedding_device);
+  am_mem_free(m->embedding_cache_dir);
   am_mem_free(m->name);
   am_mem_free(m);
   *manager = NULL;

@@ -16,6 +16,11 @@ struct adam_manager {
   char *name;                  /* owned */
   adam_model_info info;        /* strings borrowed from model */
   am_notices notices;          /* of opening */
+  char *ref;                   /* what was asked for; owned, NULL = nothing */
+  char *embedding_ref;         /* the embedding model that was asked for; owned, NULL = none */
+  char *embedding_device, *embedding_cache_dir; /* owned; NULL = default */
+  int32_t embedding_threads;
+  adam_manager *embedder;      /* owned; opened when it is first needed */
 };
 
 /* Copies a caller's struct whose first member is its struct_size into `to` (to_bytes, zeroed here):

@@ -50,6 +50,8 @@ static adam_status mock_info(void *context, adam_backend_model *model, adam_mode
   info->has_chat_template = true;
   info->end_ids = end_ids;
   info->n_end_ids = 1;
+  info->n_embedding = AM_MOCK_N_EMBEDDING;
+  info->is_embedding = info->is_reranker = true;
   return ADAM_OK;
 }
 
@@ -135,6 +137,8 @@ static const adam_backend_ops mock = {
     .token_text = mock_token_text,
     .render = mock_render,
     .score = mock_score,
+    .embed = am_mock_embed,
+    .rerank = am_mock_rerank,
 };
 
 const adam_backend_ops *am_backend_mock(void) { return &mock; }

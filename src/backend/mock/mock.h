@@ -37,7 +37,8 @@
 enum {
   AM_MOCK_END_ID = 0x110000, /* one above the last code point */
   AM_MOCK_N_VOCAB = 0x110001,
-  AM_MOCK_N_CTX = 32768 /* default context, tokens */
+  AM_MOCK_N_CTX = 32768, /* default context, tokens */
+  AM_MOCK_N_EMBEDDING = 8
 };
 
 struct adam_backend_model {
@@ -56,6 +57,18 @@ adam_status am_mock_prompt_open(const adam_request *request, am_mock_prompt *pro
 void am_mock_prompt_close(am_mock_prompt *prompt);
 /* The conversation as `role: content` lines, or through request->template_text. */
 adam_status am_mock_render(const adam_render_request *request, am_buf *out, adam_error *error);
+
+/* The embed operation: value i counts the characters whose code point is i modulo 8, and the whole has the
+ * length 1 unless that is switched off. There is one prompt, "query": "query: ". Texts beyond the context
+ * are cut. */
+adam_status am_mock_embed(void *context, adam_backend_model *model, const adam_embed_request *request,
+                          const adam_sink *sink,
+                          bool (*on_embedding)(void *user, size_t index, const float *values, size_t n_values),
+                          void *user, adam_embed_outcome *outcome, adam_error *error);
+/* The rerank operation: which share of the query's words, split at spaces, the document has in it. */
+adam_status am_mock_rerank(void *context, adam_backend_model *model, const adam_rerank_request *request,
+                           const adam_sink *sink, double *scores, adam_embed_outcome *outcome,
+                           adam_error *error);
 
 /* The generate operation. */
 adam_status am_mock_speak(adam_backend_model *model, const adam_request *request, const adam_sink *sink,
