@@ -33,6 +33,8 @@ void am_generate_request(const am_arguments *arguments, adam_request *request) {
                             .n_stop = arguments->n_stop,
                             .raw = is_set[AM_OPTION_RAW],
                             .ignore_eos = is_set[AM_OPTION_IGNORE_EOS],
+                            .logprobs = is_set[AM_OPTION_LOGPROBS] || is_set[AM_OPTION_TOP_LOGPROBS],
+                            .top_logprobs = (int32_t)integer[AM_OPTION_TOP_LOGPROBS],
                             .think = is_set[AM_OPTION_THINK]      ? ADAM_THINK_ON
                                      : is_set[AM_OPTION_NO_THINK] ? ADAM_THINK_OFF
                                                                   : ADAM_THINK_DEFAULT};
@@ -109,6 +111,27 @@ static json_t *notices_json(const adam_manager *manager, const adam_result *resu
   return list;
 }
 
+static json_t *logprob_json(const adam_logprob *entry) {
+  json_t *bytes = json_array();
+  for (size_t i = 0; i < entry->n_bytes; i++)
+    json_array_append_new(bytes, json_integer((unsigned char)entry->bytes[i]));
+  return json_pack("{s:o, s:i, s:o, s:o}", "token", am_reply_text(entry->bytes, entry->n_bytes), "id",
+                   (int)entry->id, "logprob", am_reply_number(entry->logprob), "bytes", bytes);
+}
+
+/* The shape of OpenAI's chat completions, with the ids beside. */
+static json_t *logprobs_json(const adam_result *result) {
+  json_t *content = json_array();
+  for (size_t i = 0; i < result->n_ids; i++) {
+    const adam_token_logprobs *at = &result->logprobs[i];
+    json_t *entry = logprob_json(&at->token), *top = json_array();
+    for (size_t k = 0; k < at->n_top; k++) json_array_append_new(top, logprob_json(&at->top[k]));
+    json_object_set_new(entry, "top_logprobs", top);
+    json_array_append_new(content, entry);
+  }
+  return json_pack("{s:o}", "content", content);
+}
+
 json_t *am_generate_json(const adam_manager *manager, const adam_result *result, const adam_error *error) {
   json_t *object = json_object(), *tool_calls = NULL;
   if (result->tool_calls_json) tool_calls = json_loads(result->tool_calls_json, JSON_ALLOW_NUL, NULL);
@@ -118,6 +141,7 @@ json_t *am_generate_json(const adam_manager *manager, const adam_result *result,
   json_object_set_new(object, "tool_calls", tool_calls ? tool_calls : json_array());
   json_object_set_new(object, "finish_reason",
                       json_string(error ? "error" : adam_finish_reason_name(result->finish_reason)));
+  if (result->logprobs) json_object_set_new(object, "logprobs", logprobs_json(result));
   json_object_set_new(object, "prompt_tokens", json_integer((json_int_t)result->prompt_tokens));
   json_object_set_new(object, "completion_tokens", json_integer((json_int_t)result->completion_tokens));
   json_object_set_new(object, "model", am_reply_string(result->model));

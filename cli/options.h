@@ -51,6 +51,8 @@ typedef enum am_option_id {
   AM_OPTION_MAX_TOKENS,
   AM_OPTION_STOP,
   AM_OPTION_IGNORE_EOS,
+  AM_OPTION_LOGPROBS,
+  AM_OPTION_TOP_LOGPROBS,
   AM_OPTION_NO_SPECIAL,
   AM_OPTION_MESSAGES,
   AM_OPTION_TOOLS,
@@ -120,7 +122,7 @@ typedef struct am_command {
   bool needs_model;                         /* -m or --size must be given */
   const char *summary;                      /* one line, no full stop */
   const char *description;                  /* sentences */
-  am_example examples[4];                   /* ends at the first NULL */
+  am_example examples[6];                   /* ends at the first NULL */
 } am_command;
 
 extern const am_command am_commands[AM_COMMAND_COUNT];

@@ -74,6 +74,16 @@ static adam_status print_answer(const am_arguments *arguments, const adam_manage
   return status;
 }
 
+/* Options whose result only --json shows. */
+static adam_status need_json(const am_arguments *arguments, adam_error *error) {
+  static const am_option_id shown[] = {AM_OPTION_LOGPROBS, AM_OPTION_TOP_LOGPROBS};
+  for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+    if (arguments->is_set[shown[i]] && !arguments->is_set[AM_OPTION_JSON])
+      return am_report_fill(error, ADAM_INVALID, "adam run", "add --json", "--%s needs --json",
+                            am_options[shown[i]].name);
+  return ADAM_OK;
+}
+
 static int answer(const am_arguments *arguments, adam_manager *manager, const char *prompt,
                   size_t prompt_bytes) {
   adam_request request;
@@ -100,6 +110,7 @@ int am_run_command(const am_arguments *arguments) {
   adam_manager *manager = NULL;
   adam_error error = {0};
   adam_status status = take_positionals(arguments, &ref, &prompt, &error);
+  if (status == ADAM_OK) status = need_json(arguments, &error);
   if (status != ADAM_OK) return am_exit_code(status, &error);
   prompt_source source = source_of(prompt);
   if (source == FROM_CHAT) status = refuse_chat(arguments, &error);

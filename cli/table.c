@@ -32,7 +32,9 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
          {{"adam run demo \"How do I list my models?\"", "Ask the small model that ships with adam."},
           {"adam run smollm2", "Chat in the terminal."},
           {"adam run -m ./model.gguf --system \"Be brief.\" - < question.txt", "Answer a file."},
-          {"adam run demo --raw --temperature 0 --json \"Hello\"", "Continue a text, greedily, as JSON."}}},
+          {"adam run demo --raw --temperature 0 --json \"Hello\"", "Continue a text, greedily, as JSON."},
+          {"adam run demo --json --max-tokens 1 --top-logprobs 20 \"Hello\"",
+           "The 20 likeliest next tokens."}}},
     [AM_COMMAND_TOKENIZE] =
         {"tokenize",
          "TEXT|-",
@@ -379,6 +381,21 @@ const am_option am_options[AM_OPTION_COUNT] = {
                         .commands =
                             RUN | TOKENIZE | DETOKENIZE | SCORE | BENCH | LIST | SHOW | BACKENDS | VERSION,
                         .help = "print one JSON object"},
+    [AM_OPTION_LOGPROBS] = {.name = "logprobs",
+                            .kind = AM_KIND_FLAG,
+                            .group = AM_GROUP_OUTPUT,
+                            .commands = RUN,
+                            .help =
+                                "with --json: the natural log-probability of each token of the answer, by "
+                                "the model's own logits, before penalties and temperature"},
+    [AM_OPTION_TOP_LOGPROBS] = {.name = "top-logprobs",
+                                .kind = AM_KIND_INTEGER,
+                                .argument = "N",
+                                .group = AM_GROUP_OUTPUT,
+                                .minimum = 0,
+                                .maximum = 1000,
+                                .commands = RUN,
+                                .help = "with --json: --logprobs, and the N likeliest tokens at each place"},
     [AM_OPTION_NO_STREAM] = {.name = "no-stream",
                              .kind = AM_KIND_FLAG,
                              .group = AM_GROUP_OUTPUT,

@@ -36,6 +36,8 @@ complete -c adam -n '__fish_seen_subcommand_from run' -l seed -x -d 'the same se
 complete -c adam -n '__fish_seen_subcommand_from run' -l max-tokens -x -d 'most tokens to generate'
 complete -c adam -n '__fish_seen_subcommand_from run' -l stop -x -d 'end the answer before this text; may be given several times'
 complete -c adam -n '__fish_seen_subcommand_from run' -l ignore-eos -d 'go on after the model'\''s end token'
+complete -c adam -n '__fish_seen_subcommand_from run' -l logprobs -d 'with --json: the natural log-probability of each token of the answer, by the model'\''s own logits, before penalties and temperature'
+complete -c adam -n '__fish_seen_subcommand_from run' -l top-logprobs -x -d 'with --json: --logprobs, and the N likeliest tokens at each place'
 complete -c adam -n '__fish_seen_subcommand_from tokenize' -l no-special -d 'add no special tokens; those written in the text still count'
 complete -c adam -n '__fish_seen_subcommand_from template' -l messages -r -F -d 'JSON list of {"role","content",...}; - reads standard input'
 complete -c adam -n '__fish_seen_subcommand_from template' -l tools -r -F -d 'JSON list of tool schemas'

@@ -103,6 +103,13 @@ typedef bool (*adam_write)(void *user, const void *bytes, size_t n_bytes);
 
 enum { ADAM_TOKENIZE_NO_SPECIAL = 1u << 0 }; /* no BOS, EOS or template of the post-processor */
 
+/* What generate can do beside the plain request. The manager answers ADAM_UNSUPPORTED for a request
+ * that needs more, before the backend is called. */
+enum {
+  ADAM_FEATURE_LOGPROBS = 1u << 0, /* fills adam_chunk.logprobs where the request asks for it */
+  ADAM_FEATURE_ON_LOGITS = 1u << 1 /* calls the request's on_logits */
+};
+
 typedef struct adam_backend_ops {
   uint32_t version;           /* ADAM_BACKEND_VERSION */
   size_t struct_size;         /* sizeof(adam_backend_ops) of the header compiled against */
@@ -151,6 +158,7 @@ typedef struct adam_backend_ops {
   /* Lists the models that this backend could open here. NULL = none. */
   adam_status (*list)(void *context, const adam_model_options *options, adam_on_model on_model,
                       void *user, adam_error *error);
+<<<<<<< HEAD
   /* Embeds texts: on_embedding gets the vector of each text in order (borrowed until it returns); true =
    * cancel. Notices go to sink (on_chunk is not called). NULL = cannot. */
   adam_status (*embed)(void *context, adam_backend_model *model, const adam_embed_request *request,
@@ -162,6 +170,9 @@ typedef struct adam_backend_ops {
   adam_status (*rerank)(void *context, adam_backend_model *model, const adam_rerank_request *request,
                         const adam_sink *sink, double *scores, adam_embed_outcome *outcome,
                         adam_error *error);
+=======
+  uint32_t features;          /* ADAM_FEATURE_*; 0 = none */
+>>>>>>> 1c566cc (engine: log-probabilities of the answer's tokens, and a caller's hook on the logits)
 } adam_backend_ops;
 
 #ifdef __cplusplus

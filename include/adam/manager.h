@@ -39,6 +39,11 @@ ADAM_API void adam_manager_close(adam_manager **manager);
 ADAM_API adam_status adam_manager_generate(adam_manager *manager, const adam_request *request,
                                            adam_on_chunk on_chunk, void *user, adam_result *result,
                                            adam_error *error);
+/* The n likeliest next tokens (1 to 1000) behind the request's prompt or messages: its answer of one
+ * token, in result->logprobs[0].top. The request's own max_tokens, temperature and top_logprobs are not
+ * looked at. Close the result in every case. */
+ADAM_API adam_status adam_manager_next_logprobs(adam_manager *manager, const adam_request *request,
+                                                int32_t n, adam_result *result, adam_error *error);
 /* n requests; results[i] and errors[i] (each may be asked for by a non-NULL array) belong to
  * requests[i]. Returns the status of the first that failed, after trying all. */
 ADAM_API adam_status adam_manager_batch(adam_manager *manager, const adam_request *requests, size_t n,

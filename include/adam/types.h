@@ -49,6 +49,11 @@ typedef enum adam_finish_reason {
   ADAM_FINISH_ERROR = 4
 } adam_finish_reason;
 
+/* Called before each token is chosen, on the thread of the caller of generate: logits (n_vocab) are the
+ * model's own for the token at `position` (0 = the first generated one) and may be changed; penalties,
+ * temperature, filters and a constraint's mask come after. Return true to cancel. */
+typedef bool (*adam_on_logits)(void *user, size_t position, float *logits, size_t n_vocab);
+
 /* One generation. Every pointer is borrowed for the duration of the call. Zero-initialise, then
  * set struct_size = sizeof(adam_request). Exactly one of prompt and messages_json is given. */
 typedef struct adam_request {
@@ -65,7 +70,28 @@ typedef struct adam_request {
   bool raw;                   /* prompt as it is: special tokens parsed, no template */
   bool ignore_eos;            /* end tokens do not end the answer */
   adam_think think;           /* enable_thinking for templates that know it */
+  bool logprobs;              /* the log-probability of every generated token */
+  int32_t top_logprobs;       /* and of the n likeliest ones at its place, 0 to 1000; above 0 it sets
+                                 logprobs */
+  adam_on_logits on_logits;   /* NULL = none */
+  void *on_logits_user;
 } adam_request;
+
+/* A token and its natural logarithm of probability: softmax of the model's own logits, before the hook,
+ * penalties, temperature, filters and constraints. */
+typedef struct adam_logprob {
+  int32_t id;
+  double logprob;             /* -inf where the logit is -inf or NaN */
+  const char *bytes;          /* what the token adds to a text; may be part of a character */
+  size_t n_bytes;
+} adam_logprob;
+
+/* A generated token with the likeliest ones at its place, best first (equals: lower id first). */
+typedef struct adam_token_logprobs {
+  adam_logprob token;
+  const adam_logprob *top;
+  size_t n_top;
+} adam_token_logprobs;
 
 /* A piece of the answer; pointers are borrowed until the callback returns. A piece always ends at
  * a character border. `ids` are the tokens decoded since the last piece; a piece can have text
@@ -77,6 +103,7 @@ typedef struct adam_chunk {
   const int32_t *ids;
   size_t n_ids;
   bool thinking;              /* text belongs to the thinking part, not to the answer */
+  const adam_token_logprobs *logprobs; /* (n_ids) where the request asked for them; else NULL */
 } adam_chunk;
 
 /* Called for each piece on the thread of the caller of generate; return true to cancel. */
@@ -119,6 +146,7 @@ typedef struct adam_result {
   adam_timings timings;
   adam_notice *notices;
   size_t n_notices;
+  adam_token_logprobs *logprobs; /* (n_ids), tops and bytes in the same block; NULL = not asked for */
 } adam_result;
 
 /* Frees what the result holds and zeroes it; NULL and zeroed results are fine. One thread. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "engine/loaded.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -542,6 +543,95 @@ static void words_alone_need_no_weights(void **state) {
   am_engine_close(&engine);
 }
 
+enum { N_TOP = 7 };
+typedef struct told {
+  const float *rows; /* (n, n_vocab) the logits that scoring gives */
+  size_t n, n_vocab, n_hooked;
+  int32_t forced;
+} told;
+
+static bool keep_rows(void *user, size_t position, const float *logits, size_t n_vocab) {
+  float *rows = user;
+  memcpy(rows + position * n_vocab, logits, n_vocab * sizeof *rows);
+  return false;
+}
+
+/* Each entry against arithmetic over the logits of scoring. */
+static bool check_logprobs(void *user, const adam_chunk *chunk) {
+  told *t = user;
+  for (size_t i = 0; i < chunk->n_ids; i++, t->n++) {
+    const adam_token_logprobs *at = &chunk->logprobs[i];
+    const float *row = t->rows + t->n * t->n_vocab;
+    double sum = 0;
+    for (size_t v = 0; v < t->n_vocab; v++) sum += exp((double)row[v]);
+    assert_int_equal(at->token.id, chunk->ids[i]);
+    assert_int_equal(at->n_top, N_TOP);
+    assert_true(fabs(at->token.logprob - ((double)row[chunk->ids[i]] - log(sum))) < 1e-4);
+    for (size_t k = 0; k < at->n_top; k++) {
+      assert_true(fabs(at->top[k].logprob - ((double)row[at->top[k].id] - log(sum))) < 1e-4);
+      size_t better = 0;
+      for (size_t v = 0; v < t->n_vocab; v++) better += row[v] > row[at->top[k].id] + 1e-4f;
+      assert_true(better <= k);
+    }
+  }
+  return false;
+}
+
+static bool force(void *user, size_t position, float *logits, size_t n_vocab) {
+  told *t = user;
+  assert_int_equal(position, t->n_hooked++);
+  for (size_t v = 0; v < n_vocab; v++) logits[v] = (int32_t)v == t->forced ? 0 : -INFINITY;
+  return position == 3;
+}
+
+static void logprobs_are_the_models_own(void **state) {
+  (void)state;
+  enum { N = 5 };
+  am_engine *engine = open_engine(QWEN, 0, 1);
+  am_session *session = open_session(engine);
+  got first = {0};
+  int32_t ids[N_PROMPT + N];
+  adam_model_info info = {.struct_size = sizeof info};
+  assert_int_equal(am_engine_info(engine, &info, NULL), ADAM_OK);
+  size_t n_vocab = (size_t)info.n_vocab;
+  adam_request request = drawn(N); /* penalties, temperature and filters must not show */
+  run(session, prompt, N_PROMPT, &request, &first);
+  memcpy(ids, prompt, sizeof prompt);
+  memcpy(ids + N_PROMPT, first.ids, N * sizeof *ids);
+  float *rows = calloc((N_PROMPT + N) * n_vocab, sizeof *rows);
+  assert_int_equal(am_engine_score(engine, ids, N_PROMPT + N, keep_rows, rows, NULL), ADAM_OK);
+  told t = {.rows = rows + (N_PROMPT - 1) * n_vocab, .n_vocab = n_vocab};
+  adam_sink sink = {.user = &t, .on_chunk = check_logprobs};
+  adam_outcome outcome = {.struct_size = sizeof outcome};
+  request.logprobs = true;
+  request.top_logprobs = N_TOP;
+  assert_int_equal(am_session_generate_ids(session, prompt, N_PROMPT, &request, &sink, &outcome, NULL),
+                   ADAM_OK);
+  assert_int_equal(t.n, N);
+  free(rows);
+  got_close(&first);
+  am_session_close(&session);
+  am_engine_close(&engine);
+}
+
+static void a_hook_changes_and_cancels(void **state) {
+  (void)state;
+  am_engine *engine = open_engine(QWEN, 0, 1);
+  am_session *session = open_session(engine);
+  got g = {0};
+  told t = {.forced = 123};
+  adam_request request = drawn(9);
+  request.on_logits = force;
+  request.on_logits_user = &t;
+  adam_outcome outcome = run(session, prompt, N_PROMPT, &request, &g);
+  assert_int_equal(outcome.finish_reason, ADAM_FINISH_CANCELLED);
+  assert_int_equal(g.n, 3);
+  for (size_t i = 0; i < g.n; i++) assert_int_equal(g.ids[i], 123);
+  got_close(&g);
+  am_session_close(&session);
+  am_engine_close(&engine);
+}
+
 /* Opens, generates and scores with the n-th allocation failing. */
 static adam_status whole_life(uint64_t fault, bool *fired) {
   am_engine *engine = NULL;
@@ -555,6 +645,8 @@ static adam_status whole_life(uint64_t fault, bool *fired) {
   request.prompt_bytes = 9;
   request.stop = stops;
   request.n_stop = 1;
+  request.logprobs = true;
+  request.top_logprobs = 2;
   am_mem_fault_set(fault);
   adam_status status = am_engine_open(QWEN, &options, &engine, NULL);
   if (!status) status = am_session_open(engine, &session, NULL);
@@ -600,6 +692,8 @@ int main(void) {
       cmocka_unit_test(thinking_is_told_apart),
       cmocka_unit_test(a_model_without_template_gets_the_texts),
       cmocka_unit_test(words_alone_need_no_weights),
+      cmocka_unit_test(logprobs_are_the_models_own),
+      cmocka_unit_test(a_hook_changes_and_cancels),
       cmocka_unit_test(survives_failing_allocations),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* A generation from first to last: prompt, prefill, then pick, decode, emit, until something ends it. */
 #include "base/error.h"
 #include "base/rng.h"
+#include "engine/logprobs.h"
 #include "engine/notice.h"
 #include "engine/prompt.h"
 #include "engine/session.h"
@@ -18,13 +19,14 @@ typedef struct generation {
   adam_sampling sampling;
   am_sampler *sampler;
   am_decoder *decoder;
-  am_stop *stop; /* NULL = no stop strings */
+  am_stop *stop;         /* NULL = no stop strings */
+  am_logprobs *logprobs; /* NULL = not asked for */
   const int32_t *end_ids;
   size_t n_end_ids;
   bool splits; /* a thinking part is told from the answer */
   bool ended;  /* an end token, a stop string or the caller has ended it */
   adam_finish_reason reason;
-  size_t n_prompt, n_generated;
+  size_t n_vocab, n_prompt, n_generated;
   double begin_ms, prefilled_ms, first_ms, last_ms; /* am_clock_ms */
 } generation;
 
@@ -37,7 +39,12 @@ static bool is_end(const generation *g, int32_t id) {
 static void emit(generation *g, const char *text, size_t n_bytes, const int32_t *ids, size_t n_ids,
                  bool thinking) {
   if (!g->sink || !g->sink->on_chunk) return;
-  adam_chunk chunk = {.text = text, .text_bytes = n_bytes, .ids = ids, .n_ids = n_ids, .thinking = thinking};
+  adam_chunk chunk = {.text = text,
+                      .text_bytes = n_bytes,
+                      .ids = ids,
+                      .n_ids = n_ids,
+                      .thinking = thinking,
+                      .logprobs = n_ids > 0 ? am_logprobs_last(g->logprobs) : NULL};
   if (!g->sink->on_chunk(g->sink->user, &chunk) || g->ended) return;
   g->ended = true;
   g->reason = ADAM_FINISH_CANCELLED;
@@ -133,6 +140,19 @@ static void note_full_context(generation *g) {
                  (long long)g->sampling.max_tokens);
 }
 
+/* The hook, then the choice; *picked is untouched when the hook cancels. */
+static adam_status pick(generation *g, float *logits, int32_t *picked, adam_error *error) {
+  const adam_request *request = g->request;
+  if (g->logprobs) am_logprobs_keep(g->logprobs, logits);
+  if (request->on_logits && request->on_logits(request->on_logits_user, g->n_generated, logits, g->n_vocab)) {
+    g->ended = true;
+    g->reason = ADAM_FINISH_CANCELLED;
+    return ADAM_OK;
+  }
+  *picked = am_sampler_pick(g->sampler, logits, g->n_prompt + g->n_generated);
+  return g->logprobs ? am_logprobs_take(g->logprobs, *picked, error) : ADAM_OK;
+}
+
 static adam_status decode(generation *g, float *logits, adam_error *error) {
   am_session *s = g->session;
   while (!g->ended) {
@@ -141,10 +161,12 @@ static adam_status decode(generation *g, float *logits, adam_error *error) {
       note_full_context(g);
       return ADAM_OK;
     }
-    int32_t id = am_sampler_pick(g->sampler, logits, g->n_prompt + g->n_generated);
+    int32_t id = 0;
+    adam_status status = pick(g, logits, &id, error);
+    if (status || g->ended) return status;
     g->last_ms = am_clock_ms();
     if (g->n_generated == 0) g->first_ms = g->last_ms;
-    adam_status status = take_id(g, id, error);
+    status = take_id(g, id, error);
     if (status) return status;
     bool more =
         (int64_t)g->n_generated < g->sampling.max_tokens && g->n_prompt + g->n_generated < s->engine->n_ctx;
@@ -168,6 +190,7 @@ static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_err
   const am_tokenizer *tokenizer = NULL;
   size_t n_vocab = am_model_config(engine->model)->n_vocab;
   g->n_prompt = n;
+  g->n_vocab = n_vocab;
   g->end_ids = am_loader_end_ids(engine->loader, &g->n_end_ids);
   g->reason = ADAM_FINISH_LENGTH;
   adam_status status = am_engine_sampling(engine, &g->request->sampling, &g->sampling, error);
@@ -188,6 +211,8 @@ static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_err
   status = am_loader_need_tokenizer(engine->loader, &tokenizer, error);
   if (status) return status;
   status = am_decoder_open(tokenizer, true, &g->decoder, error);
+  if (!status && g->request->logprobs)
+    status = am_logprobs_open(tokenizer, n_vocab, (size_t)g->request->top_logprobs, &g->logprobs, error);
   if (status) return status;
   return am_decoder_context(g->decoder, ids, n, error);
 }
@@ -224,6 +249,7 @@ static adam_status generate(generation *g, const int32_t *ids, size_t n, adam_ou
   am_sampler_close(&g->sampler);
   am_decoder_close(&g->decoder);
   am_stop_close(&g->stop);
+  am_logprobs_close(&g->logprobs);
   return status;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "manager/logprobs.h"
 #include "os/clock.h"
 #include <math.h>
 #include <string.h>
@@ -14,6 +15,7 @@ typedef struct collector {
   adam_on_chunk on_chunk; /* of the caller; NULL = none */
   void *user;
   am_buf text, thinking, ids; /* ids: int32_t each */
+  am_logprob_list *logprobs;  /* NULL = not asked for */
   am_notices notices;
   double first_ms, last_ms;
   bool cancelled; /* by the caller */
@@ -30,6 +32,7 @@ static bool collect_chunk(void *user, const adam_chunk *chunk) {
     if (chunk->text_bytes && !am_buf_append(text, chunk->text, chunk->text_bytes)) c->failed = true;
     if (chunk->n_ids && !am_buf_append(&c->ids, chunk->ids, chunk->n_ids * sizeof *chunk->ids))
       c->failed = true;
+    if (c->logprobs && !am_logprob_list_add(c->logprobs, chunk)) c->failed = true;
   }
   if (!c->failed && c->on_chunk) c->cancelled = c->on_chunk(c->user, chunk);
   return c->cancelled || c->failed;
@@ -83,6 +86,18 @@ static adam_status check_request(const adam_request *r, adam_error *error) {
   return ADAM_OK;
 }
 
+static adam_status check_features(const adam_manager *m, const adam_request *r, adam_error *error) {
+  uint32_t features = m->ops->features;
+  if (r->top_logprobs < 0 || r->top_logprobs > AM_MOST_TOP_LOGPROBS)
+    return am_fail(error, ADAM_INVALID, "top_logprobs", NULL, "%d is not from 0 to %d", (int)r->top_logprobs,
+                   AM_MOST_TOP_LOGPROBS);
+  if (r->logprobs && !(features & ADAM_FEATURE_LOGPROBS))
+    return am_manager_unsupported(m, "give log-probabilities", error);
+  if (r->on_logits && !(features & ADAM_FEATURE_ON_LOGITS))
+    return am_manager_unsupported(m, "call a hook on the logits", error);
+  return ADAM_OK;
+}
+
 /* What a simple backend did not measure or report itself. */
 static void fill_gaps(const adam_manager *m, const adam_request *request, const collector *c, double begin_ms,
                       adam_outcome *o) {
@@ -118,6 +133,7 @@ static bool fill_result(const adam_manager *m, collector *c, const adam_outcome 
   r->notices = c->notices.items;
   r->n_notices = c->notices.n;
   c->notices = (am_notices){0};
+  if (c->logprobs && r->n_ids > 0 && !(r->logprobs = am_logprob_list_take(c->logprobs))) return false;
   r->model = am_mem_dup(m->name, strlen(m->name));
   r->backend = am_mem_dup(m->ops->name, strlen(m->ops->name));
   r->device = am_mem_dup(device, strlen(device));
@@ -133,7 +149,11 @@ adam_status adam_manager_generate(adam_manager *manager, const adam_request *req
   result->finish_reason = ADAM_FINISH_ERROR;
   adam_status status = am_manager_copy(request, &r, sizeof r, "adam_request", error);
   if (!status) status = check_request(&r, error);
+  if (r.top_logprobs > 0) r.logprobs = true;
+  if (!status) status = check_features(manager, &r, error);
   if (status) return status;
+  am_logprob_list logprobs = {0};
+  if (r.logprobs) c.logprobs = &logprobs;
   adam_sink sink = {.user = &c, .on_chunk = collect_chunk, .on_notice = collect_notice};
   double begin_ms = am_clock_ms();
   status = manager->ops->generate(manager->ops->context, manager->model, &r, &sink, &outcome, error);
@@ -148,7 +168,23 @@ adam_status adam_manager_generate(adam_manager *manager, const adam_request *req
   am_buf_close(&c.text);
   am_buf_close(&c.thinking);
   am_buf_close(&c.ids);
+  am_logprob_list_close(&logprobs);
   return status;
+}
+
+adam_status adam_manager_next_logprobs(adam_manager *manager, const adam_request *request, int32_t n,
+                                       adam_result *result, adam_error *error) {
+  adam_request r;
+  memset(result, 0, sizeof *result);
+  result->finish_reason = ADAM_FINISH_ERROR;
+  adam_status status = am_manager_copy(request, &r, sizeof r, "adam_request", error);
+  if (status) return status;
+  if (n < 1) return am_fail(error, ADAM_INVALID, "top_logprobs", NULL, "%d is not 1 or more", (int)n);
+  r.sampling.set |= ADAM_SET_MAX_TOKENS | ADAM_SET_TEMPERATURE;
+  r.sampling.max_tokens = 1;
+  r.sampling.temperature = 0;
+  r.top_logprobs = n;
+  return adam_manager_generate(manager, &r, NULL, NULL, result, error);
 }
 
 adam_status adam_manager_batch(adam_manager *manager, const adam_request *requests, size_t n,

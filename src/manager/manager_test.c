@@ -67,6 +67,33 @@ static void test_generate(void **state) {
   adam_manager_close(&m);
 }
 
+static bool never_called(void *user, size_t position, float *logits, size_t n_vocab) {
+  (void)user, (void)position, (void)logits, (void)n_vocab;
+  fail_msg("the mock has no logits");
+  return true;
+}
+
+static void test_what_a_backend_cannot(void **state) {
+  (void)state;
+  adam_manager *m = open_ref("mock:say=Hello");
+  adam_request request = text_request("x");
+  adam_result r;
+  adam_error error = {0};
+  request.top_logprobs = 1;
+  assert_int_equal(adam_manager_generate(m, &request, NULL, NULL, &r, &error), ADAM_UNSUPPORTED);
+  assert_string_equal(error.what, "mock");
+  request.top_logprobs = -1;
+  assert_int_equal(adam_manager_generate(m, &request, NULL, NULL, &r, &error), ADAM_INVALID);
+  request.top_logprobs = 0;
+  request.on_logits = never_called;
+  assert_int_equal(adam_manager_generate(m, &request, NULL, NULL, &r, &error), ADAM_UNSUPPORTED);
+  request.on_logits = NULL;
+  assert_int_equal(adam_manager_next_logprobs(m, &request, 5, &r, &error), ADAM_UNSUPPORTED);
+  assert_int_equal(adam_manager_next_logprobs(m, &request, 0, &r, &error), ADAM_INVALID);
+  adam_result_close(&r);
+  adam_manager_close(&m);
+}
+
 static void test_cancel(void **state) {
   (void)state;
   adam_manager *m = open_ref("mock:Hello");
@@ -337,6 +364,7 @@ static void test_faults(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_what_a_backend_cannot),
       cmocka_unit_test(test_generate),
       cmocka_unit_test(test_cancel),
       cmocka_unit_test(test_failure_keeps_text),

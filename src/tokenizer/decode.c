@@ -427,6 +427,17 @@ void am_decode_chain_close(am_decode_chain *chain) {
   chain->n = 0;
 }
 
+int am_decode_byte(const am_decode_chain *chain, const char *spelling, size_t n_bytes) {
+  part whole = {spelling, n_bytes, true, true, NULL, 0};
+  for (size_t i = 0; i < chain->n; i++)
+    if (chain->steps[i].row->push == push_byte_fallback) return byte_token(&whole);
+  return -1;
+}
+
+bool am_decode_is_byte_level(const am_decode_chain *chain) {
+  return chain->n == 1 && chain->steps[0].row->push == push_byte_level;
+}
+
 void am_decode_flow_open(am_decode_flow *flow, const am_decode_chain *chain) {
   *flow = (am_decode_flow){.chain = chain};
 }

@@ -29,6 +29,10 @@ typedef struct am_decode_chain {
 /* json may be NULL or null: tokens joined by spaces. */
 adam_status am_decode_chain_open(const am_json *json, am_decode_chain *out, adam_error *error);
 void am_decode_chain_close(am_decode_chain *chain);
+/* Byte of a token <0xXX> where the chain has ByteFallback; -1 for any other. */
+int am_decode_byte(const am_decode_chain *chain, const char *spelling, size_t n_bytes);
+/* The chain is ByteLevel alone. */
+bool am_decode_is_byte_level(const am_decode_chain *chain);
 
 /* What one step remembers between tokens. */
 typedef struct am_decode_state {

@@ -16,7 +16,7 @@ flags=(-std=c11 -Wall -Wextra -Werror -I "$source/include")
 if [ -n "$sanitize" ]; then flags+=("-fsanitize=${sanitize//;/,}"); fi
 if [ "$coverage" = ON ]; then flags+=(--coverage); fi
 read -ra libraries < <(pkg-config --libs libpcre2-8 libutf8proc libcrypto)
-for example in hello own_backend; do
+for example in hello own_backend logits_hook; do
   "$cc" "${flags[@]}" "$source/examples/$example.c" "$build/libadam.a" "${libraries[@]}" -lpthread -lm -ldl -o "$out/$example"
 done
 
@@ -34,6 +34,8 @@ grep -q '^hello: mock: ' "$out/error" || { echo "hello: error line: $(cat "$out/
 if [ -e "$source/models/demo/config.json" ]; then
   answer=$(ADAM_SHARE_DIR="$source" "$out/hello" 2>/dev/null)
   if [ -z "$answer" ]; then echo "hello: the demo model said nothing"; exit 1; fi
+  answer=$(ADAM_SHARE_DIR="$source" "$out/logits_hook" "Hello" 2>/dev/null)
+  case $answer in *[eE]*) echo "logits_hook: the answer has a letter e: $answer"; exit 1 ;; "") echo "logits_hook: no answer"; exit 1 ;; esac
 else
   echo "without the demo model: models/demo is not there"
 fi

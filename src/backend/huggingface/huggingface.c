@@ -143,6 +143,7 @@ static const adam_backend_ops ops = {
     .token_text = hf_token_text,
     .render = hf_render,
     .score = hf_score,
+    .features = ADAM_FEATURE_LOGPROBS | ADAM_FEATURE_ON_LOGITS,
 };
 
 const adam_backend_ops *am_backend_huggingface(void) { return &ops; }
