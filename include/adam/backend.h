@@ -158,7 +158,6 @@ typedef struct adam_backend_ops {
   /* Lists the models that this backend could open here. NULL = none. */
   adam_status (*list)(void *context, const adam_model_options *options, adam_on_model on_model,
                       void *user, adam_error *error);
-<<<<<<< HEAD
   /* Embeds texts: on_embedding gets the vector of each text in order (borrowed until it returns); true =
    * cancel. Notices go to sink (on_chunk is not called). NULL = cannot. */
   adam_status (*embed)(void *context, adam_backend_model *model, const adam_embed_request *request,
@@ -170,9 +169,7 @@ typedef struct adam_backend_ops {
   adam_status (*rerank)(void *context, adam_backend_model *model, const adam_rerank_request *request,
                         const adam_sink *sink, double *scores, adam_embed_outcome *outcome,
                         adam_error *error);
-=======
   uint32_t features;          /* ADAM_FEATURE_*; 0 = none */
->>>>>>> 1c566cc (engine: log-probabilities of the answer's tokens, and a caller's hook on the logits)
 } adam_backend_ops;
 
 #ifdef __cplusplus

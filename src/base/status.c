@@ -94,11 +94,6 @@ void adam_result_close(adam_result *result) {
   am_mem_free(result->backend);
   am_mem_free(result->device);
   close_notices(result->notices, result->n_notices);
-  for (size_t i = 0; i < result->n_notices; i++) {
-    am_mem_free((void *)(uintptr_t)result->notices[i].code);
-    am_mem_free((void *)(uintptr_t)result->notices[i].text);
-  }
-  am_mem_free(result->notices);
   am_mem_free(result->logprobs);
   memset(result, 0, sizeof *result);
 }
