@@ -23,6 +23,8 @@ typedef enum am_rope_style {
   AM_ROPE_PAIRS  /* pairs (2i, 2i + 1): GGUF "llama", whose q and k rows are permuted */
 } am_rope_style;
 
+enum { AM_ARCH_MOST_LAYERS = 4096 };
+
 typedef enum am_source { AM_SOURCE_HF, AM_SOURCE_GGUF } am_source;
 
 /* Hyperparameters, one struct for all decoder families; a family ignores what it does not have. */
@@ -55,6 +57,8 @@ typedef struct am_config {
     double factor, low_freq_factor, high_freq_factor;
     uint32_t original_ctx;
   } rope;
+  uint32_t window;           /* tokens that a query of a windowed layer sees, its own included; 0 = none */
+  uint64_t windowed[AM_ARCH_MOST_LAYERS / 64]; /* bit i % 64 of [i / 64]: layer i has the window */
   int32_t bos_id;            /* -1 = none */
   int32_t end_ids[16];
   uint32_t n_end_ids;
@@ -110,7 +114,9 @@ const am_tensor_role *am_arch_role(const am_arch *arch, const char *field);
 enum { AM_NAME_BARE = 1, AM_NAME_OLD = 2, AM_NAME_SPELLINGS = 4 };
 bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer,
                          uint32_t spelling, char *out, size_t capacity);
-/* KV bytes per token over all layers for one element size. */
+/* Tokens that a query of this layer sees; 0 = all. */
+uint32_t am_arch_window(const am_config *config, uint32_t layer);
+/* KV bytes of a token over all layers for one element size; a windowed layer stops at its window. */
 uint64_t am_arch_kv_bytes_per_token(const am_config *config, uint32_t element_bytes);
 
 #endif

@@ -5,7 +5,7 @@
 
 /* Far above every model that exists, and small enough that products of two stay in 64 bits. */
 enum {
-  MOST_LAYERS = 4096,
+  MOST_LAYERS = AM_ARCH_MOST_LAYERS,
   MOST_WIDTH = 1 << 24, /* hidden size, intermediate size, heads * head_dim */
   MOST_HEADS = 65536,
   MOST_HEAD_DIM = 65536,

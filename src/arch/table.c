@@ -96,6 +96,11 @@ bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, ui
   return n > 0 && (size_t)n < capacity;
 }
 
+uint32_t am_arch_window(const am_config *config, uint32_t layer) {
+  bool windowed = layer < AM_ARCH_MOST_LAYERS && (config->windowed[layer / 64] >> layer % 64 & 1);
+  return windowed ? config->window : 0;
+}
+
 uint64_t am_arch_kv_bytes_per_token(const am_config *config, uint32_t element_bytes) {
   return (uint64_t)2 * config->n_layers * config->n_kv_heads * config->head_dim * element_bytes;
 }

@@ -12,10 +12,16 @@ typedef enum am_verb_kind {
   AM_VERB_EMBED,
   AM_VERB_MATMUL,
   AM_VERB_RMS_NORM,
+  AM_VERB_LAYER_NORM,
   AM_VERB_ROPE,
   AM_VERB_STORE_KV,
   AM_VERB_ATTEND,
+  AM_VERB_ATTEND_ALL,
   AM_VERB_SILU_MUL,
+  AM_VERB_GELU_MUL,
+  AM_VERB_GELU,
+  AM_VERB_SCALE,
+  AM_VERB_SOFTCAP,
   AM_VERB_ADD,
   AM_VERB_TAKE_ROWS
 } am_verb_kind;
@@ -26,7 +32,7 @@ typedef struct am_verb {
   uint32_t n;       /* rows */
   uint32_t columns; /* of out */
   float *out;       /* also what is changed in place */
-  const float *x, *y;
+  const float *x, *y, *z;
   const am_weight *weight, *bias;
   const am_segment *segments;
   uint32_t n_segments;
@@ -34,17 +40,17 @@ typedef struct am_verb {
     const int32_t *ids;
     const uint32_t *rows;
     struct {
-      float eps;
+      float eps, weight_offset;
       uint32_t groups;
     } norm;
     struct {
-      const float *inv_freq;
-      float scale;
-      bool interleaved;
+      const am_rope *how;
       uint32_t n_heads, head_dim;
     } rope;
     uint32_t layer; /* store_kv */
     am_attend attend;
+    float factor;   /* scale, softcap */
+    bool tanh_form; /* gelu */
   } as;
 } am_verb;
 
@@ -85,17 +91,28 @@ struct am_weight {
   void *owned;         /* what weight_close frees */
 };
 
-/* K and V of one layer are (n_kv_heads, n_ctx, head_dim) each: one head's keys lie side by side. */
+/* K and V of one layer are (n_kv_heads, held, head_dim) each: one head's keys lie side by side, that of
+ * position p at p % held. */
+typedef struct am_kv_layer {
+  uint64_t held; /* n_ctx, or the length of the ring: a multiple of AM_KV_TILE */
+  uint32_t window;
+  size_t plane_bytes; /* K or V */
+  uint8_t *data;      /* K, V */
+} am_kv_layer;
+
+enum { AM_KV_TILE = 64 }; /* positions p .. p + 63 lie side by side where p is a multiple of this */
+
 struct am_kv {
   am_device *device;
-  am_kv_options options;
-  size_t row_bytes;   /* head_dim elements */
-  size_t plane_bytes; /* K or V of one layer */
-  uint8_t *data;      /* per layer: K, V */
+  am_kv_options options; /* windows is NULL here, and max_batch is not 0 */
+  size_t row_bytes;      /* head_dim elements */
+  uint64_t peak;         /* positions below it have been stored since the last store at 0 */
+  uint8_t *data;
+  am_kv_layer layers[]; /* (n_layers) */
 };
 
 static inline uint8_t *am_kv_plane(const am_kv *kv, uint32_t layer, bool values) {
-  return kv->data + (2 * (size_t)layer + values) * kv->plane_bytes;
+  return kv->layers[layer].data + (values ? kv->layers[layer].plane_bytes : 0);
 }
 
 struct am_queue {

@@ -117,33 +117,70 @@ void am_weight_close(am_weight **weight) {
 uint64_t am_weight_rows(const am_weight *weight) { return weight->rows; }
 uint64_t am_weight_columns(const am_weight *weight) { return weight->columns; }
 
-static bool kv_sizes(const am_kv_options *o, size_t *row, size_t *plane, size_t *all) {
-  if (o->dtype != AM_DTYPE_F32 && o->dtype != AM_DTYPE_F16) return false;
-  *row = (size_t)o->head_dim * (o->dtype == AM_DTYPE_F32 ? 4 : 2);
-  return o->n_layers > 0 && o->n_kv_heads > 0 && o->head_dim > 0 && o->n_ctx > 0 && o->n_ctx <= INT32_MAX &&
-         am_size_mul(*row, o->n_ctx, plane) && am_size_mul(*plane, o->n_kv_heads, plane) &&
-         am_size_mul(*plane, o->n_layers, all) && am_size_mul(*all, 2, all);
+/* A ring is whole tiles, so that no tile of keys lies in two pieces (backend.h). */
+static uint64_t positions_held(const am_kv_options *o, uint32_t layer) {
+  uint64_t window = o->windows ? o->windows[layer] : 0;
+  uint64_t batch = o->max_batch ? o->max_batch : o->n_ctx;
+  uint64_t ring = (window + batch + AM_KV_TILE - 1) / AM_KV_TILE * AM_KV_TILE;
+  return window == 0 || ring > o->n_ctx ? o->n_ctx : ring;
+}
+
+static bool plane_size(const am_kv_options *o, uint32_t layer, size_t *plane) {
+  return am_size_mul((size_t)o->head_dim * (o->dtype == AM_DTYPE_F32 ? 4 : 2), positions_held(o, layer),
+                     plane) &&
+         am_size_mul(*plane, o->n_kv_heads, plane);
+}
+
+static bool kv_size(const am_kv_options *o, size_t *all) {
+  size_t plane = 0, both = 0, sum = 0;
+  if ((o->dtype != AM_DTYPE_F32 && o->dtype != AM_DTYPE_F16) || o->n_layers == 0 || o->n_kv_heads == 0 ||
+      o->head_dim == 0 || o->n_ctx == 0 || o->n_ctx > INT32_MAX)
+    return false;
+  if (!o->windows) { /* all alike: no walk over layers that a caller made up */
+    bool fits = plane_size(o, 0, &plane) && am_size_mul(plane, o->n_layers, all) && am_size_mul(*all, 2, all);
+    return fits;
+  }
+  for (uint32_t i = 0; i < o->n_layers; i++)
+    if (!plane_size(o, i, &plane) || !am_size_mul(plane, 2, &both) || !am_size_add(sum, both, &sum))
+      return false;
+  *all = sum;
+  return true;
 }
 
 uint64_t am_kv_bytes(const am_kv_options *options) {
-  size_t row, plane, all;
-  return kv_sizes(options, &row, &plane, &all) ? all : 0;
+  size_t all;
+  return kv_size(options, &all) ? all : 0;
+}
+
+static void place_layers(am_kv *kv, const am_kv_options *options) {
+  uint8_t *at = kv->data;
+  for (uint32_t i = 0; i < options->n_layers; i++) {
+    am_kv_layer *layer = &kv->layers[i];
+    layer->held = positions_held(options, i);
+    layer->window = layer->held < options->n_ctx ? options->windows[i] : 0;
+    (void)plane_size(options, i, &layer->plane_bytes);
+    layer->data = at;
+    at += 2 * layer->plane_bytes;
+  }
 }
 
 adam_status am_kv_open(am_device *device, const am_kv_options *options, am_kv **out, adam_error *error) {
-  size_t row, plane, all;
-  if (!kv_sizes(options, &row, &plane, &all))
+  size_t all, head;
+  if (!kv_size(options, &all))
     return am_fail(
         error, ADAM_INVALID, "key and value cache", NULL,
         "%u layers, %u heads of %u, %llu positions, %s: not a cache of f32 or f16 that fits in memory",
         options->n_layers, options->n_kv_heads, options->head_dim, (unsigned long long)options->n_ctx,
         am_dtype_info(options->dtype)->name);
-  am_kv *kv = am_mem_zalloc(1, sizeof *kv);
+  am_kv *kv = NULL;
+  if (am_size_mul(options->n_layers, sizeof(am_kv_layer), &head) && am_size_add(head, sizeof *kv, &head))
+    kv = am_mem_zalloc(1, head);
   if (!kv) return am_fail_memory(error, "key and value cache");
   kv->device = device;
   kv->options = *options;
-  kv->row_bytes = row;
-  kv->plane_bytes = plane;
+  kv->options.windows = NULL;
+  if (kv->options.max_batch == 0) kv->options.max_batch = (uint32_t)options->n_ctx;
+  kv->row_bytes = (size_t)options->head_dim * (options->dtype == AM_DTYPE_F32 ? 4 : 2);
   kv->data = am_device_alloc(device, all);
   if (!kv->data) {
     am_mem_free(kv);
@@ -151,8 +188,20 @@ adam_status am_kv_open(am_device *device, const am_kv_options *options, am_kv **
                    "%llu bytes for %llu positions", (unsigned long long)all,
                    (unsigned long long)options->n_ctx);
   }
+  place_layers(kv, options);
   *out = kv;
   return ADAM_OK;
+}
+
+bool am_kv_can_continue(const am_kv *kv, uint64_t position) {
+  if (position == 0) return true;
+  for (uint32_t i = 0; i < kv->options.n_layers; i++) {
+    const am_kv_layer *layer = &kv->layers[i];
+    if (layer->window == 0 || kv->peak <= layer->held) continue;
+    uint64_t first = position < layer->window ? 0 : position - layer->window + 1;
+    if (first < kv->peak - layer->held) return false;
+  }
+  return true;
 }
 
 void am_kv_close(am_kv **kv) {

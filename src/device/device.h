@@ -46,26 +46,35 @@ void am_weight_close(am_weight **weight);
 uint64_t am_weight_rows(const am_weight *weight);    /* n_out; 1 for a vector */
 uint64_t am_weight_columns(const am_weight *weight); /* n_in */
 
-/* Key and value cache of one timeline: per layer k and v of (n_kv_heads, n_ctx, head_dim). */
+/* Key and value cache of one timeline: per layer k and v of (n_kv_heads, positions held, head_dim). A layer
+ * with a window holds only the last window + max_batch positions, as a ring. */
 typedef struct am_kv am_kv;
 typedef struct am_kv_options {
   uint32_t n_layers, n_kv_heads, head_dim;
   uint64_t n_ctx;
-  am_dtype dtype; /* F32 or F16 */
+  am_dtype dtype;          /* F32 or F16 */
+  const uint32_t *windows; /* (n_layers) tokens that a query sees, 0 = all; NULL = all layers full; borrowed
+                              during the call */
+  uint32_t max_batch;      /* most tokens that one run adds; 0 = n_ctx */
 } am_kv_options;
 adam_status am_kv_open(am_device *device, const am_kv_options *options, am_kv **out, adam_error *error);
 void am_kv_close(am_kv **kv);
 uint64_t am_kv_bytes(const am_kv_options *options); /* what open will allocate; 0 on overflow */
+/* Whether every position that a token at `position` may look back to is still held: always without
+ * windows and for 0, and for the end of what was stored; a ring forgets as it goes on. */
+bool am_kv_can_continue(const am_kv *kv, uint64_t position);
 
 /* A run of tokens of one timeline inside a batch: rows [first, first + n) of every activation have
  * positions [position, position + n) of kv. Segments come with ascending rows, no two sharing one; they stay
  * valid and unchanged from recording to the run; rows of the activations that no segment covers are left
- * alone. */
+ * alone. kv may be NULL for rope and attend_all, which use no cache. */
 typedef struct am_segment {
   am_kv *kv;
   uint32_t first;
   uint32_t n;
   uint64_t position;
+  uint64_t length; /* tokens that the timeline has when the caller's present run (a whole prompt, or one
+                      step) is done: what length-dependent rope follows; 0 = position + n */
 } am_segment;
 
 /* Queue with room for `capacity` verbs. */
@@ -86,15 +95,31 @@ void am_queue_embed(am_queue *q, float *out, const am_weight *table, const int32
 /* out (n, n_out) = x (n, n_in) * weight^T (+ bias (n_out), NULL = none). */
 void am_queue_matmul(am_queue *q, float *out, const am_weight *weight, const am_weight *bias, const float *x,
                      uint32_t n);
-/* out (n, columns) = x / sqrt(mean(x^2) + eps) * weight; `groups` vectors of weight's length side by
- * side in each row (1 for a layer norm, n_heads for a head norm). In place allowed. */
+/* out (n, columns) = x / sqrt(mean(x^2) + eps) * (weight_offset + weight); weight_offset is 1 for Gemma's
+ * zero-centred weights, 0 else; `groups` vectors of weight's length side by side in each row (1 for a
+ * layer norm, n_heads for a head norm). In place allowed. */
 void am_queue_rms_norm(am_queue *q, float *out, const float *x, const am_weight *weight, float eps,
-                       uint32_t n, uint32_t groups);
-/* Rotates x (n, n_heads, head_dim) in place by angle position * inv_freq[i], i < head_dim / 2, for
- * pairs (i, i + head_dim/2), or (2i, 2i+1) with interleaved. cos and sin are scaled by `scale`.
- * inv_freq: host memory of head_dim/2 floats, valid until the run. */
-void am_queue_rope(am_queue *q, float *x, const float *inv_freq, float scale, bool interleaved,
-                   uint32_t n_heads, uint32_t head_dim, const am_segment *segments, uint32_t n_segments);
+                       float weight_offset, uint32_t n, uint32_t groups);
+/* out (n, columns) = (x - mean) / sqrt(variance + eps) * weight + bias (NULL = none). In place allowed. */
+void am_queue_layer_norm(am_queue *q, float *out, const float *x, const am_weight *weight,
+                         const am_weight *bias, float eps, uint32_t n);
+
+/* Rotation of one kind of layer: angle position * frequency[i], i < n_rot / 2, for the pairs
+ * (i, i + n_rot / 2) of the first n_rot numbers of a head, or (2i, 2i + 1) with interleaved; the rest of the
+ * head stays. Host memory, borrowed until the run. L is the segment's length. */
+typedef struct am_rope {
+  const float *inv_freq;      /* (n_rot / 2) */
+  const float *inv_freq_long; /* the same where L > switch_length; NULL = none (longrope) */
+  uint64_t switch_length;
+  double dynamic_factor; /* dynamic NTK, 0 = none: where L > switch_length, frequency[i] = B^(-2i / n_rot), */
+  double dynamic_theta;  /* B = dynamic_theta (factor L / switch_length - factor + 1)^(n_rot / (n_rot - 2)) */
+  float scale, scale_long; /* on cos and sin, 1 = none; scale_long goes with inv_freq_long */
+  uint32_t n_rot;          /* even, <= head_dim */
+  bool interleaved;
+} am_rope;
+/* Rotates x (n, n_heads, head_dim) in place. */
+void am_queue_rope(am_queue *q, float *x, const am_rope *rope, uint32_t n_heads, uint32_t head_dim,
+                   const am_segment *segments, uint32_t n_segments);
 /* Writes k and v (n, n_kv_heads, head_dim) into layer `layer` of each segment's cache. */
 void am_queue_store_kv(am_queue *q, uint32_t layer, const float *k, const float *v,
                        const am_segment *segments, uint32_t n_segments);
@@ -103,12 +128,30 @@ void am_queue_store_kv(am_queue *q, uint32_t layer, const float *k, const float 
 typedef struct am_attend {
   uint32_t layer, n_heads, n_kv_heads, head_dim;
   float scale;
+  uint32_t window; /* key j is visible to query i iff j <= i and i - j < window; 0 = all; at most the
+                      cache's window of this layer */
+  float softcap;   /* scores become softcap * tanh(score / softcap) before the mask; 0 = none */
 } am_attend;
 void am_queue_attend(am_queue *q, float *out, const float *x, const am_attend *how,
                      const am_segment *segments, uint32_t n_segments);
+/* out (n, n_heads, head_dim) = attention of every query x to every k and v (n, n_kv_heads, head_dim) of its
+ * segment, before and behind it (encoders); segments' kv and position are not looked at, how->layer and
+ * window must be 0. Nothing is cached, nothing padded. */
+void am_queue_attend_all(am_queue *q, float *out, const float *x, const float *k, const float *v,
+                         const am_attend *how, const am_segment *segments, uint32_t n_segments);
 /* out (n, columns) = silu(gate) * up. In place on gate allowed. */
 void am_queue_silu_mul(am_queue *q, float *out, const float *gate, const float *up, uint32_t n,
                        uint32_t columns);
+/* out (n, columns) = gelu(gate) * up, tanh form. In place on gate allowed. */
+void am_queue_gelu_mul(am_queue *q, float *out, const float *gate, const float *up, uint32_t n,
+                       uint32_t columns);
+/* x (n, columns) = gelu(x) in place: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), or, without
+ * tanh_form, 0.5 x (1 + erf(x / sqrt(2))). */
+void am_queue_gelu(am_queue *q, float *x, uint32_t n, uint32_t columns, bool tanh_form);
+/* x (n, columns) *= factor, in place. */
+void am_queue_scale(am_queue *q, float *x, float factor, uint32_t n, uint32_t columns);
+/* x (n, columns) = cap * tanh(x / cap), in place. */
+void am_queue_softcap(am_queue *q, float *x, float cap, uint32_t n, uint32_t columns);
 /* x += y, (n, columns), in place. */
 void am_queue_add(am_queue *q, float *x, const float *y, uint32_t n, uint32_t columns);
 /* out row i = x row rows[i] (host memory, valid until the run). */

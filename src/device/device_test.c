@@ -100,7 +100,7 @@ static void test_cache(void **state) {
   am_device *device = open_cpu(1);
   am_kv *kv = NULL;
   adam_error error;
-  am_kv_options o = {2, 3, 8, 100, AM_DTYPE_F16};
+  am_kv_options o = {.n_layers = 2, .n_kv_heads = 3, .head_dim = 8, .n_ctx = 100, .dtype = AM_DTYPE_F16};
   assert_int_equal(am_kv_bytes(&o), 2 * 3 * 8 * 100 * 2 * 2);
   assert_int_equal(am_kv_open(device, &o, &kv, &error), ADAM_OK);
   am_kv_close(&kv);
@@ -108,9 +108,14 @@ static void test_cache(void **state) {
   o.n_ctx = UINT64_MAX / 4;
   assert_int_equal(am_kv_bytes(&o), 0);
   assert_int_equal(am_kv_open(device, &o, &kv, &error), ADAM_INVALID);
-  o = (am_kv_options){2, 3, 8, 100, AM_DTYPE_Q8_0};
+  o.n_ctx = 100;
+  o.dtype = AM_DTYPE_Q8_0;
   assert_int_equal(am_kv_open(device, &o, &kv, &error), ADAM_INVALID);
-  o = (am_kv_options){1u << 30, 1u << 10, 1u << 10, 1u << 20, AM_DTYPE_F32};
+  o = (am_kv_options){.n_layers = 1u << 30,
+                      .n_kv_heads = 1u << 10,
+                      .head_dim = 1u << 10,
+                      .n_ctx = 1u << 20,
+                      .dtype = AM_DTYPE_F32};
   assert_int_not_equal(am_kv_open(device, &o, &kv, &error), ADAM_OK);
   am_device_close(&device);
 }
@@ -130,7 +135,7 @@ static adam_status fixture_open(fixture *f, adam_error *error) {
   static const float ones[VOCABULARY * COLUMNS] = {1, 1, 1};
   am_tensor matrix = {"m", AM_DTYPE_F32, 2, {VOCABULARY, COLUMNS}, ones, sizeof ones};
   am_tensor vector = {"v", AM_DTYPE_F32, 1, {COLUMNS}, ones, COLUMNS * 4};
-  am_kv_options o = {2, 2, 8, 64, AM_DTYPE_F16};
+  am_kv_options o = {.n_layers = 2, .n_kv_heads = 2, .head_dim = 8, .n_ctx = 64, .dtype = AM_DTYPE_F16};
   adam_status status;
   if ((status = am_device_open(&(am_device_options){"cpu", 2}, &f->device, error))) return status;
   if ((status = am_weight_open(f->device, &matrix, &f->matrix, error))) return status;
@@ -156,11 +161,14 @@ static void fixture_close(fixture *f) {
 
 static void record_all(fixture *f, const am_segment *segment, const int32_t *ids) {
   static const float inv_freq[4] = {1, 0.5f, 0.25f, 0.125f};
+  static const am_rope rope = {.inv_freq = inv_freq, .scale = 1, .n_rot = 8};
   am_queue_embed(f->queue, f->x, f->matrix, ids, 2);
-  am_queue_rms_norm(f->queue, f->y, f->x, f->vector, 1e-6f, 2, 1);
-  am_queue_rope(f->queue, f->y, inv_freq, 1, false, 4, 8, segment, 1);
+  am_queue_rms_norm(f->queue, f->y, f->x, f->vector, 1e-6f, 0, 2, 1);
+  am_queue_rope(f->queue, f->y, &rope, 4, 8, segment, 1);
   am_queue_store_kv(f->queue, 1, f->x, f->x, segment, 1);
-  am_queue_attend(f->queue, f->x, f->y, &(am_attend){1, 4, 2, 8, 1}, segment, 1);
+  am_queue_attend(f->queue, f->x, f->y,
+                  &(am_attend){.layer = 1, .n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .scale = 1}, segment,
+                  1);
   am_queue_matmul(f->queue, f->y, f->matrix, NULL, f->x, 2);
 }
 
@@ -178,7 +186,7 @@ static void test_wrong_recordings(void **state) {
   adam_error error;
   assert_int_equal(fixture_open(&f, &error), ADAM_OK);
   int32_t ids[2] = {0, VOCABULARY - 1};
-  am_segment segment = {f.kv, 0, 2, 62};
+  am_segment segment = {.kv = f.kv, .n = 2, .position = 62};
   record_all(&f, &segment, ids);
   assert_int_equal(am_queue_run(f.queue, &error), ADAM_OK);
 
@@ -192,29 +200,31 @@ static void test_wrong_recordings(void **state) {
 
   segment.position = 63;
   record_all(&f, &segment, ids);
-  expect_failure(&f, "rope");
+  expect_failure(&f, "store_kv");
   segment.position = UINT64_MAX;
   record_all(&f, &segment, ids);
-  expect_failure(&f, "rope");
-  segment = (am_segment){NULL, 0, 2, 0};
+  expect_failure(&f, "store_kv");
+  segment = (am_segment){.n = 2};
   record_all(&f, &segment, ids);
-  expect_failure(&f, "rope");
-  segment = (am_segment){f.kv, 0, 2, 0};
+  expect_failure(&f, "store_kv");
+  segment = (am_segment){.kv = f.kv, .n = 2};
   record_all(&f, &segment, ids);
   segment.position = 63; /* changed after recording */
   expect_failure(&f, "segments");
   segment.position = 0;
 
-  am_segment crossing[2] = {{f.kv, 0, 2, 0}, {f.kv, 1, 1, 2}};
+  am_segment crossing[2] = {{.kv = f.kv, .n = 2}, {.kv = f.kv, .first = 1, .n = 1, .position = 2}};
   am_queue_store_kv(f.queue, 0, f.x, f.x, crossing, 2);
   expect_failure(&f, "store_kv");
   am_queue_store_kv(f.queue, 2, f.x, f.x, &segment, 1);
   expect_failure(&f, "store_kv");
-  am_queue_attend(f.queue, f.x, f.y, &(am_attend){0, 3, 2, 8, 1}, &segment, 1);
+  am_queue_attend(f.queue, f.x, f.y, &(am_attend){.n_heads = 3, .n_kv_heads = 2, .head_dim = 8, .scale = 1},
+                  &segment, 1);
   expect_failure(&f, "attend");
-  am_queue_attend(f.queue, f.x, f.y, &(am_attend){0, 4, 2, 16, 1}, &segment, 1);
+  am_queue_attend(f.queue, f.x, f.y, &(am_attend){.n_heads = 4, .n_kv_heads = 2, .head_dim = 16, .scale = 1},
+                  &segment, 1);
   expect_failure(&f, "attend");
-  am_queue_rms_norm(f.queue, f.x, f.y, f.matrix, 0, 1, 1);
+  am_queue_rms_norm(f.queue, f.x, f.y, f.matrix, 0, 0, 1, 1);
   expect_failure(&f, "rms_norm");
   am_queue_matmul(f.queue, f.x, f.vector, NULL, f.y, 1);
   expect_failure(&f, "matmul");
@@ -239,7 +249,7 @@ static void test_memory_runs_out(void **state) {
     am_mem_fault_set(n);
     adam_status status = fixture_open(&f, &error);
     if (!status) {
-      am_segment segment = {f.kv, 0, 2, 0};
+      am_segment segment = {.kv = f.kv, .n = 2, .position = 0};
       record_all(&f, &segment, ids);
       status = am_queue_run(f.queue, &error);
     }

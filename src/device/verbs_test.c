@@ -186,7 +186,7 @@ static void test_norm_and_silu(void **state) {
   am_queue *queue = open_queue(device);
   fill(x, n);
   for (size_t i = 0; i < n; i++) x[i] *= 20;
-  am_queue_rms_norm(queue, norm, x, weight.weight, 1e-5f, N, GROUPS);
+  am_queue_rms_norm(queue, norm, x, weight.weight, 1e-5f, 0, N, GROUPS);
   am_queue_silu_mul(queue, gate, x, norm, N, GROUPS * WIDTH);
   run(queue);
   for (size_t g = 0; g < N * GROUPS; g++) {
@@ -209,19 +209,68 @@ static void test_norm_and_silu(void **state) {
   am_device_close(&device);
 }
 
+static void test_elementwise(void **state) {
+  (void)state;
+  enum { N = 33, WIDTH = 277, ALL = N * WIDTH };
+  static float before[ALL];
+  am_device *device = open_cpu(3);
+  matrix weight = make_matrix(device, AM_DTYPE_F32, 0, WIDTH),
+         bias = make_matrix(device, AM_DTYPE_F16, 0, WIDTH);
+  float *w = values_of(&weight), *b = values_of(&bias), *row[6];
+  am_queue *queue = open_queue(device);
+  fill(before, ALL);
+  for (int i = 0; i < ALL; i++) before[i] *= 10;
+  for (int i = 0; i < 6; i++) {
+    row[i] = am_device_alloc(device, sizeof before);
+    memcpy(row[i], before, sizeof before);
+  }
+  am_queue_layer_norm(queue, row[0], row[0], weight.weight, bias.weight, 1e-5f, N);
+  am_queue_gelu_mul(queue, row[1], row[1], row[2], N, WIDTH);
+  am_queue_gelu(queue, row[2], N, WIDTH, false);
+  am_queue_gelu(queue, row[3], N, WIDTH, true);
+  am_queue_scale(queue, row[4], 0.3f, N, WIDTH);
+  am_queue_softcap(queue, row[5], 7, N, WIDTH);
+  run(queue);
+  for (int r = 0; r < N; r++) {
+    double mean = 0, variance = 0;
+    for (int i = 0; i < WIDTH; i++) mean += before[r * WIDTH + i] / (double)WIDTH;
+    for (int i = 0; i < WIDTH; i++) variance += pow(before[r * WIDTH + i] - mean, 2) / WIDTH;
+    for (int i = 0; i < WIDTH; i++) {
+      int at = r * WIDTH + i;
+      double x = before[at],
+             tanh_form = 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+      assert_true(fabs(row[0][at] - ((x - mean) / sqrt(variance + 1e-5) * w[i] + b[i])) < 4e-6);
+      assert_true(fabs(row[1][at] - tanh_form * x) < 1e-6 * (1 + fabs(tanh_form * x)));
+      assert_true(fabs(row[2][at] - 0.5 * x * (1 + erf(x / sqrt(2)))) < 1e-6 * (0.1 + fabs(x)));
+      assert_true(fabs(row[3][at] - tanh_form) < 1e-6 * (0.1 + fabs(tanh_form)));
+      assert_true(row[4][at] == before[at] * 0.3f);
+      assert_true(fabs(row[5][at] - 7 * tanh(x / 7)) < 1e-6 * fabs(x));
+    }
+  }
+  for (int i = 0; i < 6; i++) am_device_free(device, row[i]);
+  am_queue_close(&queue);
+  free(w);
+  free(b);
+  free_matrix(&weight);
+  free_matrix(&bias);
+  am_device_close(&device);
+}
+
 static void check_rope(bool interleaved) {
   enum { HEADS = 3, DIM = 20, HALF = DIM / 2, N = 11 };
   am_device *device = open_cpu(2);
   am_kv *kv[2];
-  am_kv_options o = {1, 1, DIM, 5000, AM_DTYPE_F32};
+  am_kv_options o = {.n_layers = 1, .n_kv_heads = 1, .head_dim = DIM, .n_ctx = 5000, .dtype = AM_DTYPE_F32};
   for (int i = 0; i < 2; i++) assert_int_equal(am_kv_open(device, &o, &kv[i], NULL), ADAM_OK);
-  am_segment segments[2] = {{kv[0], 0, 4, 4000}, {kv[1], 5, 6, 0}}; /* row 4 belongs to nobody */
+  am_segment segments[2] = {{.kv = kv[0], .n = 4, .position = 4000},
+                            {.kv = kv[1], .first = 5, .n = 6}}; /* row 4 belongs to nobody */
   float inv_freq[HALF], before[N * HEADS * DIM], *x = am_device_alloc(device, sizeof before);
   for (int i = 0; i < HALF; i++) inv_freq[i] = powf(10000.0f, -2.0f * (float)i / DIM);
   fill(x, N * HEADS * DIM);
   memcpy(before, x, sizeof before);
   am_queue *queue = open_queue(device);
-  am_queue_rope(queue, x, inv_freq, 1.5f, interleaved, HEADS, DIM, segments, 2);
+  am_rope rope = {.inv_freq = inv_freq, .scale = 1.5f, .n_rot = DIM, .interleaved = interleaved};
+  am_queue_rope(queue, x, &rope, HEADS, DIM, segments, 2);
   run(queue);
   for (uint32_t row = 0; row < N; row++)
     for (uint32_t h = 0; h < HEADS; h++)
@@ -249,18 +298,32 @@ static void test_rope(void **state) {
 
 /* Two timelines, one of them long enough for several splits; fed in steps of `step` tokens. */
 enum { HEADS = 6, KV_HEADS = 2, DIM = 24, LONG = 700, SHORT = 9, LAYER = 1 };
+typedef struct kind {
+  uint32_t window;
+  float softcap;
+} kind;
 typedef struct inputs {
   float *q, *k, *v; /* (LONG + SHORT, heads, DIM) */
 } inputs;
 
-static void attend_in_steps(const inputs *in, am_dtype dtype, int32_t n_threads, uint32_t step, float *out) {
+static void attend_in_steps(const inputs *in, am_dtype dtype, kind how_kind, int32_t n_threads, uint32_t step,
+                            float *out) {
   am_device *device = open_cpu(n_threads);
   am_kv *kv[2];
-  am_kv_options o = {2, KV_HEADS, DIM, LONG, dtype};
+  am_kv_options o = {.n_layers = 2, .n_kv_heads = KV_HEADS, .head_dim = DIM, .n_ctx = LONG, .dtype = dtype};
+  uint32_t windows[2] = {0, how_kind.window};
+  o.windows = windows;
+  o.max_batch = step;
   uint32_t lengths[2] = {LONG, SHORT}, starts[2] = {0, LONG};
   for (int i = 0; i < 2; i++) assert_int_equal(am_kv_open(device, &o, &kv[i], NULL), ADAM_OK);
   am_queue *queue = open_queue(device);
-  am_attend how = {LAYER, HEADS, KV_HEADS, DIM, 0.3f};
+  am_attend how = {.layer = LAYER,
+                   .n_heads = HEADS,
+                   .n_kv_heads = KV_HEADS,
+                   .head_dim = DIM,
+                   .scale = 0.3f,
+                   .window = how_kind.window,
+                   .softcap = how_kind.softcap};
   size_t q_row = HEADS * DIM, kv_row = KV_HEADS * DIM;
   float *q = am_device_alloc(device, 2 * step * q_row * 4),
         *k = am_device_alloc(device, 2 * step * kv_row * 4);
@@ -276,7 +339,7 @@ static void attend_in_steps(const inputs *in, am_dtype dtype, int32_t n_threads,
       memcpy(q + n * q_row, in->q + from * q_row, count * q_row * 4);
       memcpy(k + n * kv_row, in->k + from * kv_row, count * kv_row * 4);
       memcpy(v + n * kv_row, in->v + from * kv_row, count * kv_row * 4);
-      segments[n_segments++] = (am_segment){kv[i], n, count, at};
+      segments[n_segments++] = (am_segment){.kv = kv[i], .first = n, .n = count, .position = at};
       n += count;
     }
     am_queue_store_kv(queue, LAYER, k, v, segments, n_segments);
@@ -299,18 +362,20 @@ static float cached(float value, am_dtype dtype) {
   return dtype == AM_DTYPE_F16 ? am_f16_to_f32(am_f32_to_f16(value)) : value;
 }
 
-static void check_attention(const inputs *in, am_dtype dtype, const float *out) {
+static void check_attention(const inputs *in, am_dtype dtype, kind how, const float *out) {
   for (uint32_t row = 0; row < LONG + SHORT; row += row < LONG ? 13 : 1)
     for (uint32_t h = 0; h < HEADS; h++) {
       uint32_t first = row < LONG ? 0 : LONG, kv_head = h / (HEADS / KV_HEADS);
       static double p[LONG];
       double most = -INFINITY, total = 0;
+      if (how.window > 0 && row - first >= how.window) first = row - how.window + 1;
       for (uint32_t j = first; j <= row; j++) {
         double sum = 0;
         for (uint32_t i = 0; i < DIM; i++)
           sum += (double)in->q[(row * HEADS + h) * DIM + i] *
                  cached(in->k[(j * KV_HEADS + kv_head) * DIM + i], dtype);
         p[j - first] = sum * 0.3;
+        if (how.softcap > 0) p[j - first] = how.softcap * tanh(p[j - first] / how.softcap);
         if (p[j - first] > most) most = p[j - first];
       }
       for (uint32_t j = first; j <= row; j++) total += p[j - first] = exp(p[j - first] - most);
@@ -334,18 +399,21 @@ static void test_attention(void **state) {
   fill(in.v, rows * KV_HEADS * DIM);
   for (size_t i = 0; i < n; i++) in.q[i] *= 4;
   static const am_dtype dtypes[2] = {AM_DTYPE_F32, AM_DTYPE_F16};
-  for (int d = 0; d < 2; d++) {
-    attend_in_steps(&in, dtypes[d], 1, LONG, expected);
-    check_attention(&in, dtypes[d], expected);
+  static const kind kinds[] = {{0, 0}, {1, 0}, {10, 0}, {64, 2}, {100, 0}, {300, 0}, {699, 0}, {0, 5}};
+  for (size_t c = 0; c < 2 * sizeof kinds / sizeof *kinds; c++) {
+    am_dtype dtype = dtypes[c % 2];
+    kind how = kinds[c / 2];
+    attend_in_steps(&in, dtype, how, 1, LONG, expected);
+    check_attention(&in, dtype, how, expected);
     static const struct {
       int32_t threads;
       uint32_t step;
     } ways[] = {{2, LONG}, {3, 1}, {5, 7}, {1, 64}, {2, 100}, {3, 4}, {2, 2}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
       memset(out, 0, bytes);
-      attend_in_steps(&in, dtypes[d], ways[i].threads, ways[i].step, out);
+      attend_in_steps(&in, dtype, how, ways[i].threads, ways[i].step, out);
       if (memcmp(out, expected, bytes))
-        fail_msg("%d threads, steps of %u differ", ways[i].threads, ways[i].step);
+        fail_msg("window %u: %d threads, steps of %u differ", how.window, ways[i].threads, ways[i].step);
     }
   }
   free(in.q);
@@ -353,6 +421,50 @@ static void test_attention(void **state) {
   free(in.v);
   free(expected);
   free(out);
+}
+
+/* Bidirectional attention of packed segments: against double arithmetic, and the same bytes for a segment
+ * alone or packed, with any number of threads. */
+static void attend_packed(const inputs *in, int32_t n_threads, const am_segment *segments,
+                          uint32_t n_segments, float *out) {
+  am_device *device = open_cpu(n_threads);
+  am_queue *queue = open_queue(device);
+  am_attend how = {.n_heads = HEADS, .n_kv_heads = KV_HEADS, .head_dim = DIM, .scale = 0.3f};
+  am_queue_attend_all(queue, out, in->q, in->k, in->v, &how, segments, n_segments);
+  run(queue);
+  am_queue_close(&queue);
+  am_device_close(&device);
+}
+
+static void test_attention_all(void **state) {
+  (void)state;
+  static const am_segment segments[] = {
+      {.first = 0, .n = 1}, {.first = 1, .n = 300}, {.first = 301, .n = 64}, {.first = 365, .n = 40}};
+  enum { ROWS = 405 };
+  static float q[ROWS * HEADS * DIM], k[ROWS * KV_HEADS * DIM], v[ROWS * KV_HEADS * DIM];
+  static float out[ROWS * HEADS * DIM], again[ROWS * HEADS * DIM];
+  inputs in = {q, k, v};
+  fill(q, ROWS * HEADS * DIM);
+  fill(k, ROWS * KV_HEADS * DIM);
+  fill(v, ROWS * KV_HEADS * DIM);
+  attend_packed(&in, 1, segments, 4, out);
+  for (int s = 0; s < 4; s++) attend_packed(&in, 3, &segments[s], 1, again);
+  assert_memory_equal(out, again, sizeof out);
+  for (int s = 0; s < 4; s++)
+    for (uint32_t row = segments[s].first; row < segments[s].first + segments[s].n; row++)
+      for (uint32_t h = 0; h < HEADS; h++) {
+        double total = 0, mixed[DIM] = {0};
+        for (uint32_t j = segments[s].first; j < segments[s].first + segments[s].n; j++) {
+          size_t at = (j * KV_HEADS + h / (HEADS / KV_HEADS)) * DIM;
+          double sum = 0;
+          for (uint32_t i = 0; i < DIM; i++) sum += (double)q[(row * HEADS + h) * DIM + i] * k[at + i];
+          double p = exp(sum * 0.3);
+          total += p;
+          for (uint32_t i = 0; i < DIM; i++) mixed[i] += p * v[at + i];
+        }
+        for (uint32_t i = 0; i < DIM; i++)
+          assert_true(fabs(out[(row * HEADS + h) * DIM + i] - mixed[i] / total) < 2e-6);
+      }
 }
 
 /* A layer's worth of dependent verbs over n tokens, in calls of `step` tokens: the same bytes for
@@ -373,7 +485,7 @@ static void layer_in_steps(am_dtype dtype, int32_t n_threads, uint32_t step, boo
     uint32_t n = TOKENS - at < step ? TOKENS - at : step;
     memcpy(x, in + at * WIDTH, n * WIDTH * 4);
     for (int layer = 0; layer < 3; layer++) {
-      am_queue_rms_norm(queue, y, x, norm.weight, 1e-6f, n, 1);
+      am_queue_rms_norm(queue, y, x, norm.weight, 1e-6f, 0, n, 1);
       am_queue_matmul(queue, a, gate.weight, NULL, y, n);
       am_queue_matmul(queue, b, up.weight, NULL, y, n);
       am_queue_silu_mul(queue, a, a, b, n, HIDDEN);
@@ -419,7 +531,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_matmul),        cmocka_unit_test(test_embed_and_rows),
       cmocka_unit_test(test_norm_and_silu), cmocka_unit_test(test_rope),
-      cmocka_unit_test(test_attention),     cmocka_unit_test(test_same_bytes),
+      cmocka_unit_test(test_attention),     cmocka_unit_test(test_attention_all),
+      cmocka_unit_test(test_elementwise),   cmocka_unit_test(test_same_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

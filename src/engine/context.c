@@ -20,7 +20,7 @@ enum {
 
 static uint64_t needed_bytes(const am_engine *engine, uint64_t n_ctx, am_dtype dtype, uint32_t max_tokens,
                              uint32_t max_outputs) {
-  am_kv_options kv = am_model_kv_options(engine->model, n_ctx, dtype);
+  am_kv_options kv = am_model_kv_options(engine->model, n_ctx, max_tokens, dtype);
   uint64_t cache = am_kv_bytes(&kv), total = 0;
   uint64_t work = am_workspace_bytes(engine->model, max_tokens, max_outputs);
   if (cache == 0 || work == 0 || !am_u64_add(cache, work, &total)) return UINT64_MAX;

@@ -38,13 +38,13 @@ adam_status am_engine_score(am_engine *engine, const int32_t *ids, size_t n,
   uint32_t chunk = n < engine->chunk_tokens ? (uint32_t)n : engine->chunk_tokens;
   adam_status status = am_context_check(engine, path, n, AM_DTYPE_F32, chunk, rows, error);
   if (status) return status;
-  am_kv_options options = am_model_kv_options(engine->model, n, AM_DTYPE_F32);
+  am_kv_options options = am_model_kv_options(engine->model, n, chunk, AM_DTYPE_F32);
   status = am_kv_open(engine->device, &options, &kv, error);
   if (!status) status = am_workspace_open(engine->model, chunk, rows, &workspace, error);
   if (!status) am_workspace_set_exact(workspace, true);
   for (size_t done = 0; !status && done < n;) {
     uint32_t take = n - done < chunk ? (uint32_t)(n - done) : chunk;
-    am_segment segment = {.kv = kv, .first = 0, .n = take, .position = done};
+    am_segment segment = {.kv = kv, .first = 0, .n = take, .position = done, .length = n};
     am_batch batch = {.ids = ids + done, .n_tokens = take, .segments = &segment, .n_segments = 1};
     status = score_chunk(engine->model, workspace, &batch, done, rows, on_logits, user, error);
     done += take;

@@ -24,7 +24,8 @@ adam_status am_session_open(am_engine *engine, am_session **out, adam_error *err
   am_session *s = am_mem_zalloc(1, sizeof *s);
   if (!s) return am_fail_memory(error, path);
   s->engine = engine;
-  am_kv_options kv = am_model_kv_options(engine->model, engine->n_ctx, engine->kv_dtype);
+  am_kv_options kv =
+      am_model_kv_options(engine->model, engine->n_ctx, engine->chunk_tokens, engine->kv_dtype);
   status = am_kv_open(engine->device, &kv, &s->kv, error);
   if (!status) status = am_workspace_open(engine->model, engine->chunk_tokens, 1, &s->workspace, error);
   if (status) goto fail;
@@ -76,7 +77,7 @@ adam_status am_session_feed(am_session *session, const int32_t *ids, size_t n, f
     size_t left = n - done;
     uint32_t take = left < engine->chunk_tokens ? (uint32_t)left : engine->chunk_tokens;
     uint32_t last = take - 1;
-    am_segment segment = {.kv = session->kv, .first = 0, .n = take, .position = before + done};
+    am_segment segment = {.kv = session->kv, .first = 0, .n = take, .position = before + done, .length = 0};
     am_batch batch = {.ids = ids + done,
                       .n_tokens = take,
                       .segments = &segment,

@@ -63,8 +63,10 @@ typedef struct am_kernels {
   void (*mix[AM_DTYPE_COUNT])(const am_mix *m);
   void (*store[AM_DTYPE_COUNT])(void *out, const float *x, size_t n); /* round to nearest even */
 
-  /* out = x / sqrt(mean(x^2) + eps) * weight; out may be x. n > 0. */
-  void (*rms_norm)(float *out, const float *x, const float *weight, float eps, size_t n);
+  /* out = x / sqrt(mean(x^2) + eps) * (weight_offset + weight); out may be x. n > 0. */
+  void (*rms_norm)(float *out, const float *x, const float *weight, float eps, float weight_offset, size_t n);
+  /* out = (x - mean) / sqrt(variance + eps) * weight + bias (NULL = none); out may be x. n > 0. */
+  void (*layer_norm)(float *out, const float *x, const float *weight, const float *bias, float eps, size_t n);
   /* Rotates pairs in place: (x[i], x[half + i]), or (x[2i], x[2i + 1]), i < half, by the angle
    * whose cosine and sine are c[i], s[i]: (a, b) -> (a c - b s, b c + a s). */
   void (*rope_half)(float *x, const float *c, const float *s, size_t half);
@@ -72,6 +74,11 @@ typedef struct am_kernels {
   float (*max)(const float *x, size_t n);          /* -infinity for n = 0 */
   float (*exp_sum)(float *x, float max, size_t n); /* x = exp(x - max); their sum */
   void (*silu_mul)(float *out, const float *gate, const float *up, size_t n); /* out may be gate */
+  /* Of these four, an element's result does not depend on where it stands in the call. */
+  void (*gelu_mul)(float *out, const float *gate, const float *up, size_t n); /* tanh form; out may be gate */
+  void (*gelu_tanh)(float *x, size_t n);
+  void (*gelu_erf)(float *x, size_t n);
+  void (*softcap)(float *x, float cap, size_t n); /* x = cap * tanh(x / cap) */
   void (*add)(float *x, const float *y, size_t n);                            /* x += y */
   void (*scale)(float *x, float factor, size_t n);                            /* x *= factor */
 } am_kernels;

@@ -25,6 +25,11 @@ typedef struct am_family {
   /* Records the layers: a->x holds the embeddings and is left with the last residual stream. */
   void (*layers)(const am_model *model, am_queue *q, const am_activations *a, const am_batch *batch);
   uint32_t verbs_per_layer; /* most that `layers` records for one layer */
+  /* Optional. After the rows of the embedding are in a->x (n, n_embd): scale, positions, a norm. */
+  void (*embed)(const am_model *model, am_queue *q, const am_activations *a, const am_batch *batch);
+  /* Optional, instead of the common RMS norm and output matrix: logits (n, n_vocab) from rows x (n, n_embd)
+   * of the last residual stream; `normed` (n, n_embd) is room for their norm and may be x itself. */
+  void (*head)(const am_model *model, am_queue *q, float *logits, float *normed, const float *x, uint32_t n);
 } am_family;
 
 extern const am_family am_family_llama;
@@ -35,7 +40,9 @@ struct am_model {
   am_config config;
   am_device *device;    /* borrowed */
   void *fields;         /* owned; the family's own struct */
-  float *inv_freq;      /* owned; (head_dim / 2) radians per position */
+  am_rope rope;         /* frequencies in rope_memory */
+  float *rope_memory;   /* owned */
+  uint32_t *windows;    /* owned; (n_layers) am_arch_window, NULL = no layer has one */
   am_weight *embedding; /* (n_vocab, n_embd) */
   am_weight *norm;      /* (n_embd) */
   am_weight *output;    /* (n_vocab, n_embd); the embedding itself when tied */
@@ -48,7 +55,12 @@ struct am_model {
 adam_status am_bind(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
                     am_weight **out, adam_error *error);
 
-/* model->inv_freq from config.rope and, for AM_ROPE_FACTORS, the role "rope_freqs". */
+/* The same for rows [first_row, first_row + n_rows) of a matrix, or elements of a vector: a part of a fused
+ * tensor, nothing copied. ADAM_DAMAGED where the tensor has fewer. */
+adam_status am_bind_rows(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
+                         uint64_t first_row, uint64_t n_rows, am_weight **out, adam_error *error);
+
+/* model->rope from config.rope and, for AM_ROPE_FACTORS, the role "rope_freqs". */
 adam_status am_rope_open(am_model *model, const am_loader *loader, adam_error *error);
 
 #endif

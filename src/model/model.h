@@ -28,8 +28,9 @@ adam_status am_model_open(const am_loader *loader, am_device *device, am_model *
 void am_model_close(am_model **model);
 const am_config *am_model_config(const am_model *model);
 am_device *am_model_device(const am_model *model);
-/* Cache options for a timeline of n_ctx tokens. */
-am_kv_options am_model_kv_options(const am_model *model, uint64_t n_ctx, am_dtype dtype);
+/* Cache options for a timeline of n_ctx tokens that grows by max_batch at most at once (0 = n_ctx);
+ * valid as long as the model. */
+am_kv_options am_model_kv_options(const am_model *model, uint64_t n_ctx, uint32_t max_batch, am_dtype dtype);
 
 /* Activations for up to max_tokens a batch and max_outputs rows of logits; all memory is planned here. */
 adam_status am_workspace_open(const am_model *model, uint32_t max_tokens, uint32_t max_outputs,

@@ -39,7 +39,7 @@ static void refuses_bad_batches(void **state) {
   assert_int_equal(am_model_open(loader, device, &model, &error), ADAM_OK);
   assert_int_equal(am_workspace_open(model, 0, 1, &workspace, &error), ADAM_INVALID);
   assert_int_equal(am_workspace_open(model, 4, 2, &workspace, &error), ADAM_OK);
-  am_kv_options options = am_model_kv_options(model, 8, AM_DTYPE_F32);
+  am_kv_options options = am_model_kv_options(model, 8, 0, AM_DTYPE_F32);
   assert_int_equal(am_kv_open(device, &options, &kv, &error), ADAM_OK);
 
   const int32_t ids[5] = {1, 2, 3, 4, 5};

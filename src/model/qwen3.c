@@ -67,23 +67,20 @@ static void attention(const am_model *model, am_queue *q, const am_activations *
   const am_config *c = &model->config;
   const layer *l = (const layer *)model->fields + i;
   const uint32_t n = batch->n_tokens;
-  const bool pairs = c->rope.style == AM_ROPE_PAIRS;
   const am_attend how = {.layer = i,
                          .n_heads = c->n_heads,
                          .n_kv_heads = c->n_kv_heads,
                          .head_dim = c->head_dim,
                          .scale = 1.0f / sqrtf((float)c->head_dim)};
 
-  am_queue_rms_norm(q, a->y, a->x, l->attn_norm, c->norm_eps, n, 1);            /* (n, D) */
-  am_queue_matmul(q, a->q, l->attn_q, l->attn_q_bias, a->y, n);                 /* (n, H d) */
-  am_queue_matmul(q, a->k, l->attn_k, l->attn_k_bias, a->y, n);                 /* (n, G d) */
-  am_queue_matmul(q, a->v, l->attn_v, l->attn_v_bias, a->y, n);                 /* (n, G d) */
-  am_queue_rms_norm(q, a->q, a->q, l->attn_q_norm, c->norm_eps, n, c->n_heads); /* each (d) */
-  am_queue_rms_norm(q, a->k, a->k, l->attn_k_norm, c->norm_eps, n, c->n_kv_heads);
-  am_queue_rope(q, a->q, model->inv_freq, 1.0f, pairs, c->n_heads, c->head_dim, batch->segments,
-                batch->n_segments);
-  am_queue_rope(q, a->k, model->inv_freq, 1.0f, pairs, c->n_kv_heads, c->head_dim, batch->segments,
-                batch->n_segments);
+  am_queue_rms_norm(q, a->y, a->x, l->attn_norm, c->norm_eps, 0, n, 1);            /* (n, D) */
+  am_queue_matmul(q, a->q, l->attn_q, l->attn_q_bias, a->y, n);                    /* (n, H d) */
+  am_queue_matmul(q, a->k, l->attn_k, l->attn_k_bias, a->y, n);                    /* (n, G d) */
+  am_queue_matmul(q, a->v, l->attn_v, l->attn_v_bias, a->y, n);                    /* (n, G d) */
+  am_queue_rms_norm(q, a->q, a->q, l->attn_q_norm, c->norm_eps, 0, n, c->n_heads); /* each (d) */
+  am_queue_rms_norm(q, a->k, a->k, l->attn_k_norm, c->norm_eps, 0, n, c->n_kv_heads);
+  am_queue_rope(q, a->q, &model->rope, c->n_heads, c->head_dim, batch->segments, batch->n_segments);
+  am_queue_rope(q, a->k, &model->rope, c->n_kv_heads, c->head_dim, batch->segments, batch->n_segments);
   am_queue_store_kv(q, i, a->k, a->v, batch->segments, batch->n_segments);
   am_queue_attend(q, a->attended, a->q, &how, batch->segments, batch->n_segments); /* (n, H d) */
   am_queue_matmul(q, a->y, l->attn_output, l->attn_output_bias, a->attended, n);   /* (n, D) */
@@ -95,11 +92,11 @@ static void feed_forward(const am_model *model, am_queue *q, const am_activation
                          uint32_t i) {
   const am_config *c = &model->config;
   const layer *l = (const layer *)model->fields + i;
-  am_queue_rms_norm(q, a->y, a->x, l->ffn_norm, c->norm_eps, n, 1); /* (n, D) */
-  am_queue_matmul(q, a->gate, l->ffn_gate, NULL, a->y, n);          /* (n, F) */
-  am_queue_matmul(q, a->up, l->ffn_up, NULL, a->y, n);              /* (n, F) */
-  am_queue_silu_mul(q, a->gate, a->gate, a->up, n, c->n_ff);        /* (n, F) */
-  am_queue_matmul(q, a->y, l->ffn_down, NULL, a->gate, n);          /* (n, D) */
+  am_queue_rms_norm(q, a->y, a->x, l->ffn_norm, c->norm_eps, 0, n, 1); /* (n, D) */
+  am_queue_matmul(q, a->gate, l->ffn_gate, NULL, a->y, n);             /* (n, F) */
+  am_queue_matmul(q, a->up, l->ffn_up, NULL, a->y, n);                 /* (n, F) */
+  am_queue_silu_mul(q, a->gate, a->gate, a->up, n, c->n_ff);           /* (n, F) */
+  am_queue_matmul(q, a->y, l->ffn_down, NULL, a->gate, n);             /* (n, D) */
   am_queue_add(q, a->x, a->y, n, c->n_embd);
 }
 

@@ -35,7 +35,7 @@ static adam_status divide_by_factors(am_model *model, const am_loader *loader, a
     if (!(fabsf(factor) >= 1e-6f && fabsf(factor) <= 1e9f))
       return am_fail(error, ADAM_DAMAGED, am_loader_path(loader), NULL, "tensor %s: factor %u is %g",
                      factors->name, i, (double)factor);
-    model->inv_freq[i] /= factor;
+    model->rope_memory[i] /= factor;
   }
   return ADAM_OK;
 }
@@ -43,14 +43,18 @@ static adam_status divide_by_factors(am_model *model, const am_loader *loader, a
 adam_status am_rope_open(am_model *model, const am_loader *loader, adam_error *error) {
   const am_config *c = &model->config;
   uint32_t half = c->head_dim / 2;
-  model->inv_freq = am_mem_zalloc(half, sizeof *model->inv_freq);
-  if (!model->inv_freq) return am_fail_memory(error, "model");
+  model->rope_memory = am_mem_zalloc(half, sizeof *model->rope_memory);
+  if (!model->rope_memory) return am_fail_memory(error, "model");
   for (uint32_t i = 0; i < half; i++) {
     float power = powf((float)c->rope.theta, (float)(2 * i) / (float)c->head_dim);
     float frequency = 1.0f / power;
     if (c->rope.scaling == AM_ROPE_LINEAR) frequency /= (float)c->rope.factor;
     if (c->rope.scaling == AM_ROPE_LLAMA3) frequency = llama3_frequency(frequency, c);
-    model->inv_freq[i] = frequency;
+    model->rope_memory[i] = frequency;
   }
+  model->rope = (am_rope){.inv_freq = model->rope_memory,
+                          .scale = 1,
+                          .n_rot = c->head_dim,
+                          .interleaved = c->rope.style == AM_ROPE_PAIRS};
   return divide_by_factors(model, loader, error);
 }

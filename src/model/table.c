@@ -14,16 +14,8 @@ static const am_family *find_family(const char *name) {
   return NULL;
 }
 
-adam_status am_bind(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
-                    am_weight **out, adam_error *error) {
-  const am_tensor *tensor = NULL;
+static adam_status open_weight(am_model *model, const am_tensor *tensor, am_weight **out, adam_error *error) {
   am_weight *weight = NULL;
-  adam_status status = am_loader_role(loader, field, layer, &tensor, error);
-  if (status) return status;
-  if (!tensor) {
-    *out = NULL;
-    return ADAM_OK;
-  }
   if (model->n_opened == model->capacity) {
     size_t capacity = model->capacity ? model->capacity * 2 : 64;
     am_weight **grown = am_mem_resize(model->opened, capacity, sizeof *grown);
@@ -31,11 +23,47 @@ adam_status am_bind(am_model *model, const am_loader *loader, const char *field,
     model->opened = grown;
     model->capacity = capacity;
   }
-  status = am_weight_open(model->device, tensor, &weight, error);
+  adam_status status = am_weight_open(model->device, tensor, &weight, error);
   if (status) return status;
   model->opened[model->n_opened++] = weight;
   *out = weight;
   return ADAM_OK;
+}
+
+adam_status am_bind(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
+                    am_weight **out, adam_error *error) {
+  const am_tensor *tensor = NULL;
+  adam_status status = am_loader_role(loader, field, layer, &tensor, error);
+  if (status) return status;
+  if (tensor) return open_weight(model, tensor, out, error);
+  *out = NULL;
+  return ADAM_OK;
+}
+
+adam_status am_bind_rows(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
+                         uint64_t first_row, uint64_t n_rows, am_weight **out, adam_error *error) {
+  const am_tensor *whole = NULL;
+  uint64_t before = 0, n_bytes = 0;
+  adam_status status = am_loader_role(loader, field, layer, &whole, error);
+  if (status) return status;
+  if (!whole) {
+    *out = NULL;
+    return ADAM_OK;
+  }
+  uint64_t columns = whole->n_dims == 2 ? whole->shape[1] : 1;
+  if (n_rows > whole->shape[0] || first_row > whole->shape[0] - n_rows ||
+      !am_dtype_row_bytes(whole->dtype, first_row * columns, &before) ||
+      !am_dtype_row_bytes(whole->dtype, n_rows * columns, &n_bytes) || before > whole->n_bytes ||
+      n_bytes > whole->n_bytes - before)
+    return am_fail(error, ADAM_DAMAGED, am_loader_path(loader), NULL,
+                   "tensor %s has %llu rows, expected %llu behind the first %llu", whole->name,
+                   (unsigned long long)whole->shape[0], (unsigned long long)n_rows,
+                   (unsigned long long)first_row);
+  am_tensor part = *whole;
+  part.shape[0] = n_rows;
+  part.data = (const uint8_t *)whole->data + before;
+  part.n_bytes = n_bytes;
+  return open_weight(model, &part, out, error);
 }
 
 static adam_status bind_ends(am_model *model, const am_loader *loader, adam_error *error) {
@@ -49,6 +77,15 @@ static adam_status bind_ends(am_model *model, const am_loader *loader, adam_erro
     return am_fail(error, ADAM_DAMAGED, am_loader_path(loader), NULL,
                    "the token embedding or the final norm is missing");
   if (!model->output) model->output = model->embedding; /* tied: one matrix, looked up and multiplied */
+  return ADAM_OK;
+}
+
+static adam_status list_windows(am_model *model, adam_error *error) {
+  const am_config *c = &model->config;
+  if (c->window == 0) return ADAM_OK;
+  model->windows = am_mem_zalloc(c->n_layers, sizeof *model->windows);
+  if (!model->windows) return am_fail_memory(error, "model");
+  for (uint32_t i = 0; i < c->n_layers; i++) model->windows[i] = am_arch_window(c, i);
   return ADAM_OK;
 }
 
@@ -66,7 +103,8 @@ adam_status am_model_open(const am_loader *loader, am_device *device, am_model *
   model->family = family;
   model->config = *config;
   model->device = device;
-  adam_status status = am_rope_open(model, loader, error);
+  adam_status status = list_windows(model, error);
+  if (!status) status = am_rope_open(model, loader, error);
   if (!status) status = bind_ends(model, loader, error);
   if (!status) status = family->bind(model, loader, error);
   if (status) {
@@ -83,7 +121,8 @@ void am_model_close(am_model **model) {
   for (size_t i = 0; i < m->n_opened; i++) am_weight_close(&m->opened[i]);
   am_mem_free(m->opened);
   am_mem_free(m->fields);
-  am_mem_free(m->inv_freq);
+  am_mem_free(m->rope_memory);
+  am_mem_free(m->windows);
   am_mem_free(m);
   *model = NULL;
 }
@@ -92,11 +131,13 @@ const am_config *am_model_config(const am_model *model) { return &model->config;
 
 am_device *am_model_device(const am_model *model) { return model->device; }
 
-am_kv_options am_model_kv_options(const am_model *model, uint64_t n_ctx, am_dtype dtype) {
+am_kv_options am_model_kv_options(const am_model *model, uint64_t n_ctx, uint32_t max_batch, am_dtype dtype) {
   const am_config *c = &model->config;
   return (am_kv_options){.n_layers = c->n_layers,
                          .n_kv_heads = c->n_kv_heads,
                          .head_dim = c->head_dim,
                          .n_ctx = n_ctx,
-                         .dtype = dtype};
+                         .dtype = dtype,
+                         .windows = model->windows,
+                         .max_batch = max_batch};
 }

@@ -9,7 +9,7 @@
 
 enum {
   ALIGN_FLOATS = 16, /* each activation begins at a multiple of 64 bytes */
-  VERBS_AT_ENDS = 8  /* embed, take rows, norm, output */
+  VERBS_AT_ENDS = 16 /* embed, take rows, norm, output, and what a family does there */
 };
 
 struct am_workspace {
@@ -169,8 +169,12 @@ static void record_logits(const am_model *model, am_workspace *w, const uint32_t
     am_queue_take_rows(w->queue, w->taken, w->a.x, rows, n, c->n_embd); /* (n, D) */
     x = w->taken;
   }
-  am_queue_rms_norm(w->queue, w->taken, x, model->norm, c->norm_eps, n, 1); /* (n, D) */
-  am_queue_matmul(w->queue, w->logits, model->output, NULL, w->taken, n);   /* (n, n_vocab) */
+  if (model->family->head) {
+    model->family->head(model, w->queue, w->logits, w->taken, x, n);
+    return;
+  }
+  am_queue_rms_norm(w->queue, w->taken, x, model->norm, c->norm_eps, 0, n, 1); /* (n, D) */
+  am_queue_matmul(w->queue, w->logits, model->output, NULL, w->taken, n);      /* (n, n_vocab) */
 }
 
 static adam_status run(const am_model *model, am_workspace *w, uint32_t n, float **logits,
@@ -198,6 +202,7 @@ adam_status am_model_forward(const am_model *model, am_workspace *workspace, con
   if (status) return status;
   w->n_rows = batch->n_tokens;
   am_queue_embed(w->queue, w->a.x, model->embedding, batch->ids, batch->n_tokens); /* (n, D) */
+  if (model->family->embed) model->family->embed(model, w->queue, &w->a, batch);
   model->family->layers(model, w->queue, &w->a, batch);
   record_logits(model, w, batch->output_rows, batch->n_outputs);
   return run(model, w, batch->n_outputs, logits, error);

@@ -98,7 +98,7 @@ static float *run_in_chunks(golden *g, const uint32_t *sizes, size_t n_sizes, am
   am_kv *kv = NULL;
   float *all = malloc(g->n_ids * g->n_vocab * sizeof *all), *logits = NULL;
   uint32_t rows[MAX_IDS];
-  am_kv_options options = am_model_kv_options(g->model, g->n_ids, kv_type);
+  am_kv_options options = am_model_kv_options(g->model, g->n_ids, 0, kv_type);
   assert_non_null(all);
   must(am_kv_open(g->device, &options, &kv, &error), &error);
   must(am_workspace_open(g->model, (uint32_t)g->n_ids, (uint32_t)g->n_ids, &workspace, &error), &error);
@@ -201,7 +201,7 @@ static void timelines_do_not_mix(void **state) {
     uint32_t n = (uint32_t)g.n_ids, rest = n - ahead, rows[2] = {n - 1, n + rest - 1};
     int32_t ids[2 * MAX_IDS];
     float *alone = run_in_chunks(&g, &n, 1, AM_DTYPE_F32, false);
-    am_kv_options options = am_model_kv_options(g.model, n, AM_DTYPE_F32);
+    am_kv_options options = am_model_kv_options(g.model, n, 0, AM_DTYPE_F32);
     must(am_kv_open(g.device, &options, &kv[0], &error), &error);
     must(am_kv_open(g.device, &options, &kv[1], &error), &error);
     must(am_workspace_open(g.model, n + rest, 2, &workspace, &error), &error);

@@ -46,12 +46,13 @@ static void test_rms_norm(void **state) {
         guarded x = random_row(n, scales[n % 4]), w = random_row(n, 1), out = random_row(n, 1);
         float before[MOST], *to = in_place ? ROW(x) : ROW(out);
         double sum = 0;
+        float offset = n % 3 ? 0 : 1;
         memcpy(before, ROW(x), n * 4);
-        tiers[k].rms_norm(to, ROW(x), ROW(w), 1e-6f, n);
+        tiers[k].rms_norm(to, ROW(x), ROW(w), 1e-6f, offset, n);
         assert_true(guarded_is_clean(&out) && guarded_is_clean(&x));
         for (size_t i = 0; i < n; i++) sum += (double)before[i] * before[i];
         for (size_t i = 0; i < n; i++) {
-          double expected = before[i] / sqrt(sum / (double)n + 1e-6f) * ROW(w)[i];
+          double expected = before[i] / sqrt(sum / (double)n + 1e-6f) * ((double)offset + ROW(w)[i]);
           assert_true(fabs(to[i] - expected) <= ((double)n / 2 + 6) * 0x1p-24 * fabs(expected) + 0x1p-148);
         }
         guarded_close(&x);
@@ -147,6 +148,87 @@ static void test_silu_mul(void **state) {
         guarded_close(&up);
         guarded_close(&out);
       }
+}
+
+static void test_layer_norm(void **state) {
+  (void)state;
+  for (int k = 0; k < n_tiers; k++)
+    for (size_t n = 1; n < MOST; n++)
+      for (int biased = 0; biased < 2; biased++) {
+        guarded x = random_row(n, 3), w = random_row(n, 1), b = random_row(n, 1);
+        float before[MOST];
+        double mean = 0, variance = 0, most = 0;
+        memcpy(before, ROW(x), n * 4);
+        tiers[k].layer_norm(ROW(x), ROW(x), ROW(w), biased ? ROW(b) : NULL, 1e-5f, n);
+        assert_true(guarded_is_clean(&x));
+        for (size_t i = 0; i < n; i++) mean += before[i] / (double)n;
+        for (size_t i = 0; i < n; i++) variance += (before[i] - mean) * (before[i] - mean) / (double)n;
+        for (size_t i = 0; i < n; i++) most = fmax(most, fabs(before[i]));
+        double factor = 1 / sqrt(variance + 1e-5f); /* the mean is off by a rounding of the largest */
+        for (size_t i = 0; i < n; i++) {
+          double expected = (before[i] - mean) * factor * ROW(w)[i] + (biased ? ROW(b)[i] : 0);
+          double bound = ((double)n / 2 + 8) * 0x1p-24 * (2 * most * factor + 1);
+          if (!(fabs(ROW(x)[i] - expected) <= bound))
+            fail_msg("%s layer_norm %zu: %a, expected %a", tiers[k].tier, n, ROW(x)[i], expected);
+        }
+        guarded_close(&x);
+        guarded_close(&w);
+        guarded_close(&b);
+      }
+}
+
+static double gelu_tanh_of(double x) {
+  return x / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+}
+static double gelu_erf_of(double x) { return 0.5 * x * erfc(-x * sqrt(0.5)); }
+
+/* gelu in both forms and tanh over their ranges, at every tail length, and an element's result does not
+ * depend on its place. The exponent's rounding counts by its size: u 2^-24 relative. */
+static void test_gelu_and_softcap(void **state) {
+  (void)state;
+  static const float scales[] = {1, 4, 30, 1e-6f, 1e-38f};
+  for (int k = 0; k < n_tiers; k++)
+    for (size_t n = 0; n < MOST; n++)
+      for (int kind = 0; kind < 4; kind++) {
+        float scale = scales[n % 5], before[MOST], cap = 3;
+        guarded x = random_row(n, scale), up = random_row(n, 2);
+        memcpy(before, ROW(x), n * 4);
+        if (kind == 0) tiers[k].gelu_tanh(ROW(x), n);
+        if (kind == 1) tiers[k].gelu_erf(ROW(x), n);
+        if (kind == 2) tiers[k].softcap(ROW(x), cap, n);
+        if (kind == 3) tiers[k].gelu_mul(ROW(x), ROW(x), ROW(up), n);
+        assert_true(guarded_is_clean(&x));
+        for (size_t i = 0; i < n; i++) {
+          double v = before[i], expected, ulp = 8;
+          if (kind == 0 || kind == 3) ulp += 6 * (fabs(v) + 0.05 * fabs(v * v * v));
+          expected = kind == 1 ? gelu_erf_of(v) : kind == 2 ? cap * tanh(v / cap) : gelu_tanh_of(v);
+          if (kind == 3) expected *= ROW(up)[i];
+          double bound = ulp * 0x1p-24 * fabs(expected) + 0x1p-147 + fabs(v) * 1e-37;
+          if (kind == 1) bound += 0x1p-24 * fabs(v); /* 1 + erf(z) as float32 can be off by that */
+          if (!(fabs(ROW(x)[i] - expected) <= bound))
+            fail_msg("%s kind %d of %a is %a, expected %a", tiers[k].tier, kind, v, ROW(x)[i], expected);
+        }
+        guarded_close(&x);
+        guarded_close(&up);
+      }
+  for (int k = 0; k < n_tiers; k++)
+    for (int i = 0; i < 2000; i++) {
+      float one[20], many[20];
+      size_t at = random_below(20);
+      for (size_t j = 0; j < 20; j++) many[j] = one[j] = random_float() * 8;
+      void (*const verbs[])(float *, size_t) = {tiers[k].gelu_tanh, tiers[k].gelu_erf};
+      verbs[i % 2](many, 20);
+      verbs[i % 2](one + at, 1);
+      assert_int_equal(bits_of(one[at]), bits_of(many[at]));
+    }
+  for (int k = 0; k < n_tiers; k++) {
+    float special[3] = {NAN, INFINITY, -INFINITY};
+    tiers[k].softcap(special, 5, 3);
+    assert_true(isnan(special[0]) && special[1] == 5 && special[2] == -5);
+    float gelus[3] = {NAN, INFINITY, 1e30f};
+    tiers[k].gelu_erf(gelus, 3);
+    assert_true(isnan(gelus[0]) && gelus[1] == INFINITY && gelus[2] == 1e30f);
+  }
 }
 
 static void test_add_and_scale(void **state) {
@@ -271,6 +353,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_rms_norm),      cmocka_unit_test(test_rope),
       cmocka_unit_test(test_exp),           cmocka_unit_test(test_silu_mul),
+      cmocka_unit_test(test_layer_norm),    cmocka_unit_test(test_gelu_and_softcap),
       cmocka_unit_test(test_add_and_scale), cmocka_unit_test(test_softmax_pieces),
       cmocka_unit_test(test_store),         cmocka_unit_test(test_quantize),
   };

@@ -143,8 +143,8 @@ static adam_status reserve(am_queue *queue, const am_verb *verb, adam_error *err
     for (int i = 0; i < AM_CPU_X_SLOTS && format != AM_X_F32; i++)
       done = done && am_cpu_scratch_grow(&q->x[i], bytes);
   } else if (verb->kind == AM_VERB_ROPE) {
-    done = am_cpu_scratch_grow(&q->angles, (size_t)verb->n * verb->as.rope.head_dim * sizeof(float));
-  } else if (verb->kind == AM_VERB_ATTEND) {
+    done = am_cpu_scratch_grow(&q->angles, (size_t)verb->n * verb->as.rope.how->n_rot * sizeof(float));
+  } else if (verb->kind == AM_VERB_ATTEND || verb->kind == AM_VERB_ATTEND_ALL) {
     done = am_cpu_attend_reserve(q, verb);
   }
   return done ? ADAM_OK : am_fail_memory(error, "scratch of a queue");

@@ -67,7 +67,7 @@ struct am_cpu_queue {
   uint32_t n_phases;
   am_pool_gate opened;              /* number of phases open or over; n_phases + 1 at the end */
   am_cpu_scratch x[AM_CPU_X_SLOTS]; /* quantised activations */
-  am_cpu_scratch angles;            /* (rows, cos and sin, head_dim / 2) */
+  am_cpu_scratch angles;            /* (rows, cos and sin, n_rot / 2) */
   am_cpu_scratch attend;            /* per thread, attend_stride bytes each */
   size_t attend_stride;
   am_cpu_scratch partial; /* attention of one token: unmerged splits */
@@ -91,10 +91,15 @@ void am_cpu_plan(am_cpu_queue *q);
 /* Each fills op for a verb: rows.c, matmul.c, attend.c. */
 void am_cpu_op_embed(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_rms_norm(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
+void am_cpu_op_layer_norm(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_angles(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op); /* the table of a rope verb */
 void am_cpu_op_rope(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_store_kv(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_silu_mul(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
+void am_cpu_op_gelu_mul(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
+void am_cpu_op_gelu(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
+void am_cpu_op_scale(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
+void am_cpu_op_softcap(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_add(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_take_rows(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 void am_cpu_op_quantize(am_cpu_queue *q, const am_verb *verb, void *scratch,

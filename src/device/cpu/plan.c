@@ -65,8 +65,7 @@ static void add_matmul(am_cpu_queue *q, const am_verb *verb, held *have) {
 
 static void add_rope(am_cpu_queue *q, const am_verb *verb, held *have) {
   const am_verb *v = have->angles;
-  if (!v || v->as.rope.inv_freq != verb->as.rope.inv_freq || v->as.rope.scale != verb->as.rope.scale ||
-      v->as.rope.head_dim != verb->as.rope.head_dim || v->segments != verb->segments ||
+  if (!v || v->as.rope.how != verb->as.rope.how || v->segments != verb->segments ||
       v->n_segments != verb->n_segments) {
     am_cpu_op_angles(q, verb, next_op(q, verb));
     have->angles = verb;
@@ -85,6 +84,9 @@ static void add_ops(am_cpu_queue *q, const am_verb *verb, held *have) {
     case AM_VERB_RMS_NORM:
       am_cpu_op_rms_norm(q, verb, next_op(q, verb));
       break;
+    case AM_VERB_LAYER_NORM:
+      am_cpu_op_layer_norm(q, verb, next_op(q, verb));
+      break;
     case AM_VERB_ROPE:
       add_rope(q, verb, have);
       break;
@@ -92,11 +94,24 @@ static void add_ops(am_cpu_queue *q, const am_verb *verb, held *have) {
       am_cpu_op_store_kv(q, verb, next_op(q, verb));
       break;
     case AM_VERB_ATTEND:
+    case AM_VERB_ATTEND_ALL:
       am_cpu_op_attend(q, verb, next_op(q, verb));
       if (am_cpu_attend_splits(q, verb)) am_cpu_op_merge(q, verb, next_op(q, verb));
       break;
     case AM_VERB_SILU_MUL:
       am_cpu_op_silu_mul(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_GELU_MUL:
+      am_cpu_op_gelu_mul(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_GELU:
+      am_cpu_op_gelu(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_SCALE:
+      am_cpu_op_scale(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_SOFTCAP:
+      am_cpu_op_softcap(q, verb, next_op(q, verb));
       break;
     case AM_VERB_ADD:
       am_cpu_op_add(q, verb, next_op(q, verb));

@@ -43,7 +43,8 @@ static void run_rms_norm(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, u
   (void)thread;
   am_cpu_rows(op, chunk, v->n, &begin, &end);
   for (size_t i = (size_t)begin * v->as.norm.groups; i < (size_t)end * v->as.norm.groups; i++)
-    q->kernels->rms_norm(v->out + i * n, v->x + i * n, v->weight->values, v->as.norm.eps, n);
+    q->kernels->rms_norm(v->out + i * n, v->x + i * n, v->weight->values, v->as.norm.eps,
+                         v->as.norm.weight_offset, n);
 }
 
 void am_cpu_op_rms_norm(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
@@ -54,41 +55,75 @@ void am_cpu_op_rms_norm(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   cut(op, verb->n, verb->columns);
 }
 
-/* Row i of the table: cos then sin of head_dim / 2 angles, for the position of activation row i.
+static void run_layer_norm(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
+  const am_verb *v = op->verb;
+  uint32_t begin, end;
+  (void)thread;
+  am_cpu_rows(op, chunk, v->n, &begin, &end);
+  for (size_t i = begin; i < end; i++)
+    q->kernels->layer_norm(v->out + i * v->columns, v->x + i * v->columns, v->weight->values,
+                           v->bias ? v->bias->values : NULL, v->as.norm.eps, v->columns);
+}
+
+void am_cpu_op_layer_norm(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
+  (void)q;
+  op->run = run_layer_norm;
+  op->reads[0] = rows_of(verb->x, verb);
+  op->writes = rows_of(verb->out, verb);
+  cut(op, verb->n, 2 * (uint64_t)verb->columns);
+}
+
+/* Frequency i of dynamic NTK scaling for a length, in float32 as transformers has it. */
+static float dynamic_frequency(const am_rope *rope, float length, uint32_t i) {
+  float dims = (float)rope->n_rot, factor = (float)rope->dynamic_factor;
+  float growth = factor * length / (float)rope->switch_length - (float)(rope->dynamic_factor - 1);
+  float base = (float)rope->dynamic_theta * powf(growth, (float)((double)rope->n_rot / (rope->n_rot - 2.0)));
+  return 1.0f / powf(base, (float)(2 * i) / dims);
+}
+
+/* Row i of the table: cos then sin of n_rot / 2 angles, for the position of activation row i.
  * The angle is rounded to float before cos, as the reference implementations have it. */
 static void run_angles(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
   const am_verb *v = op->verb;
-  uint32_t begin, end, half = v->as.rope.head_dim / 2;
+  const am_rope *rope = v->as.rope.how;
+  uint32_t begin, end, half = rope->n_rot / 2;
   (void)q;
   (void)thread;
   am_cpu_rows(op, chunk, v->n, &begin, &end);
   for (uint32_t s = 0; s < v->n_segments; s++) {
     const am_segment *segment = &v->segments[s];
-    for (uint32_t i = 0; i < segment->n; i++) {
-      uint32_t row = segment->first + i;
-      if (row < begin || row >= end) continue;
-      float *c = (float *)op->scratch + (size_t)row * 2 * half, position = (float)(segment->position + i);
-      for (uint32_t j = 0; j < half; j++) {
-        float angle = position * v->as.rope.inv_freq[j];
-        c[j] = cosf(angle) * v->as.rope.scale;
-        c[half + j] = sinf(angle) * v->as.rope.scale;
+    uint64_t length = segment->length ? segment->length : segment->position + segment->n;
+    bool beyond = length > rope->switch_length, is_long = beyond && rope->inv_freq_long;
+    bool dynamic = beyond && rope->dynamic_factor > 0;
+    const float *inv_freq = is_long ? rope->inv_freq_long : rope->inv_freq;
+    float scale = is_long ? rope->scale_long : rope->scale;
+    uint32_t from = segment->first < begin ? begin : segment->first;
+    uint32_t to = segment->first + segment->n > end ? end : segment->first + segment->n;
+    for (uint32_t j = 0; j < half && from < to; j++) {
+      float frequency = dynamic ? dynamic_frequency(rope, (float)length, j) : inv_freq[j];
+      for (uint32_t row = from; row < to; row++) {
+        float *c = (float *)op->scratch + (size_t)row * 2 * half;
+        float angle = (float)(segment->position + (row - segment->first)) * frequency;
+        c[j] = cosf(angle) * scale;
+        c[half + j] = sinf(angle) * scale;
       }
     }
   }
 }
 
 void am_cpu_op_angles(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
+  uint32_t n_rot = verb->as.rope.how->n_rot;
   op->run = run_angles;
   op->scratch = q->angles.memory;
-  op->writes = floats(op->scratch, (uint64_t)verb->n * verb->as.rope.head_dim);
-  cut(op, verb->n, 16 * (uint64_t)verb->as.rope.head_dim);
+  op->writes = floats(op->scratch, (uint64_t)verb->n * n_rot);
+  cut(op, verb->n, 16 * (uint64_t)n_rot);
 }
 
 static void run_rope(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
   const am_verb *v = op->verb;
-  uint32_t begin, end, half = v->as.rope.head_dim / 2;
+  uint32_t begin, end, half = v->as.rope.how->n_rot / 2;
   void (*rotate)(float *, const float *, const float *, size_t) =
-      v->as.rope.interleaved ? q->kernels->rope_pairs : q->kernels->rope_half;
+      v->as.rope.how->interleaved ? q->kernels->rope_pairs : q->kernels->rope_half;
   (void)thread;
   am_cpu_rows(op, chunk, v->n, &begin, &end);
   for (uint32_t s = 0; s < v->n_segments; s++) {
@@ -106,7 +141,7 @@ static void run_rope(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint3
 void am_cpu_op_rope(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->run = run_rope;
   op->scratch = q->angles.memory;
-  op->reads[0] = floats(op->scratch, (uint64_t)verb->n * verb->as.rope.head_dim);
+  op->reads[0] = floats(op->scratch, (uint64_t)verb->n * verb->as.rope.how->n_rot);
   op->writes = rows_of(verb->out, verb);
   cut(op, verb->n, verb->columns);
 }
@@ -120,12 +155,13 @@ static void run_store_kv(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, u
     const am_segment *segment = &v->segments[s];
     const am_kv *kv = segment->kv;
     uint32_t head_dim = kv->options.head_dim;
+    uint64_t held = kv->layers[v->as.layer].held;
     void (*store)(void *, const float *, size_t) = q->kernels->store[kv->options.dtype];
     for (uint32_t i = 0; i < segment->n; i++) {
       uint32_t row = segment->first + i;
       if (row < begin || row >= end) continue;
       for (uint32_t h = 0; h < kv->options.n_kv_heads; h++) {
-        size_t to = (h * kv->options.n_ctx + segment->position + i) * kv->row_bytes;
+        size_t to = (h * held + (segment->position + i) % held) * kv->row_bytes;
         size_t from = (size_t)row * v->columns + h * head_dim;
         store(am_kv_plane(kv, v->as.layer, false) + to, v->x + from, head_dim);
         store(am_kv_plane(kv, v->as.layer, true) + to, v->y + from, head_dim);
@@ -157,6 +193,70 @@ void am_cpu_op_silu_mul(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->run = run_silu_mul;
   op->reads[0] = rows_of(verb->x, verb);
   op->reads[1] = rows_of(verb->y, verb);
+  op->writes = rows_of(verb->out, verb);
+  cut(op, verb->n, 4 * (uint64_t)verb->columns);
+}
+
+static void run_gelu_mul(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
+  const am_verb *v = op->verb;
+  uint32_t begin, end;
+  (void)thread;
+  am_cpu_rows(op, chunk, v->n, &begin, &end);
+  size_t at = (size_t)begin * v->columns;
+  q->kernels->gelu_mul(v->out + at, v->x + at, v->y + at, (size_t)(end - begin) * v->columns);
+}
+
+void am_cpu_op_gelu_mul(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
+  (void)q;
+  op->run = run_gelu_mul;
+  op->reads[0] = rows_of(verb->x, verb);
+  op->reads[1] = rows_of(verb->y, verb);
+  op->writes = rows_of(verb->out, verb);
+  cut(op, verb->n, 4 * (uint64_t)verb->columns);
+}
+
+static void run_gelu(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
+  const am_verb *v = op->verb;
+  uint32_t begin, end;
+  (void)thread;
+  am_cpu_rows(op, chunk, v->n, &begin, &end);
+  (v->as.tanh_form ? q->kernels->gelu_tanh : q->kernels->gelu_erf)(v->out + (size_t)begin * v->columns,
+                                                                   (size_t)(end - begin) * v->columns);
+}
+
+void am_cpu_op_gelu(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
+  (void)q;
+  op->run = run_gelu;
+  op->writes = rows_of(verb->out, verb);
+  cut(op, verb->n, 4 * (uint64_t)verb->columns);
+}
+
+static void run_scale(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
+  const am_verb *v = op->verb;
+  uint32_t begin, end;
+  (void)thread;
+  am_cpu_rows(op, chunk, v->n, &begin, &end);
+  q->kernels->scale(v->out + (size_t)begin * v->columns, v->as.factor, (size_t)(end - begin) * v->columns);
+}
+
+void am_cpu_op_scale(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
+  (void)q;
+  op->run = run_scale;
+  op->writes = rows_of(verb->out, verb);
+  cut(op, verb->n, verb->columns);
+}
+
+static void run_softcap(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
+  const am_verb *v = op->verb;
+  uint32_t begin, end;
+  (void)thread;
+  am_cpu_rows(op, chunk, v->n, &begin, &end);
+  q->kernels->softcap(v->out + (size_t)begin * v->columns, v->as.factor, (size_t)(end - begin) * v->columns);
+}
+
+void am_cpu_op_softcap(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
+  (void)q;
+  op->run = run_softcap;
   op->writes = rows_of(verb->out, verb);
   cut(op, verb->n, 4 * (uint64_t)verb->columns);
 }

@@ -35,11 +35,22 @@ static void store_f16(void *out, const float *x, size_t n) {
   for (size_t i = 0; i < n; i++) half[i] = am_f32_to_f16(x[i]);
 }
 
-static void rms_norm(float *out, const float *x, const float *weight, float eps, size_t n) {
+static void rms_norm(float *out, const float *x, const float *weight, float eps, float weight_offset,
+                     size_t n) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
   float factor = 1.0f / sqrtf((float)(sum / (double)n) + eps);
-  for (size_t i = 0; i < n; i++) out[i] = x[i] * factor * weight[i];
+  for (size_t i = 0; i < n; i++) out[i] = x[i] * factor * (weight_offset + weight[i]);
+}
+
+static void layer_norm(float *out, const float *x, const float *weight, const float *bias, float eps,
+                       size_t n) {
+  double sum = 0, squares = 0;
+  for (size_t i = 0; i < n; i++) sum += x[i];
+  float mean = (float)(sum / (double)n);
+  for (size_t i = 0; i < n; i++) squares += (double)(x[i] - mean) * (x[i] - mean);
+  float factor = 1.0f / sqrtf((float)(squares / (double)n) + eps);
+  for (size_t i = 0; i < n; i++) out[i] = (x[i] - mean) * factor * weight[i] + (bias ? bias[i] : 0);
 }
 
 static void rope_half(float *x, const float *c, const float *s, size_t half) {
@@ -78,6 +89,28 @@ static void silu_mul(float *out, const float *gate, const float *up, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
 }
 
+/* 0.5 (1 + tanh(u)) = 1 / (1 + e^(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3): no difference of near equals */
+static float gelu_one(float x) {
+  float u = 0.797884560802865356f * (x + 0.044715f * x * x * x);
+  return x / (1.0f + expf(-2.0f * u));
+}
+
+static void gelu_mul(float *out, const float *gate, const float *up, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = gelu_one(gate[i]) * up[i];
+}
+
+static void gelu_tanh(float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = gelu_one(x[i]);
+}
+
+static void gelu_erf(float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = 0.5f * x[i] * erfcf(-0.707106781186547524f * x[i]);
+}
+
+static void softcap(float *x, float cap, size_t n) {
+  for (size_t i = 0; i < n; i++) x[i] = cap * tanhf(x[i] / cap);
+}
+
 static void add(float *x, const float *y, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] += y[i];
 }
@@ -92,11 +125,16 @@ void am_kernels_c_rows(am_kernels *k) {
   k->store[AM_DTYPE_F32] = store_f32;
   k->store[AM_DTYPE_F16] = store_f16;
   k->rms_norm = rms_norm;
+  k->layer_norm = layer_norm;
   k->rope_half = rope_half;
   k->rope_pairs = rope_pairs;
   k->max = max_value;
   k->exp_sum = exp_sum;
   k->silu_mul = silu_mul;
+  k->gelu_mul = gelu_mul;
+  k->gelu_tanh = gelu_tanh;
+  k->gelu_erf = gelu_erf;
+  k->softcap = softcap;
   k->add = add;
   k->scale = scale;
 }

@@ -19,7 +19,8 @@ static void store_f16(void *out, const float *x, size_t n) {
   }
 }
 
-static void rms_norm(float *out, const float *x, const float *weight, float eps, size_t n) {
+static void rms_norm(float *out, const float *x, const float *weight, float eps, float weight_offset,
+                     size_t n) {
   __m256 sum = _mm256_setzero_ps(), sum2 = sum;
   size_t i = 0;
   for (; i + 16 <= n; i += 16) {
@@ -32,13 +33,41 @@ static void rms_norm(float *out, const float *x, const float *weight, float eps,
     sum = _mm256_fmadd_ps(a, a, sum);
   }
   __m256 factor = _mm256_set1_ps(1.0f / sqrtf(vec256_sum(_mm256_add_ps(sum, sum2)) / (float)n + eps));
+  __m256 offset = _mm256_set1_ps(weight_offset);
   for (i = 0; i + 8 <= n; i += 8)
-    _mm256_storeu_ps(
-        out + i, _mm256_mul_ps(_mm256_mul_ps(_mm256_loadu_ps(x + i), factor), _mm256_loadu_ps(weight + i)));
+    _mm256_storeu_ps(out + i, _mm256_mul_ps(_mm256_mul_ps(_mm256_loadu_ps(x + i), factor),
+                                            _mm256_add_ps(offset, _mm256_loadu_ps(weight + i))));
   if (i < n)
-    _mm256_maskstore_ps(
-        out + i, vec256_tail(n - i),
-        _mm256_mul_ps(_mm256_mul_ps(load_tail(x + i, n - i), factor), load_tail(weight + i, n - i)));
+    _mm256_maskstore_ps(out + i, vec256_tail(n - i),
+                        _mm256_mul_ps(_mm256_mul_ps(load_tail(x + i, n - i), factor),
+                                      _mm256_add_ps(offset, load_tail(weight + i, n - i))));
+}
+
+AM_INLINE __m256 load_some(const float *x, size_t n) { return n < 8 ? load_tail(x, n) : _mm256_loadu_ps(x); }
+
+AM_INLINE void store_some(float *x, __m256 v, size_t n) {
+  if (n < 8)
+    _mm256_maskstore_ps(x, vec256_tail(n), v);
+  else
+    _mm256_storeu_ps(x, v);
+}
+
+static void layer_norm(float *out, const float *x, const float *weight, const float *bias, float eps,
+                       size_t n) {
+  __m256 sum = _mm256_setzero_ps(), squares = sum;
+  for (size_t i = 0; i < n; i += 8) sum = _mm256_add_ps(sum, load_some(x + i, n - i));
+  __m256 mean = _mm256_set1_ps(vec256_sum(sum) / (float)n);
+  for (size_t i = 0; i < n; i += 8) {
+    __m256 d = _mm256_sub_ps(load_some(x + i, n - i), mean);
+    if (n - i < 8) d = _mm256_and_ps(d, _mm256_castsi256_ps(vec256_tail(n - i)));
+    squares = _mm256_fmadd_ps(d, d, squares);
+  }
+  __m256 factor = _mm256_set1_ps(1.0f / sqrtf(vec256_sum(squares) / (float)n + eps));
+  for (size_t i = 0; i < n; i += 8) {
+    __m256 y = _mm256_mul_ps(_mm256_sub_ps(load_some(x + i, n - i), mean), factor);
+    __m256 b = bias ? load_some(bias + i, n - i) : _mm256_setzero_ps();
+    store_some(out + i, _mm256_fmadd_ps(y, load_some(weight + i, n - i), b), n - i);
+  }
 }
 
 static void rope_half(float *x, const float *c, const float *s, size_t half) {
@@ -115,6 +144,76 @@ static void silu_mul(float *out, const float *gate, const float *up, size_t n) {
                         silu(load_tail(gate + i, n - i), load_tail(up + i, n - i)));
 }
 
+/* x / (1 + e^(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3) */
+AM_INLINE __m256 gelu(__m256 x) {
+  __m256 cube = _mm256_mul_ps(_mm256_mul_ps(x, x), x);
+  __m256 u = _mm256_fmadd_ps(cube, _mm256_set1_ps(0.044715f), x);
+  __m256 e = vec256_exp(_mm256_mul_ps(u, _mm256_set1_ps(-2 * 0.797884560802865356f)));
+  return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
+}
+
+static void gelu_mul(float *out, const float *gate, const float *up, size_t n) {
+  for (size_t i = 0; i < n; i += 8)
+    store_some(out + i, _mm256_mul_ps(gelu(load_some(gate + i, n - i)), load_some(up + i, n - i)), n - i);
+}
+
+static void gelu_tanh(float *x, size_t n) {
+  for (size_t i = 0; i < n; i += 8) store_some(x + i, gelu(load_some(x + i, n - i)), n - i);
+}
+
+/* 1 + erf(z): N. Juffa's minimax polynomials for erf, below 0.928 and, as the logarithm of 1 - erf,
+ * above; that one is used as it is where z is negative, so that nothing cancels. */
+AM_INLINE __m256 one_plus_erf(__m256 z) {
+  const __m256 one = _mm256_set1_ps(1.0f), sign = _mm256_set1_ps(-0.0f);
+  __m256 t = _mm256_andnot_ps(sign, z), s = _mm256_mul_ps(z, z);
+  __m256 r = _mm256_fmadd_ps(_mm256_set1_ps(-1.72853470e-5f), t, _mm256_set1_ps(3.83197126e-4f));
+  __m256 u = _mm256_fmadd_ps(_mm256_set1_ps(-3.88396438e-3f), t, _mm256_set1_ps(2.42546219e-2f));
+  r = _mm256_fmadd_ps(r, s, u);
+  r = _mm256_fmadd_ps(r, t, _mm256_set1_ps(-1.06777877e-1f));
+  r = _mm256_fmadd_ps(r, t, _mm256_set1_ps(-6.34846687e-1f));
+  r = _mm256_fmadd_ps(r, t, _mm256_set1_ps(-1.28717512e-1f));
+  __m256 rest = vec256_exp(_mm256_fmsub_ps(r, t, t)); /* 1 - erf(|z|) */
+  __m256 large = _mm256_blendv_ps(_mm256_sub_ps(_mm256_set1_ps(2.0f), rest), rest, z);
+  __m256 p = _mm256_set1_ps(-5.96761703e-4f);
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(4.99119423e-3f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-2.67681349e-2f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(1.12819925e-1f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(-3.76125336e-1f));
+  p = _mm256_fmadd_ps(p, s, _mm256_set1_ps(1.28379166e-1f));
+  __m256 small = _mm256_add_ps(one, _mm256_fmadd_ps(p, z, z));
+  return _mm256_blendv_ps(small, large, _mm256_cmp_ps(t, _mm256_set1_ps(0.927734375f), _CMP_GT_OQ));
+}
+
+static void gelu_erf(float *x, size_t n) {
+  for (size_t i = 0; i < n; i += 8) {
+    __m256 v = load_some(x + i, n - i);
+    __m256 p = one_plus_erf(_mm256_mul_ps(v, _mm256_set1_ps(0.707106781186547524f)));
+    store_some(x + i, _mm256_mul_ps(_mm256_mul_ps(_mm256_set1_ps(0.5f), v), p), n - i);
+  }
+}
+
+/* Cephes' tanhf (S. Moshier): a polynomial below 0.625, 1 - 2 / (e^(2x) + 1) above. */
+AM_INLINE __m256 tanh8(__m256 x) {
+  const __m256 one = _mm256_set1_ps(1.0f), sign = _mm256_set1_ps(-0.0f);
+  __m256 t = _mm256_andnot_ps(sign, x), z = _mm256_mul_ps(x, x);
+  __m256 e = _mm256_add_ps(vec256_exp(_mm256_add_ps(t, t)), one);
+  __m256 large = _mm256_sub_ps(one, _mm256_div_ps(_mm256_set1_ps(2.0f), e));
+  large = _mm256_or_ps(large, _mm256_and_ps(sign, x));
+  __m256 p = _mm256_set1_ps(-5.70498872745e-3f);
+  p = _mm256_fmadd_ps(p, z, _mm256_set1_ps(2.06390887954e-2f));
+  p = _mm256_fmadd_ps(p, z, _mm256_set1_ps(-5.37397155531e-2f));
+  p = _mm256_fmadd_ps(p, z, _mm256_set1_ps(1.33314422036e-1f));
+  p = _mm256_fmadd_ps(p, z, _mm256_set1_ps(-3.33332819422e-1f));
+  __m256 small = _mm256_fmadd_ps(_mm256_mul_ps(p, z), x, x);
+  return _mm256_blendv_ps(small, large, _mm256_cmp_ps(t, _mm256_set1_ps(0.625f), _CMP_GE_OQ));
+}
+
+static void softcap(float *x, float cap, size_t n) {
+  __m256 c = _mm256_set1_ps(cap);
+  for (size_t i = 0; i < n; i += 8)
+    store_some(x + i, _mm256_mul_ps(c, tanh8(_mm256_div_ps(load_some(x + i, n - i), c))), n - i);
+}
+
 static void add(float *x, const float *y, size_t n) {
   size_t i = 0;
   for (; i + 8 <= n; i += 8)
@@ -132,11 +231,16 @@ static void scale(float *x, float factor, size_t n) {
 void am_kernels_avx2_rows(am_kernels *k) {
   k->store[AM_DTYPE_F16] = store_f16;
   k->rms_norm = rms_norm;
+  k->layer_norm = layer_norm;
   k->rope_half = rope_half;
   k->rope_pairs = rope_pairs;
   k->max = max_value;
   k->exp_sum = exp_sum;
   k->silu_mul = silu_mul;
+  k->gelu_mul = gelu_mul;
+  k->gelu_tanh = gelu_tanh;
+  k->gelu_erf = gelu_erf;
+  k->softcap = softcap;
   k->add = add;
   k->scale = scale;
 }

@@ -18,7 +18,8 @@ static void store_f16(void *out, const float *x, size_t n) {
   }
 }
 
-static void rms_norm(float *out, const float *x, const float *weight, float eps, size_t n) {
+static void rms_norm(float *out, const float *x, const float *weight, float eps, float weight_offset,
+                     size_t n) {
   __m512 sum = _mm512_setzero_ps();
   size_t i = 0;
   for (; i + 16 <= n; i += 16) {
@@ -29,11 +30,13 @@ static void rms_norm(float *out, const float *x, const float *weight, float eps,
   __m512 last = _mm512_maskz_loadu_ps(mask, x + i);
   sum = _mm512_fmadd_ps(last, last, sum);
   __m512 factor = _mm512_set1_ps(1.0f / sqrtf(vec512_sum(sum) / (float)n + eps));
-  last = _mm512_mul_ps(_mm512_mul_ps(last, factor), _mm512_maskz_loadu_ps(mask, weight + i));
+  __m512 offset = _mm512_set1_ps(weight_offset);
+  last = _mm512_mul_ps(_mm512_mul_ps(last, factor),
+                       _mm512_add_ps(offset, _mm512_maskz_loadu_ps(mask, weight + i)));
   _mm512_mask_storeu_ps(out + i, mask, last);
   for (i = 0; i + 16 <= n; i += 16)
-    _mm512_storeu_ps(
-        out + i, _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(x + i), factor), _mm512_loadu_ps(weight + i)));
+    _mm512_storeu_ps(out + i, _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(x + i), factor),
+                                            _mm512_add_ps(offset, _mm512_loadu_ps(weight + i))));
 }
 
 static void rope_half(float *x, const float *c, const float *s, size_t half) {
