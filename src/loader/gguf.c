@@ -77,6 +77,7 @@ static adam_status fill_vocabulary(am_loader *loader, vocabulary *v, adam_error 
   }
   if (!status) status = read_text(loader, "tokenizer.ggml.model", &v->vocab.model, error);
   if (!status) status = read_text(loader, "tokenizer.ggml.pre", &v->vocab.pre, error);
+  if (!status) status = read_text(loader, "general.name", &v->vocab.name, error);
   if (status) return status;
   if (!v->vocab.model)
     return am_fail(error, ADAM_DAMAGED, loader->file, NULL, "tokenizer.ggml.model is missing");

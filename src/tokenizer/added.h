@@ -37,6 +37,7 @@ typedef struct am_added {
   am_added_trie raw, normalized; /* tokens with normalized false, true */
   int32_t first_id;              /* lowest and highest id */
   int32_t last_id;
+  bool longest_first; /* am_added_partition says how tokens are found, else am_added_next */
 } am_added;
 
 /* list: JSON array of {"id","content","single_word","lstrip","rstrip","normalized","special"}, ids
@@ -63,5 +64,22 @@ am_added_scan am_added_begin(const am_added *added, bool normalized, bool plain,
                              size_t n_bytes);
 /* Next part: token (NULL: plain text from *start to *end, never empty). false: the end. */
 bool am_added_next(am_added_scan *scan, const am_added_token **token, size_t *start, size_t *end);
+
+/* added_longest.c: a text cut in the order of llama.cpp. Zero-initialise; for one am_added only. */
+typedef struct am_added_part {
+  const am_added_token *token; /* NULL: plain text from start to end, never empty */
+  size_t start, end;
+} am_added_part;
+typedef struct am_added_parts {
+  am_added_part *data, *spare; /* owned */
+  size_t n, capacity, n_spare, spare_capacity;
+  const am_added_token **found; /* owned: tokens that occur in the text */
+  size_t n_found;
+  bool *seen; /* owned (added->n), all false between calls */
+} am_added_parts;
+/* false: memory is out. */
+bool am_added_partition(const am_added *added, bool plain, const char *text, size_t n_bytes,
+                        am_added_parts *parts);
+void am_added_parts_close(am_added_parts *parts);
 
 #endif

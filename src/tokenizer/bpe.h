@@ -19,6 +19,8 @@ typedef struct am_bpe {
   const am_bpe_merge *merges; /* (mask + 1) slots, at least one empty */
   const uint32_t *results;    /* (n_results) by rank: what the pair becomes */
   size_t n_results;
+  const uint32_t *priorities; /* NULL: the rank decides; else the table has results where ranks stand, and
+                                 priorities[result] decides (spm.h) */
   size_t mask;
   int shift; /* 64 - log2(mask + 1) */
   uint64_t seed;

@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The vocabulary of a GGUF file -> image: the same parts that a tokenizer.json of that model has. */
-#include "tokenizer/pipeline.h"
+#include "tokenizer/build_vocab.h"
 
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "tokenizer/pre_types.h"
 
 #include <string.h>
 
-enum { TYPE_UNKNOWN = 2, TYPE_CONTROL = 3, TYPE_USER = 4 };
-
-typedef struct builder {
-  const am_vocab *vocab;
-  const am_pre_type *pre;
-  const am_vocabulary_word *words;
-} builder;
-
-static void write_tokens(const builder *b, am_buf *out) {
+static void write_tokens(const am_vocab_builder *b, am_buf *out) {
   const am_vocab *vocab = b->vocab;
   bool any = false;
   for (size_t i = 0; vocab->types && i < vocab->n_tokens; i++) {
     int32_t type = vocab->types[i];
-    bool special = type == TYPE_CONTROL || type == TYPE_UNKNOWN;
-    if ((!special && type != TYPE_USER) || b->words[i].n_bytes == 0) continue;
+    bool special = type == AM_GGUF_CONTROL || type == AM_GGUF_UNKNOWN;
+    if ((!special && type != AM_GGUF_USER) || b->words[i].n_bytes == 0) continue;
     am_buf_printf(out, "%s{\"id\":%zu,\"content\":", any ? "," : "", i);
     am_json_write_string(out, b->words[i].bytes, b->words[i].n_bytes);
     am_buf_printf(out, ",\"normalized\":false,\"special\":%s}", special ? "true" : "false");
@@ -47,25 +38,31 @@ static void write_special(am_buf *out, const char *name, int64_t id) {
   am_buf_printf(out, "\"%s\":{\"ids\":[%lld]}", name, (long long)id);
 }
 
-static bool is_token(const am_vocab *vocab, int64_t id) { return id >= 0 && (uint64_t)id < vocab->n_tokens; }
+bool am_vocab_has(const am_vocab *vocab, int64_t id) { return id >= 0 && (uint64_t)id < vocab->n_tokens; }
 
-static void write_post_processor(const builder *b, am_buf *out) {
-  const am_vocab *vocab = b->vocab;
-  bool bos = (vocab->add_bos < 0 ? b->pre->add_bos : vocab->add_bos > 0) && is_token(vocab, vocab->bos_id);
-  bool eos = vocab->add_eos > 0 && is_token(vocab, vocab->eos_id);
+void am_vocab_write_post_processor(am_buf *out, int64_t bos_id, int64_t eos_id) {
+  bool bos = bos_id >= 0, eos = eos_id >= 0;
   am_buf_append_str(out, "{\"type\":\"TemplateProcessing\",\"single\":[");
   if (bos) am_buf_append_str(out, "{\"SpecialToken\":{\"id\":\"bos\"}},");
   am_buf_append_str(out, "{\"Sequence\":{\"id\":\"A\"}}");
   if (eos) am_buf_append_str(out, ",{\"SpecialToken\":{\"id\":\"eos\"}}");
   am_buf_append_str(out, "],\"special_tokens\":{");
-  if (bos) write_special(out, "bos", vocab->bos_id);
+  if (bos) write_special(out, "bos", bos_id);
   if (bos && eos) am_buf_append_char(out, ',');
-  if (eos) write_special(out, "eos", vocab->eos_id);
+  if (eos) write_special(out, "eos", eos_id);
   am_buf_append_str(out, "}}");
 }
 
+static void write_post_processor(const am_vocab_builder *b, am_buf *out) {
+  const am_vocab *vocab = b->vocab;
+  bool bos =
+      (vocab->add_bos < 0 ? b->pre->add_bos : vocab->add_bos > 0) && am_vocab_has(vocab, vocab->bos_id);
+  bool eos = vocab->add_eos > 0 && am_vocab_has(vocab, vocab->eos_id);
+  am_vocab_write_post_processor(out, bos ? vocab->bos_id : -1, eos ? vocab->eos_id : -1);
+}
+
 static bool write_config(void *user, const am_vocabulary *vocabulary, am_buf *out) {
-  const builder *b = user;
+  const am_vocab_builder *b = user;
   (void)vocabulary;
   am_buf_append_str(out, "{\"added_tokens\":[");
   write_tokens(b, out);
@@ -106,11 +103,21 @@ static am_vocabulary_word *read_words(const am_vocab *vocab, am_arena *arena) {
   return words;
 }
 
+static const am_vocab_row gpt2 = {"gpt2", &am_model_bpe, true, write_config};
+
+static const am_vocab_row *row_named(const char *model) {
+  static const am_vocab_row *const rows[] = {&gpt2, &am_vocab_llama};
+  for (size_t i = 0; model && i < sizeof rows / sizeof *rows; i++)
+    if (strcmp(rows[i]->model, model) == 0) return rows[i];
+  return NULL;
+}
+
 static adam_status check(const char *name, const am_vocab *vocab, adam_error *error) {
-  if (!vocab->model || strcmp(vocab->model, "gpt2") != 0)
+  const am_vocab_row *row = row_named(vocab->model);
+  if (!row)
     return am_fail(error, ADAM_UNSUPPORTED, name, NULL, "tokenizer.ggml.model \"%.60s\"",
                    vocab->model ? vocab->model : "");
-  if (!am_pre_type_named(vocab->pre))
+  if (row == &gpt2 && !am_pre_type_named(vocab->pre))
     return am_fail(error, ADAM_UNSUPPORTED, name, NULL, "tokenizer.ggml.pre \"%.60s\"", vocab->pre);
   if (vocab->n_tokens > AM_VOCABULARY_MOST_IDS)
     return am_fail(error, ADAM_LIMIT, name, NULL, "%zu tokens, at most %u are allowed", vocab->n_tokens,
@@ -135,16 +142,18 @@ adam_status am_pipeline_build_vocab(const char *name, const am_vocab *vocab, con
     return am_fail_memory(error, name);
   }
   am_json settings = {.type = AM_JSON_NULL};
-  builder b = {vocab, am_pre_type_named(vocab->pre), words};
+  const am_vocab_row *row = row_named(vocab->model);
+  am_vocab_builder b = {vocab, am_pre_type_named(vocab->pre), words};
   am_pipeline_plan plan = {
       .model = {.settings = &settings,
                 .words = words,
                 .n_words = vocab->n_tokens,
+                .scores = vocab->scores,
                 .merge_lines = vocab->merges,
                 .n_merges = vocab->n_merges,
-                .raw_bytes = true},
-      .row = &am_model_bpe,
-      .write_config = write_config,
+                .raw_bytes = row->raw_bytes},
+      .row = row->row,
+      .write_config = row->write_config,
       .user = &b,
   };
   status = am_pipeline_assemble(&plan, source, out, error);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MOST_TEXT_BYTES ((size_t)1 << 30)
+#define KEPT_PARTS ((size_t)1 << 16)
 #define KEPT_BYTES ((size_t)4 << 20) /* a pooled buffer larger than this is given back */
 
 static adam_status no_memory(adam_error *error) { return am_fail_memory(error, "tokenizer"); }
@@ -63,8 +64,25 @@ static adam_status encode_part(const am_tokenizer *t, am_scratch *scratch, const
   return status;
 }
 
+static adam_status encode_parts(const am_tokenizer *t, am_scratch *scratch, const char *text, size_t n_bytes,
+                                bool plain, am_ids *ids, adam_error *error) {
+  am_added_parts *parts = &scratch->parts;
+  adam_status status = ADAM_OK;
+  if (!am_added_partition(&t->added, plain, text, n_bytes, parts)) return no_memory(error);
+  for (size_t i = 0; status == ADAM_OK && i < parts->n; i++) {
+    const am_added_part *part = &parts->data[i];
+    if (part->token)
+      status = am_ids_add(ids, part->token->id) ? ADAM_OK : no_memory(error);
+    else
+      status = encode_part(t, scratch, text + part->start, part->end - part->start, part->start == 0, plain,
+                           ids, error);
+  }
+  return status;
+}
+
 static adam_status encode_text(const am_tokenizer *t, am_scratch *scratch, const char *text, size_t n_bytes,
                                bool plain, am_ids *ids, adam_error *error) {
+  if (t->added.longest_first) return encode_parts(t, scratch, text, n_bytes, plain, ids, error);
   am_added_scan scan = am_added_begin(&t->added, false, plain, text, n_bytes);
   const am_added_token *token;
   size_t start, end;
@@ -123,6 +141,8 @@ adam_status am_tokenizer_encode(const am_tokenizer *tokenizer, const char *text,
     status = no_memory(error);
   if (status != ADAM_OK) ids->n = before;
   if (scratch->clean.capacity > KEPT_BYTES) am_buf_close(&scratch->clean);
+  if (scratch->parts.capacity + scratch->parts.spare_capacity > KEPT_PARTS)
+    am_added_parts_close(&scratch->parts);
   am_stage_memory_trim(&scratch->stage);
   am_scratch_return(tokenizer, scratch);
   return status;

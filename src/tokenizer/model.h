@@ -13,6 +13,7 @@ typedef struct am_model_source {
   const am_json *settings; /* the members of the file's "model" but vocab and merges */
   const am_vocabulary_word *words;
   size_t n_words;
+  const float *scores; /* (n_words) or NULL */
   const am_json *merges;              /* JSON array, or NULL: */
   const am_vocab_string *merge_lines; /* "left right" */
   size_t n_merges;
@@ -46,7 +47,7 @@ typedef struct am_model_row {
 
 /* The row of a type; NULL: not supported. A missing type counts as BPE when there are merges. */
 const am_model_row *am_model_row_named(const char *type);
-extern const am_model_row am_model_bpe;
+extern const am_model_row am_model_bpe, am_model_spm;
 
 /* Room for `more` ids; false: memory is out. */
 bool am_ids_reserve(am_ids *ids, size_t more);

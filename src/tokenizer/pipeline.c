@@ -22,13 +22,10 @@ static size_t likely_bytes(const am_model_source *model) {
 
 adam_status am_pipeline_assemble(const am_pipeline_plan *plan, const am_image_source *source, am_image *out,
                                  adam_error *error) {
-  static const uint32_t digest_tags[] = {AM_PIPELINE_TAG_CONFIG,
-                                         AM_IMAGE_TAG('V', 'S', 'A', 'T'),
-                                         AM_IMAGE_TAG('V', 'S', 'P', 'E'),
-                                         AM_IMAGE_TAG('V', 'K', 'N', 'O'),
-                                         AM_IMAGE_TAG('B', 'M', 'E', 'R'),
-                                         AM_IMAGE_TAG('B', 'R', 'E', 'S'),
-                                         0};
+  static const uint32_t digest_tags[] = {
+      AM_PIPELINE_TAG_CONFIG,           AM_IMAGE_TAG('V', 'S', 'A', 'T'), AM_IMAGE_TAG('V', 'S', 'P', 'E'),
+      AM_IMAGE_TAG('V', 'K', 'N', 'O'), AM_IMAGE_TAG('B', 'M', 'E', 'R'), AM_IMAGE_TAG('B', 'R', 'E', 'S'),
+      AM_IMAGE_TAG('S', 'M', 'E', 'R'), AM_IMAGE_TAG('S', 'P', 'R', 'I'), 0};
   am_image_writer writer;
   am_vocabulary vocabulary;
   am_buf config = {0};
@@ -85,6 +82,7 @@ static adam_status bind_parts(const char *name, am_tokenizer *t, adam_error *err
   if (status == ADAM_OK)
     status =
         am_added_open(am_json_get(&t->config, "added_tokens"), &t->normalizer, &t->arena, &t->added, error);
+  t->added.longest_first = am_json_bool(am_json_get(&t->config, "longest_first"), false);
   return status;
 }
 
@@ -115,6 +113,7 @@ static void scratch_close(const am_tokenizer *t, am_scratch *scratch) {
   if (!scratch) return;
   am_stage_memory_close(&scratch->stage);
   if (scratch->model) t->model.row->memory_close(scratch->model);
+  am_added_parts_close(&scratch->parts);
   am_buf_close(&scratch->clean);
   am_mem_free(scratch);
 }

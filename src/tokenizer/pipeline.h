@@ -22,6 +22,7 @@
 typedef struct am_scratch {
   am_stage_memory stage;
   am_model_memory *model;
+  am_added_parts parts;
   am_buf clean; /* the text with U+FFFD for what is no UTF-8 */
 } am_scratch;
 

@@ -33,7 +33,8 @@ typedef struct am_vocab_string {
   size_t n_bytes;
 } am_vocab_string;
 typedef struct am_vocab {
-  const char *model; /* "gpt2", later "llama", "bert", "t5" */
+  const char *model; /* "gpt2", "llama" */
+  const char *name;  /* general.name or NULL: some models' tokens have flags that no key tells */
   const char *pre;   /* "qwen2", "llama-bpe", "smollm", "gpt-2", ...; NULL = default */
   const am_vocab_string *tokens;
   const float *scores;  /* n_tokens or NULL */

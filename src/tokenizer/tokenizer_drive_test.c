@@ -28,8 +28,9 @@ static int fail(const char *what) {
   return 3;
 }
 
-/* A vocabulary as make_tokenizer.py writes it: i64 n_tokens, n_merges, bos, eos, add_bos, add_eos;
- * then strings (u32 length, bytes): model, pre, tokens, merges; then i32 types. */
+/* A vocabulary as make_tokenizer.py writes it: i64 n_tokens, n_merges, bos, eos, unknown, add_bos, add_eos,
+ * add_space_prefix; then strings (u32 length, bytes): model, pre, name, tokens, merges; then i32 types and
+ * float scores. */
 typedef struct vocab_file {
   am_buf bytes;
   size_t at;
@@ -52,34 +53,39 @@ static am_vocab_string *next_strings(vocab_file *f, size_t n) {
 
 static adam_status open_vocab(const char *path, const char *cache_dir, am_tokenizer **out) {
   static vocab_file f;
-  int64_t head[6];
+  int64_t head[8];
   adam_status status = am_file_read(path, (size_t)1 << 30, &f.bytes, &error);
   if (status != ADAM_OK) return status;
   memcpy(head, f.bytes.data, sizeof head);
   f.at = sizeof head;
-  am_vocab_string model = next_string(&f), pre = next_string(&f);
+  am_vocab_string model = next_string(&f), pre = next_string(&f), name = next_string(&f);
   f.vocab = (am_vocab){.model = am_mem_dup(model.bytes, model.n_bytes),
                        .pre = am_mem_dup(pre.bytes, pre.n_bytes),
+                       .name = am_mem_dup(name.bytes, name.n_bytes),
                        .n_tokens = (size_t)head[0],
                        .n_merges = (size_t)head[1],
                        .bos_id = head[2],
                        .eos_id = head[3],
-                       .unknown_id = -1,
+                       .unknown_id = head[4],
                        .separator_id = -1,
                        .pad_id = -1,
                        .cls_id = -1,
-                       .add_bos = (int)head[4],
-                       .add_eos = (int)head[5],
-                       .add_space_prefix = -1};
+                       .add_bos = (int)head[5],
+                       .add_eos = (int)head[6],
+                       .add_space_prefix = (int)head[7]};
   f.vocab.tokens = next_strings(&f, f.vocab.n_tokens);
   f.vocab.merges = next_strings(&f, f.vocab.n_merges);
   f.vocab.types = (const int32_t *)(const void *)am_mem_dup(f.bytes.data + f.at, 4 * f.vocab.n_tokens);
+  f.vocab.scores = (const float *)(const void *)am_mem_dup(f.bytes.data + f.at + 4 * f.vocab.n_tokens,
+                                                           4 * f.vocab.n_tokens);
   double start = cpu_ms();
   status = am_tokenizer_open_vocab(path, &f.vocab, path, cache_dir, out, &error);
   fprintf(stderr, "open_ms %.2f\n", cpu_ms() - start);
   am_mem_free((void *)(uintptr_t)f.vocab.model);
   am_mem_free((void *)(uintptr_t)f.vocab.pre);
+  am_mem_free((void *)(uintptr_t)f.vocab.name);
   am_mem_free((void *)(uintptr_t)f.vocab.types);
+  am_mem_free((void *)(uintptr_t)f.vocab.scores);
   free((void *)(uintptr_t)f.vocab.tokens);
   free((void *)(uintptr_t)f.vocab.merges);
   am_buf_close(&f.bytes);

@@ -102,12 +102,15 @@ def write_vocab(gguf_path, path):
     n_tokens, tokens = raw_strings("tokens")
     n_merges, merges = raw_strings("merges")
     types = value("token_type", None) or [1] * n_tokens
+    scores = value("scores", None) or [0.0] * n_tokens
     flag = {None: -1, False: 0, True: 1}
-    head = struct.pack("<6q", n_tokens, n_merges, value("bos_token_id", -1), value("eos_token_id", -1),
-                       flag[value("add_bos_token", None)], flag[value("add_eos_token", None)])
+    name = fields.get("general.name")
+    head = struct.pack("<8q", n_tokens, n_merges, value("bos_token_id", -1), value("eos_token_id", -1),
+                       value("unknown_token_id", -1), flag[value("add_bos_token", None)],
+                       flag[value("add_eos_token", None)], flag[value("add_space_prefix", None)])
     with open(path, "wb") as f:
-        f.write(head + strings([value("model", ""), value("pre", "default")]) + tokens + merges +
-                struct.pack("<%di" % n_tokens, *types))
+        f.write(head + strings([value("model", ""), value("pre", "default"), name.contents() if name else ""]) +
+                tokens + merges + struct.pack("<%di" % n_tokens, *types) + struct.pack("<%df" % n_tokens, *scores))
 
 
 if __name__ == "__main__":
