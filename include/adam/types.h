@@ -62,7 +62,8 @@ typedef struct adam_request {
   size_t prompt_bytes;
   const char *messages_json;  /* JSON array of {"role","content",...}; NUL-terminated */
   const char *system;         /* system text put before prompt or messages; NULL = none */
-  const char *tools_json;     /* JSON array of tool schemas for the template; NULL = none */
+  const char *tools_json;     /* JSON array of tool schemas for the template; NULL = none. With
+                                 them calls are taken out of the answer (adam_chunk) */
   const char *kwargs_json;    /* JSON object merged last into the template's variables; NULL = none */
   adam_sampling sampling;
   const char *const *stop;    /* n_stop strings that end the answer and are not part of it */
@@ -104,6 +105,8 @@ typedef struct adam_chunk {
   size_t n_ids;
   bool thinking;              /* text belongs to the thinking part, not to the answer */
   const adam_token_logprobs *logprobs; /* (n_ids) where the request asked for them; else NULL */
+  const char *tool_call_json; /* a complete call: {"id","type":"function","function":{"name",
+                                 "arguments"}}, arguments being JSON text; NULL = none */
 } adam_chunk;
 
 /* Called for each piece on the thread of the caller of generate; return true to cancel. */
@@ -132,7 +135,7 @@ typedef struct adam_result {
   char *text;                 /* NUL-terminated, text_bytes without it; no thinking, no markup */
   size_t text_bytes;
   char *thinking;             /* NULL = none */
-  char *tool_calls_json;      /* JSON array; NULL = none */
+  char *tool_calls_json;      /* JSON array of the calls (adam_chunk); NULL = none */
   int32_t *ids;               /* every generated id, a final end token included */
   size_t n_ids;
   adam_finish_reason finish_reason;

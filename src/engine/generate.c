@@ -9,6 +9,7 @@
 #include "os/clock.h"
 #include "sampler/sampler.h"
 #include "sampler/stop.h"
+#include "template/tool_calls.h"
 
 #include <string.h>
 
@@ -21,9 +22,11 @@ typedef struct generation {
   am_decoder *decoder;
   am_stop *stop;         /* NULL = no stop strings */
   am_logprobs *logprobs; /* NULL = not asked for */
+  am_tool_calls *calls;  /* NULL = no tools were given */
+  bool called;           /* at least one call was found */
   const int32_t *end_ids;
   size_t n_end_ids;
-  bool splits; /* a thinking part is told from the answer */
+  bool splits; /* the prompt went through a template: thinking and calls are told from the answer */
   bool ended;  /* an end token, a stop string or the caller has ended it */
   adam_finish_reason reason;
   size_t n_vocab, n_prompt, n_generated;
@@ -36,18 +39,44 @@ static bool is_end(const generation *g, int32_t id) {
   return false;
 }
 
+static void send(generation *g, const adam_chunk *chunk) {
+  if (!g->sink || !g->sink->on_chunk) return;
+  if (!g->sink->on_chunk(g->sink->user, chunk) || g->ended) return;
+  g->ended = true;
+  g->reason = ADAM_FINISH_CANCELLED;
+}
+
 static void emit(generation *g, const char *text, size_t n_bytes, const int32_t *ids, size_t n_ids,
                  bool thinking) {
-  if (!g->sink || !g->sink->on_chunk) return;
   adam_chunk chunk = {.text = text,
                       .text_bytes = n_bytes,
                       .ids = ids,
                       .n_ids = n_ids,
                       .thinking = thinking,
                       .logprobs = n_ids > 0 ? am_logprobs_last(g->logprobs) : NULL};
-  if (!g->sink->on_chunk(g->sink->user, &chunk) || g->ended) return;
-  g->ended = true;
-  g->reason = ADAM_FINISH_CANCELLED;
+  send(g, &chunk);
+}
+
+/* The calls that the answer held. Theirs are no ids: those went with the pieces that built them. */
+static void emit_calls(generation *g) {
+  for (const char *call; g->calls && (call = am_tool_calls_take(g->calls));) {
+    adam_chunk chunk = {.text = "", .tool_call_json = call};
+    g->called = true;
+    send(g, &chunk);
+  }
+}
+
+/* session->answer without its calls, which lie ready in g->calls. */
+static adam_status take_calls_out(generation *g, bool last, adam_error *error) {
+  am_session *s = g->session;
+  if (!g->calls) return ADAM_OK;
+  am_buf_clear(&s->content);
+  adam_status status = am_tool_calls_push(g->calls, s->answer.data, s->answer.len, &s->content, error);
+  if (!status && last) status = am_tool_calls_finish(g->calls, &s->content, error);
+  am_buf answer = s->answer;
+  s->answer = s->content;
+  s->content = answer;
+  return status;
 }
 
 /* Sends session->thought and session->answer, as far as no stop string may begin there, with the ids
@@ -75,6 +104,7 @@ static adam_status emit_parts(generation *g, const int32_t *id, size_t n_ids, bo
     am_stop_finish(g->stop, &text, &n_bytes);
     if (n_bytes > 0) emit(g, text, n_bytes, NULL, 0, false);
   }
+  emit_calls(g);
   return ADAM_OK;
 }
 
@@ -86,6 +116,12 @@ static bool split(generation *g, bool last) {
   if (!g->splits) return am_buf_append(&s->answer, s->piece.data, s->piece.len);
   return am_thinking_push(&s->thinking, s->piece.data, s->piece.len, &s->thought, &s->answer) &&
          (!last || am_thinking_finish(&s->thinking, &s->thought, &s->answer));
+}
+
+/* Appends the marker's text where id is one. */
+static void show_marker(const am_marker *markers, size_t n, int32_t id, am_buf *piece) {
+  for (size_t i = 0; i < n; i++)
+    if (markers[i].id == id) am_buf_append_str(piece, markers[i].text);
 }
 
 static adam_status take_id(generation *g, int32_t id, adam_error *error) {
@@ -101,9 +137,12 @@ static adam_status take_id(generation *g, int32_t id, adam_error *error) {
   }
   adam_status status = am_decoder_push(g->decoder, id, &s->piece, error);
   if (status) return status;
-  if (g->splits && id == s->think_open_id) am_buf_append_str(&s->piece, "<think>");
-  if (g->splits && id == s->think_close_id) am_buf_append_str(&s->piece, "</think>");
+  if (g->splits)
+    show_marker(s->think_markers, sizeof s->think_markers / sizeof *s->think_markers, id, &s->piece);
+  if (g->calls) show_marker(s->call_markers, AM_SESSION_CALL_MARKERS, id, &s->piece);
   if (s->piece.failed || !split(g, false)) return am_fail_memory(error, "answer");
+  status = take_calls_out(g, false, error);
+  if (status) return status;
   return emit_parts(g, &id, 1, false, error);
 }
 
@@ -114,7 +153,14 @@ static adam_status flush(generation *g, adam_error *error) {
   adam_status status = am_decoder_finish(g->decoder, &s->piece, error);
   if (status) return status;
   if (!split(g, true)) return am_fail_memory(error, "answer");
-  return emit_parts(g, NULL, 0, true, error);
+  status = take_calls_out(g, true, error);
+  if (!status) status = emit_parts(g, NULL, 0, true, error);
+  if (status || !g->calls) return status;
+  if (am_tool_calls_cut(g->calls))
+    am_notice_send(g->sink, ADAM_NOTICE_DEGRADED, "tool_call_cut",
+                   "the answer ended inside of a tool call, which is left in the text");
+  if (g->called && g->reason == ADAM_FINISH_STOP) g->reason = ADAM_FINISH_TOOL_CALLS;
+  return ADAM_OK;
 }
 
 /* The prompt into the cache, a chunk at a time, so that the caller can cancel in between. */
@@ -208,6 +254,10 @@ static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_err
     status = am_stop_open(g->request->stop, g->request->n_stop, &g->stop, error);
     if (status) return status;
   }
+  if (g->request->tools_json && g->splits) {
+    status = am_tool_calls_open(g->request->tools_json, g->sampling.seed, &g->calls, error);
+    if (status) return status;
+  }
   status = am_loader_need_tokenizer(engine->loader, &tokenizer, error);
   if (status) return status;
   status = am_decoder_open(tokenizer, true, &g->decoder, error);
@@ -250,6 +300,7 @@ static adam_status generate(generation *g, const int32_t *ids, size_t n, adam_ou
   am_decoder_close(&g->decoder);
   am_stop_close(&g->stop);
   am_logprobs_close(&g->logprobs);
+  am_tool_calls_close(&g->calls);
   return status;
 }
 

@@ -51,8 +51,9 @@ static adam_status parse(const char *text, const char *name, am_json_type type, 
   return ADAM_OK;
 }
 
-adam_status am_engine_render(am_engine *engine, const adam_render_request *request, am_buf *out,
-                             adam_error *error) {
+/* coerce: content that the template cannot take is made text (template/chat.h). */
+static adam_status render(am_engine *engine, const adam_render_request *request, bool coerce, am_buf *out,
+                          adam_error *error) {
   am_arena arena = {0};
   am_json messages, tools, kwargs;
   bool has_messages = false, has_tools = false, has_kwargs = false;
@@ -82,12 +83,18 @@ adam_status am_engine_render(am_engine *engine, const adam_render_request *reque
         .kwargs = has_kwargs ? &kwargs : NULL,
         .special_tokens = am_loader_special_tokens(engine->loader),
         .add_generation_prompt = !request->no_generation_prompt,
+        .coerce_content = coerce,
         .enable_thinking = request->think == ADAM_THINK_DEFAULT ? -1 : request->think == ADAM_THINK_ON};
     status = am_chat_render(tmpl, &chat, out, error);
   }
   am_template_close(&own);
   am_arena_close(&arena);
   return status;
+}
+
+adam_status am_engine_render(am_engine *engine, const adam_render_request *request, am_buf *out,
+                             adam_error *error) {
+  return render(engine, request, false, out, error);
 }
 
 /* Appends text as a JSON string; invalid UTF-8 becomes U+FFFD. */
@@ -171,12 +178,12 @@ static adam_status conversation_text(am_engine *engine, const adam_request *requ
   if (request->think != ADAM_THINK_DEFAULT && !strstr(model_template, "enable_thinking"))
     am_notice_send(sink, ADAM_NOTICE_DEGRADED, "think_ignored",
                    "the model's chat template has no switch for thinking");
-  adam_render_request render = {.struct_size = sizeof render,
+  adam_render_request wanted = {.struct_size = sizeof wanted,
                                 .messages_json = messages.data,
                                 .tools_json = request->tools_json,
                                 .kwargs_json = request->kwargs_json,
                                 .think = request->think};
-  status = am_engine_render(engine, &render, text, error);
+  status = render(engine, &wanted, true, text, error);
   out->templated = true;
   out->in_thinking = !status && ends_in_think(text->data ? text->data : "", text->len);
 cleanup:

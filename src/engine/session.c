@@ -4,14 +4,26 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "engine/context.h"
+#include "template/tool_calls.h"
 
 #include <string.h>
 
 enum { PIECE_BYTES = 1024 }; /* room reserved for the text of one token, so that the loop does not grow it */
 
-static int32_t hidden_token(const am_tokenizer *tokenizer, const char *text) {
+static am_marker marker(const am_tokenizer *tokenizer, const char *text) {
   int32_t id = tokenizer ? am_tokenizer_find(tokenizer, text, strlen(text)) : -1;
-  return id >= 0 && am_tokenizer_is_special(tokenizer, id) ? id : -1;
+  return (am_marker){.id = id >= 0 && am_tokenizer_is_special(tokenizer, id) ? id : -1, .text = text};
+}
+
+static void find_markers(am_session *s) {
+  const am_tokenizer *tokenizer = am_loader_tokenizer(s->engine->loader);
+  const char *const *texts = am_tool_calls_markers();
+  s->think_markers[0] = marker(tokenizer, "<think>");
+  s->think_markers[1] = marker(tokenizer, "</think>");
+  for (size_t i = 0; i < AM_SESSION_CALL_MARKERS; i++) {
+    s->call_markers[i] = *texts ? marker(tokenizer, *texts) : (am_marker){.id = -1};
+    if (*texts) texts++;
+  }
 }
 
 adam_status am_session_open(am_engine *engine, am_session **out, adam_error *error) {
@@ -31,12 +43,12 @@ adam_status am_session_open(am_engine *engine, am_session **out, adam_error *err
   if (status) goto fail;
   s->ids = am_mem_zalloc((size_t)engine->n_ctx, sizeof *s->ids);
   if (!s->ids || !am_buf_reserve(&s->piece, PIECE_BYTES) || !am_buf_reserve(&s->thought, PIECE_BYTES) ||
-      !am_buf_reserve(&s->answer, PIECE_BYTES) || !am_buf_reserve(&s->thinking.held, PIECE_BYTES)) {
+      !am_buf_reserve(&s->answer, PIECE_BYTES) || !am_buf_reserve(&s->content, PIECE_BYTES) ||
+      !am_buf_reserve(&s->thinking.held, PIECE_BYTES)) {
     status = am_fail_memory(error, path);
     goto fail;
   }
-  s->think_open_id = hidden_token(am_loader_tokenizer(engine->loader), "<think>");
-  s->think_close_id = hidden_token(am_loader_tokenizer(engine->loader), "</think>");
+  find_markers(s);
   *out = s;
   return ADAM_OK;
 fail:
@@ -53,6 +65,7 @@ void am_session_close(am_session **session) {
   am_buf_close(&s->piece);
   am_buf_close(&s->thought);
   am_buf_close(&s->answer);
+  am_buf_close(&s->content);
   am_mem_free(s->ids);
   am_mem_free(s);
   *session = NULL;

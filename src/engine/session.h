@@ -6,15 +6,22 @@
 #include "engine/loaded.h"
 #include "engine/thinking.h"
 
+/* A special token, which decoding hides, that marks a part of the answer. */
+typedef struct am_marker {
+  int32_t id;
+  const char *text;
+} am_marker;
+enum { AM_SESSION_CALL_MARKERS = 12 };
+
 struct am_session {
   am_engine *engine;       /* borrowed */
   am_kv *kv;               /* owned */
   am_workspace *workspace; /* owned; engine->chunk_tokens rows, 1 row of logits */
   int32_t *ids;            /* owned; (n_ctx), of which the first n_ids are in the cache */
   size_t n_ids;
-  int32_t think_open_id, think_close_id; /* tokens that decoding hides though they mark thinking; -1 */
+  am_marker think_markers[2], call_markers[AM_SESSION_CALL_MARKERS]; /* id -1 = an ordinary text here */
   am_thinking thinking;                  /* owned buffers, kept between generations */
-  am_buf piece, thought, answer;
+  am_buf piece, thought, answer, content; /* content: answer without its tool calls */
 };
 
 /* Keeps the longest common prefix of the cache with ids, less one, so that there is always an id left

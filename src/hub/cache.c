@@ -245,15 +245,6 @@ static adam_status named_snapshot(const char *folder, const char *repository, co
   return status;
 }
 
-size_t am_hub_roots(const char *cache_dir, char *roots[2]) {
-  size_t n = 0;
-  roots[n] = cache_dir && cache_dir[0] ? am_mem_dup(cache_dir, strlen(cache_dir)) : am_dirs_hub();
-  if (roots[n]) n++;
-  if (cache_dir && cache_dir[0]) return n;
-  roots[n] = am_dirs_expand("~/.cache/augment_adam_models");
-  return roots[n] ? n + 1 : n;
-}
-
 adam_status am_hub_snapshot(const char *cache_dir, const char *repository, const char *revision, char **path,
                             adam_error *error) {
   if (!am_hub_name_valid(repository)) {

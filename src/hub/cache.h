@@ -10,10 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The folders in which to look, in this order: cache_dir alone where one was given; else the Hub's
- * cache (os/dirs.h) and the folder where the Python program that adam replaces kept its downloads, in
- * the same layout. Owned paths, which need not exist; returns how many (fewer: memory is out). */
-size_t am_hub_roots(const char *cache_dir, char *roots[2]);
 /* True when `id` is ORG/NAME or NAME as the Hub allows. */
 bool am_hub_name_valid(const char *id);
 /* The snapshot folder of `repository` at `revision` (NULL = main, then any single snapshot) that is

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/cache.h"
+#include "hub/places.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -179,12 +180,12 @@ static void listing(void **state) {
 static void roots(void **state) {
   (void)state;
   char *found[2] = {0};
-  assert_int_equal(am_hub_roots("given", found), 1);
+  assert_int_equal(am_hub_caches("given", found), 1);
   assert_string_equal(found[0], "given");
   am_mem_free(found[0]);
   setenv("HOME", "/home/somebody", 1);
   setenv("HF_HUB_CACHE", "~/hub", 1);
-  assert_int_equal(am_hub_roots(NULL, found), 2);
+  assert_int_equal(am_hub_caches(NULL, found), 2);
   assert_string_equal(found[0], "/home/somebody/hub");
   assert_string_equal(found[1], "/home/somebody/.cache/augment_adam_models");
   am_mem_free(found[0]);

@@ -16,6 +16,7 @@ typedef struct collector {
   void *user;
   am_buf text, thinking, ids; /* ids: int32_t each */
   am_logprob_list *logprobs;  /* NULL = not asked for */
+  am_buf calls;               /* a JSON array without its end */
   am_notices notices;
   double first_ms, last_ms;
   bool cancelled; /* by the caller */
@@ -25,6 +26,10 @@ typedef struct collector {
 static bool collect_chunk(void *user, const adam_chunk *chunk) {
   collector *c = user;
   if (c->cancelled || c->failed) return true;
+  if (chunk->tool_call_json) {
+    am_buf_append_str(&c->calls, c->calls.len ? ", " : "[");
+    if (!am_buf_append_str(&c->calls, chunk->tool_call_json)) c->failed = true;
+  }
   if (chunk->text_bytes || chunk->n_ids) {
     c->last_ms = am_clock_ms();
     if (c->first_ms == 0) c->first_ms = c->last_ms;
@@ -124,6 +129,7 @@ static bool fill_result(const adam_manager *m, collector *c, const adam_outcome 
   if (c->thinking.len) r->thinking = am_buf_take(&c->thinking);
   r->n_ids = c->ids.len / sizeof(int32_t);
   if (r->n_ids) r->ids = (int32_t *)(void *)am_buf_take(&c->ids);
+  if (c->calls.len && am_buf_append_str(&c->calls, "]")) r->tool_calls_json = am_buf_take(&c->calls);
   r->finish_reason = o->finish_reason;
   r->prompt_tokens = o->prompt_tokens;
   r->completion_tokens = o->completion_tokens;
@@ -137,7 +143,7 @@ static bool fill_result(const adam_manager *m, collector *c, const adam_outcome 
   r->model = am_mem_dup(m->name, strlen(m->name));
   r->backend = am_mem_dup(m->ops->name, strlen(m->ops->name));
   r->device = am_mem_dup(device, strlen(device));
-  return r->text && r->model && r->backend && r->device;
+  return !c->calls.failed && r->text && r->model && r->backend && r->device;
 }
 
 adam_status adam_manager_generate(adam_manager *manager, const adam_request *request, adam_on_chunk on_chunk,
@@ -169,6 +175,7 @@ adam_status adam_manager_generate(adam_manager *manager, const adam_request *req
   am_buf_close(&c.thinking);
   am_buf_close(&c.ids);
   am_logprob_list_close(&logprobs);
+  am_buf_close(&c.calls);
   return status;
 }
 
