@@ -32,6 +32,22 @@ bool am_conversation_set_system(am_conversation *conversation, const char *text)
   return true;
 }
 
+/* The assistant's turn, with its tool calls as templates expect them: arguments as an object. */
+static json_t *answer_message(const adam_result *result) {
+  json_t *turn = message("assistant", result->text ? result->text : "", result->text_bytes);
+  json_t *calls = result->tool_calls_json ? json_loads(result->tool_calls_json, JSON_ALLOW_NUL, NULL) : NULL;
+  size_t i;
+  json_t *call;
+  json_array_foreach(calls, i, call) {
+    json_t *function = json_object_get(call, "function");
+    const char *text = json_string_value(json_object_get(function, "arguments"));
+    json_t *arguments = text ? json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+    if (arguments) json_object_set_new(function, "arguments", arguments);
+  }
+  if (calls) json_object_set_new(turn, "tool_calls", calls);
+  return turn;
+}
+
 /* Asks with the conversation so far and `text`; both turns are kept unless nothing came. */
 static void ask(am_conversation *conversation, const char *text) {
   adam_error error = {0};
@@ -44,18 +60,20 @@ static void ask(am_conversation *conversation, const char *text) {
   adam_result_close(&conversation->last);
   conversation->request.messages_json = messages;
   if (status == ADAM_OK)
-    status = am_generate_stream(conversation->manager, &conversation->request, true, &conversation->last,
-                                &cancelled, &error);
+    status = am_generate_stream(conversation->manager, &conversation->request,
+                                conversation->hides_thinking ? AM_SHOW_ANSWER : AM_SHOW_ALL,
+                                &conversation->last, &cancelled, &error);
   conversation->request.messages_json = NULL;
   free(messages);
   const adam_result *result = &conversation->last;
   if (result->text_bytes > 0 || cancelled) am_output_text("\n");
+  am_generate_print_calls(result);
   if (status != ADAM_OK) am_report_error(&error);
   for (size_t i = 0; i < result->n_notices; i++)
     if (!am_generate_is_opening_notice(conversation->manager, &result->notices[i]))
       am_report_notice(&result->notices[i]);
-  if (result->text_bytes > 0)
-    json_array_append_new(conversation->messages, message("assistant", result->text, result->text_bytes));
+  if (result->text_bytes > 0 || result->tool_calls_json)
+    json_array_append_new(conversation->messages, answer_message(result));
   else
     json_array_remove(conversation->messages, json_array_size(conversation->messages) - 1);
   if (conversation->verbose && status == ADAM_OK) am_generate_stats(result);
@@ -143,10 +161,11 @@ static bool begin(am_conversation *conversation, const am_arguments *arguments) 
     if (!(conversation->stop[i] = strdup(arguments->stop[i]))) return false;
   conversation->request.stop = (const char *const *)conversation->stop;
   conversation->verbose = arguments->is_set[AM_OPTION_STATS];
+  conversation->hides_thinking = arguments->is_set[AM_OPTION_HIDE_THINKING];
   return am_conversation_set_system(conversation, arguments->text[AM_OPTION_SYSTEM]);
 }
 
-int am_conversation_run(const am_arguments *arguments, adam_manager *manager) {
+int am_conversation_run(const am_arguments *arguments, adam_manager *manager, const char *tools_json) {
   am_conversation conversation = {.manager = manager};
   adam_model_info info = {.struct_size = sizeof info};
   adam_error error = {0};
@@ -156,6 +175,7 @@ int am_conversation_run(const am_arguments *arguments, adam_manager *manager) {
     status =
         am_report_fill(&error, ADAM_INVALID, "--stop", "", "a chat takes at most %d", AM_CONVERSATION_STOPS);
   if (status == ADAM_OK && !begin(&conversation, arguments)) status = am_report_no_memory(&error);
+  conversation.request.tools_json = tools_json;
   if (status == ADAM_OK) status = am_line_open(&line, &error);
   if (status == ADAM_OK) {
     am_report_line("%s on %s. /help lists the commands, Ctrl-D leaves.", info.name ? info.name : "a model",

@@ -17,10 +17,11 @@ typedef struct am_conversation {
   char *stop[AM_CONVERSATION_STOPS]; /* owned; request.stop points here */
   adam_result last;                  /* of the last answer; zeroed before the first */
   bool verbose;                      /* figures after every answer */
+  bool hides_thinking;
 } am_conversation;
 
-/* Chats until the user leaves; returns the exit code. */
-int am_conversation_run(const am_arguments *arguments, adam_manager *manager);
+/* Chats until the user leaves; returns the exit code. tools_json: borrowed; NULL = none. */
+int am_conversation_run(const am_arguments *arguments, adam_manager *manager, const char *tools_json);
 /* Carries out a slash command; returns true when it says to leave. */
 bool am_conversation_command(am_conversation *conversation, const char *line);
 /* All turns, the system text first. Owned. */

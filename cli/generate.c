@@ -2,6 +2,7 @@
 #include "generate.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "interrupt.h"
@@ -52,13 +53,14 @@ void am_generate_request(const am_arguments *arguments, adam_request *request) {
 }
 
 typedef struct stream_state {
-  bool stream;
+  am_show show;
   bool thinking; /* the last piece belonged to the thinking part */
 } stream_state;
 
 static bool on_chunk(void *user, const adam_chunk *chunk) {
   stream_state *state = user;
-  if (state->stream && chunk->text_bytes > 0) {
+  if (state->show != AM_SHOW_NOTHING && chunk->text_bytes > 0 &&
+      !(chunk->thinking && state->show != AM_SHOW_ALL)) {
     if (chunk->thinking)
       am_output_thinking(chunk->text, chunk->text_bytes, !state->thinking, false);
     else if (state->thinking)
@@ -69,9 +71,9 @@ static bool on_chunk(void *user, const adam_chunk *chunk) {
   return am_interrupt_pending() || am_output_failed();
 }
 
-adam_status am_generate_stream(adam_manager *manager, const adam_request *request, bool stream,
+adam_status am_generate_stream(adam_manager *manager, const adam_request *request, am_show show,
                                adam_result *result, bool *cancelled, adam_error *error) {
-  stream_state state = {.stream = stream};
+  stream_state state = {.show = show};
   am_interrupt_begin();
   adam_status status = adam_manager_generate(manager, request, on_chunk, &state, result, error);
   *cancelled =
@@ -159,6 +161,18 @@ json_t *am_generate_json(const adam_manager *manager, const adam_result *result,
     json_object_set_new(object, "error", am_reply_string(text));
   }
   return object;
+}
+
+void am_generate_print_calls(const adam_result *result) {
+  json_t *calls = result->tool_calls_json ? json_loads(result->tool_calls_json, JSON_ALLOW_NUL, NULL) : NULL;
+  size_t i;
+  json_t *call;
+  json_array_foreach(calls, i, call) {
+    char *text = json_dumps(call, JSON_COMPACT);
+    if (text) am_output_format("%s\n", text);
+    free(text);
+  }
+  json_decref(calls);
 }
 
 void am_generate_stats(const adam_result *result) {

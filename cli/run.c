@@ -71,6 +71,7 @@ static adam_status print_answer(const am_arguments *arguments, const adam_manage
   }
   if (!streamed && result->text) am_output_model_text(result->text, result->text_bytes);
   if (result->text_bytes > 0 && result->text[result->text_bytes - 1] != '\n') am_output_text("\n");
+  am_generate_print_calls(result);
   return status;
 }
 
@@ -84,17 +85,28 @@ static adam_status need_json(const am_arguments *arguments, adam_error *error) {
   return ADAM_OK;
 }
 
-static int answer(const am_arguments *arguments, adam_manager *manager, const char *prompt,
-                  size_t prompt_bytes) {
+/* What is asked; files are read into owned memory. */
+typedef struct question {
+  const char *prompt; /* borrowed; NULL = messages, or a chat */
+  size_t prompt_bytes;
+  char *text, *messages, *tools; /* owned; text is what prompt points to where it was read */
+} question;
+
+static int answer(const am_arguments *arguments, adam_manager *manager, const question *asked) {
   adam_request request;
   adam_result result = {0};
   adam_error error = {0};
   bool cancelled = false;
   bool stream = !arguments->is_set[AM_OPTION_JSON] && !arguments->is_set[AM_OPTION_NO_STREAM];
+  am_show show = !stream                                      ? AM_SHOW_NOTHING
+                 : arguments->is_set[AM_OPTION_HIDE_THINKING] ? AM_SHOW_ANSWER
+                                                              : AM_SHOW_ALL;
   am_generate_request(arguments, &request);
-  request.prompt = prompt;
-  request.prompt_bytes = prompt_bytes;
-  adam_status status = am_generate_stream(manager, &request, stream, &result, &cancelled, &error);
+  request.prompt = asked->prompt;
+  request.prompt_bytes = asked->prompt_bytes;
+  request.messages_json = asked->messages;
+  request.tools_json = asked->tools;
+  adam_status status = am_generate_stream(manager, &request, show, &result, &cancelled, &error);
   status = print_answer(arguments, manager, &result, stream, status, &error);
   if (status == ADAM_OK) status = take_notices(arguments, manager, &result, &error);
   if (arguments->is_set[AM_OPTION_STATS]) am_generate_stats(&result);
@@ -103,25 +115,46 @@ static int answer(const am_arguments *arguments, adam_manager *manager, const ch
   return code == 0 && cancelled ? adam_status_exit_code(ADAM_CANCELLED) : code;
 }
 
+/* Reads what the options and the positionals ask. *chat: nothing, so the terminal will. */
+static adam_status take_question(const am_arguments *arguments, const char *prompt, question *out, bool *chat,
+                                 adam_error *error) {
+  const char *const *file = arguments->text;
+  adam_status status = ADAM_OK;
+  prompt_source source = source_of(prompt);
+  if (file[AM_OPTION_MESSAGES]) {
+    if (prompt) return am_report_fill(error, ADAM_INVALID, "--messages", "", "a PROMPT does not go with it");
+    status = am_input_read_string(file[AM_OPTION_MESSAGES], &out->messages, error);
+  } else if (source == FROM_STDIN) {
+    status = am_input_read("-", &out->text, &out->prompt_bytes, error);
+    out->prompt = out->text;
+  } else if (source == FROM_ARGUMENT) {
+    out->prompt = prompt;
+    out->prompt_bytes = strlen(prompt);
+  } else {
+    *chat = true;
+    status = refuse_chat(arguments, error);
+  }
+  if (status == ADAM_OK && file[AM_OPTION_TOOLS])
+    status = am_input_read_string(file[AM_OPTION_TOOLS], &out->tools, error);
+  return status;
+}
+
 int am_run_command(const am_arguments *arguments) {
   const char *ref = NULL, *prompt = NULL;
-  char *text = NULL;
-  size_t n_bytes = 0;
+  question asked = {0};
+  bool chat = false;
   adam_manager *manager = NULL;
   adam_error error = {0};
   adam_status status = take_positionals(arguments, &ref, &prompt, &error);
   if (status == ADAM_OK) status = need_json(arguments, &error);
-  if (status != ADAM_OK) return am_exit_code(status, &error);
-  prompt_source source = source_of(prompt);
-  if (source == FROM_CHAT) status = refuse_chat(arguments, &error);
-  if (source == FROM_STDIN && status == ADAM_OK) status = am_input_read("-", &text, &n_bytes, &error);
+  if (status == ADAM_OK) status = take_question(arguments, prompt, &asked, &chat, &error);
   if (status == ADAM_OK) status = am_open_model(arguments, ref, false, &manager, &error);
   int code = am_exit_code(status, &error);
-  if (status == ADAM_OK && source == FROM_CHAT)
-    code = am_conversation_run(arguments, manager);
-  else if (status == ADAM_OK)
-    code = answer(arguments, manager, text ? text : prompt, text ? n_bytes : strlen(prompt));
+  if (status == ADAM_OK)
+    code = chat ? am_conversation_run(arguments, manager, asked.tools) : answer(arguments, manager, &asked);
   adam_manager_close(&manager);
-  free(text);
+  free(asked.text);
+  free(asked.messages);
+  free(asked.tools);
   return code;
 }

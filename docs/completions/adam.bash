@@ -39,7 +39,7 @@ _adam() {
     --repetitions|-r) COMPREPLY=(); return ;;
   esac
   case ${COMP_WORDS[1]} in
-    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --system --raw --think --no-think --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --logprobs --top-logprobs --json --no-stream --stats --strict --help" ;;
+    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
     tokenize) options="--model --size --backend --cache-dir --no-special --json --help" ;;
     detokenize) options="--model --size --backend --cache-dir --json --help" ;;
     template) options="--model --size --backend --cache-dir --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;

@@ -178,6 +178,9 @@ static adam_status conversation_text(am_engine *engine, const adam_request *requ
   if (request->think != ADAM_THINK_DEFAULT && !strstr(model_template, "enable_thinking"))
     am_notice_send(sink, ADAM_NOTICE_DEGRADED, "think_ignored",
                    "the model's chat template has no switch for thinking");
+  if (request->tools_json && !strstr(model_template, "tools"))
+    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "tools_ignored",
+                   "tools are not passed on: the model's chat template does not know them");
   adam_render_request wanted = {.struct_size = sizeof wanted,
                                 .messages_json = messages.data,
                                 .tools_json = request->tools_json,

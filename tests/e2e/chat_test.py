@@ -212,6 +212,12 @@ class Chat(unittest.TestCase):
         chat.expect("[thinking]\r\nhmm\r\n[answer]\r\nYes.")
         self.leave()
 
+    def test_thinking_can_be_hidden(self):
+        chat = self.chat("mock:think=hmm;say=Yes.", "--hide-thinking")
+        chat.line("q")
+        self.assertNotIn("hmm", chat.expect("Yes."))
+        self.leave()
+
     def test_without_a_terminal_there_is_no_chat(self):
         for option in ("--json", "--raw", "--no-stream"):
             terminal = Terminal("run", "mock:echo", option)

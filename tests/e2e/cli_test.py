@@ -369,5 +369,34 @@ class Others(Case):
         self.assertGreater(bench["prefill_tokens_per_s"]["median"], 0)
 
 
+class Tools(Case):
+    TOOLS = '[{"type": "function", "function": {"name": "now", "parameters": {}}}]'
+    SCRIPT = r'mock:say=Let me look.\;;tool_call={"name": "now", "arguments": {"zone": "UTC"}}'
+
+    def setUp(self):
+        (HOME / "tools.json").write_text(self.TOOLS)
+
+    def test_calls_come_out_parsed(self):
+        done = self.json("run", self.SCRIPT, "q", "--json", "--tools", "tools.json")
+        self.assertEqual((done["text"], done["finish_reason"]), ("Let me look.;", "tool_calls"))
+        (call,) = done["tool_calls"]
+        self.assertEqual(call["type"], "function")
+        self.assertEqual(call["function"]["name"], "now")
+        self.assertEqual(json.loads(call["function"]["arguments"]), {"zone": "UTC"})
+        lines = self.works("run", self.SCRIPT, "q", "--tools", "tools.json").decode().splitlines()
+        self.assertEqual(lines[0], "Let me look.;")
+        self.assertEqual(json.loads(lines[1])["function"]["name"], "now")
+
+    def test_without_tools_there_are_no_calls(self):
+        done = self.json("run", self.SCRIPT, "q", "--json")
+        self.assertEqual((done["tool_calls"], done["finish_reason"]), ([], "stop"))
+
+    def test_messages_instead_of_a_prompt(self):
+        (HOME / "messages.json").write_text('[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},'
+                                            ' {"role": "user", "content": "last"}]')
+        self.assertEqual(self.works("run", "mock:echo", "--messages", "messages.json"), b"last\n")
+        self.fails(2, "run", "mock:echo", "q", "--messages", "messages.json", says="--messages")
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1], verbosity=1)

@@ -29,6 +29,7 @@
  *   tokens_per_chunk=N  tokens in a piece (1)
  *   chunk_bytes=N       instead: pieces are cut every N bytes; a cut character waits for its end
  *   notice=TEXT         sends a degraded notice
+ *   tool_call=JSON      after the answer, where the request has tools: {"name","arguments"} or an array
  * A script file holds {"answers":[...]} or just the array. An answer is a string (what to say) or
  * an object with the keys above and "match": the first answer whose match occurs in the last user
  * text is given; when none does, the answers without "match" take turns. Keys beside "answers" are

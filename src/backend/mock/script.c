@@ -25,6 +25,7 @@ static const struct option {
     {"think", TEXT, offsetof(am_mock_answer, think), 0, 0},
     {"error_text", TEXT, offsetof(am_mock_answer, error_text), 0, 0},
     {"notice", TEXT, offsetof(am_mock_answer, notice), 0, 0},
+    {"tool_call", TEXT, offsetof(am_mock_answer, tool_call), 0, 0},
     {"random", COUNT, offsetof(am_mock_answer, n_random), 1, 1 << 24},
     {"fail_at", COUNT, offsetof(am_mock_answer, fail_at), 1, (int64_t)1 << 53},
     {"tokens_per_chunk", COUNT, offsetof(am_mock_answer, tokens_per_chunk), 1, 4096},

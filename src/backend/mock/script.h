@@ -14,6 +14,7 @@ typedef struct am_mock_answer {
   const char *think;
   const char *error_text;
   const char *notice;
+  const char *tool_call; /* JSON of a call, or of an array of them; NULL = none */
   int64_t n_random;
   int64_t fail_at; /* token number from 1; 0 = never */
   int64_t tokens_per_chunk;

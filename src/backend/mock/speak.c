@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "os/clock.h"
+#include "template/tool_calls.h"
 #include <string.h>
 
 static const double POLL_MS = 20; /* how often a waiting mock asks whether to go on */
@@ -169,6 +170,28 @@ static adam_status say_answer(speaker *s, const am_buf *echo, adam_error *error)
   return status;
 }
 
+/* The scripted calls, made from what a model would write. */
+static adam_status send_calls(speaker *s, adam_error *error) {
+  am_tool_calls *calls = NULL;
+  am_buf text = {0}, rest = {0};
+  am_buf_printf(&text, "<tool_call>%s</tool_call>", s->answer->tool_call);
+  adam_status status = am_tool_calls_open(s->request->tools_json, s->outcome->seed, &calls, error);
+  if (!status) status = am_tool_calls_push(calls, text.data ? text.data : "", text.len, &rest, error);
+  if (!status && rest.len > 0)
+    status = am_fail(error, ADAM_INVALID, "mock script", NULL,
+                     "tool_call=%s: expected {\"name\", \"arguments\"}", s->answer->tool_call);
+  for (const char *call; !status && (call = am_tool_calls_take(calls));) {
+    adam_chunk chunk = {.text = "", .tool_call_json = call};
+    if (s->sink->on_chunk && !s->cancelled) s->cancelled = s->sink->on_chunk(s->sink->user, &chunk);
+    s->outcome->finish_reason = ADAM_FINISH_TOOL_CALLS;
+  }
+  if (text.failed && !status) status = am_fail_memory(error, "mock");
+  am_tool_calls_close(&calls);
+  am_buf_close(&text);
+  am_buf_close(&rest);
+  return status;
+}
+
 /* Every field from the request or built-in; the mock has no defaults of its own. */
 static void fill_sampling(const adam_sampling *from, adam_sampling *to) {
   adam_sampling s = {.temperature = 0.7, .top_p = 0.9, .repetition_penalty = 1, .max_tokens = 1000};
@@ -244,6 +267,8 @@ adam_status am_mock_speak(adam_backend_model *model, const adam_request *request
     if (has_end && s.cancelled) outcome->finish_reason = ADAM_FINISH_CANCELLED;
   }
   if (!status) flush(&s, true);
+  if (!status && s.answer->tool_call && request->tools_json && outcome->finish_reason == ADAM_FINISH_STOP)
+    status = send_calls(&s, error);
   fill_timings(&s, &outcome->timings);
 done:
   if (status) outcome->finish_reason = ADAM_FINISH_ERROR;
