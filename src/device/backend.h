@@ -7,6 +7,7 @@
 #define AM_DEVICE_BACKEND_H
 
 #include "device/device.h"
+#include "device/routing.h"
 
 typedef enum am_verb_kind {
   AM_VERB_EMBED,
@@ -23,7 +24,10 @@ typedef enum am_verb_kind {
   AM_VERB_SCALE,
   AM_VERB_SOFTCAP,
   AM_VERB_ADD,
-  AM_VERB_TAKE_ROWS
+  AM_VERB_TAKE_ROWS,
+  AM_VERB_ROUTE,
+  AM_VERB_MATMUL_EXPERTS,
+  AM_VERB_MIX_EXPERTS
 } am_verb_kind;
 
 /* One recorded verb; the fields that its am_queue_ function has, checked as far as shapes go. */
@@ -51,6 +55,12 @@ typedef struct am_verb {
     am_attend attend;
     float factor;   /* scale, softcap */
     bool tanh_form; /* gelu */
+    struct {
+      am_routing how;
+      uint32_t n, n_pairs; /* verb.n is n_pairs where x has a row for each pair */
+      bool by_row;
+      const am_weight *const *weights; /* verb.weight is the first */
+    } experts;
   } as;
 } am_verb;
 

@@ -117,6 +117,19 @@ void am_weight_close(am_weight **weight) {
 uint64_t am_weight_rows(const am_weight *weight) { return weight->rows; }
 uint64_t am_weight_columns(const am_weight *weight) { return weight->columns; }
 
+bool am_weights_alike(const am_weight *const *weights, uint32_t n) {
+  for (uint32_t i = 1; i < n; i++)
+    if (weights[i]->dtype != weights[0]->dtype || weights[i]->is_vector != weights[0]->is_vector ||
+        weights[i]->rows != weights[0]->rows || weights[i]->columns != weights[0]->columns)
+      return false;
+  return true;
+}
+
+uint64_t am_routing_bytes(uint32_t n, const am_routing *how) {
+  uint64_t n_pairs = (uint64_t)n * how->n_used, words = 2 + 2 * (uint64_t)how->n_experts + 4 * n_pairs;
+  return n_pairs <= INT32_MAX ? words * sizeof(uint32_t) : 0;
+}
+
 /* A ring is whole tiles, so that no tile of keys lies in two pieces (backend.h). */
 static uint64_t positions_held(const am_kv_options *o, uint32_t layer) {
   uint64_t window = o->windows ? o->windows[layer] : 0;

@@ -158,4 +158,28 @@ void am_queue_add(am_queue *q, float *x, const float *y, uint32_t n, uint32_t co
 void am_queue_take_rows(am_queue *q, float *out, const float *x, const uint32_t *rows, uint32_t n,
                         uint32_t columns);
 
+/* Mixture of experts: rows choose among matrices of one shape. `routes` is device memory of am_routing_bytes
+ * that am_queue_route fills and the verbs after it read; nobody else looks inside. Only the weights of
+ * experts that some row has chosen are read. A pair is a row with one of its n_used experts; n_pairs = n *
+ * n_used, in an order of their own. */
+typedef struct am_routing {
+  void *routes;
+  uint32_t n_experts, n_used; /* 1 <= n_used <= n_experts */
+  bool normalise;             /* the weights of a row's experts are made to sum to 1 */
+} am_routing;
+uint64_t am_routing_bytes(uint32_t n, const am_routing *how); /* for n rows; 0 on overflow */
+/* Whether the matrices have one dtype and one shape, as am_queue_matmul_experts takes for granted. */
+bool am_weights_alike(const am_weight *const *weights, uint32_t n);
+/* Each row's n_used best of softmax(logits (n, n_experts)), and these probabilities as weights. Of equal ones
+ * the lower id is taken (torch.topk leaves that open). */
+void am_queue_route(am_queue *q, const am_routing *how, const float *logits, uint32_t n);
+/* out (n_pairs, n_out) = each pair's x * its expert's weight^T; experts: n_experts matrices (n_out, n_in) that
+ * are alike, host memory, valid until the run. by_row: x (n, n_in), else x (n_pairs, n_in). */
+void am_queue_matmul_experts(am_queue *q, float *out, const am_weight *const *experts, const float *x,
+                             bool by_row, const am_routing *how, uint32_t n);
+/* out (n, columns) = sum of weight * y (n_pairs, columns) over a row's pairs, in float32 from zero, experts
+ * ascending. */
+void am_queue_mix_experts(am_queue *q, float *out, const float *y, const am_routing *how, uint32_t n,
+                          uint32_t columns);
+
 #endif

@@ -321,6 +321,52 @@ void am_queue_take_rows(am_queue *q, float *out, const float *x, const uint32_t 
   record(q, &verb);
 }
 
+static bool check_routing(am_queue *q, const char *what, const am_routing *how, uint32_t n) {
+  if (how->n_used > 0 && how->n_used <= how->n_experts && am_routing_bytes(n, how) > 0) return true;
+  fail(q, what, "%u of %u experts for %u rows", how->n_used, how->n_experts, n);
+  return false;
+}
+
+void am_queue_route(am_queue *q, const am_routing *how, const float *logits, uint32_t n) {
+  if (n == 0 || !check_routing(q, "route", how, n)) return;
+  am_verb verb = {.kind = AM_VERB_ROUTE, .n = n, .columns = how->n_experts, .x = logits};
+  verb.as.experts.how = *how;
+  verb.as.experts.n = n;
+  verb.as.experts.n_pairs = n * how->n_used;
+  record(q, &verb);
+}
+
+void am_queue_matmul_experts(am_queue *q, float *out, const am_weight *const *experts, const float *x,
+                             bool by_row, const am_routing *how, uint32_t n) {
+  if (n == 0 || !check_routing(q, "matmul_experts", how, n)) return;
+  if (experts[0]->is_vector || (uint64_t)how->n_experts * experts[0]->rows > INT32_MAX) {
+    fail(q, "matmul_experts", "%u experts of %u rows", how->n_experts, experts[0]->rows);
+    return;
+  }
+  am_verb verb = {.kind = AM_VERB_MATMUL_EXPERTS,
+                  .n = by_row ? n : n * how->n_used,
+                  .columns = experts[0]->rows,
+                  .out = out,
+                  .x = x,
+                  .weight = experts[0]};
+  verb.as.experts.how = *how;
+  verb.as.experts.n = n;
+  verb.as.experts.n_pairs = n * how->n_used;
+  verb.as.experts.by_row = by_row;
+  verb.as.experts.weights = experts;
+  record(q, &verb);
+}
+
+void am_queue_mix_experts(am_queue *q, float *out, const float *y, const am_routing *how, uint32_t n,
+                          uint32_t columns) {
+  if (n == 0 || columns == 0 || !check_routing(q, "mix_experts", how, n)) return;
+  am_verb verb = {.kind = AM_VERB_MIX_EXPERTS, .n = n, .columns = columns, .out = out, .x = y};
+  verb.as.experts.how = *how;
+  verb.as.experts.n = n;
+  verb.as.experts.n_pairs = n * how->n_used;
+  record(q, &verb);
+}
+
 /* Host memory may have changed since recording. */
 static void check_host_memory(am_queue *q) {
   for (uint32_t i = 0; i < q->n_verbs && !q->failed; i++) {

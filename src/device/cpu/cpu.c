@@ -105,6 +105,8 @@ static void close_queue(am_queue *queue) {
   am_mem_free(q->attend.memory);
   am_mem_free(q->partial.memory);
   am_mem_free(q->exact.memory);
+  am_mem_free(q->routed.memory);
+  am_mem_free(q->probabilities.memory);
   am_mem_free(q->base.verbs);
   am_mem_free(q->ops);
   am_mem_free(q->phases);
@@ -119,7 +121,7 @@ static adam_status open_queue(am_device *device, uint32_t capacity, am_queue **o
   q->base.capacity = capacity;
   q->kernels = cpu->kernels;
   q->pool = cpu->pool;
-  q->op_capacity = 2 * capacity; /* a verb is one operation, or two: quantize, angles, merge */
+  q->op_capacity = 3 * capacity; /* a verb is one operation or more: quantize, gather, angles, merge */
   q->base.verbs = am_mem_zalloc(capacity, sizeof *q->base.verbs);
   q->ops = am_mem_zalloc(q->op_capacity, sizeof *q->ops);
   q->phases = am_mem_aligned(64, (q->op_capacity + 1) * sizeof *q->phases);
@@ -131,17 +133,28 @@ static adam_status open_queue(am_device *device, uint32_t capacity, am_queue **o
   return ADAM_OK;
 }
 
+static bool reserve_matmul(am_cpu_queue *q, const am_verb *verb) {
+  am_x_format format = am_cpu_x_format(q, verb->weight);
+  size_t row_bytes = am_kernels_x_bytes(format, verb->weight->columns);
+  bool done = true;
+  if (format != q->kernels->x_format[verb->weight->dtype])
+    done = am_cpu_scratch_grow(&q->exact, (size_t)am_pool_threads(q->pool) * AM_CPU_EXACT_ROWS *
+                                              verb->weight->columns * sizeof(float));
+  for (int i = 0; i < AM_CPU_X_SLOTS && format != AM_X_F32; i++)
+    done = done && am_cpu_scratch_grow(&q->x[i], verb->n * row_bytes);
+  if (verb->kind == AM_VERB_MATMUL_EXPERTS && am_cpu_gathers(verb))
+    done = done && am_cpu_scratch_grow(&q->routed, verb->as.experts.n_pairs * row_bytes);
+  return done;
+}
+
 static adam_status reserve(am_queue *queue, const am_verb *verb, adam_error *error) {
   am_cpu_queue *q = (am_cpu_queue *)queue;
   bool done = true;
-  if (verb->kind == AM_VERB_MATMUL) {
-    am_x_format format = am_cpu_x_format(q, verb->weight);
-    size_t bytes = verb->n * am_kernels_x_bytes(format, verb->weight->columns);
-    if (format != q->kernels->x_format[verb->weight->dtype])
-      done = am_cpu_scratch_grow(&q->exact, (size_t)am_pool_threads(q->pool) * AM_CPU_EXACT_ROWS *
-                                                verb->weight->columns * sizeof(float));
-    for (int i = 0; i < AM_CPU_X_SLOTS && format != AM_X_F32; i++)
-      done = done && am_cpu_scratch_grow(&q->x[i], bytes);
+  if (verb->kind == AM_VERB_MATMUL || verb->kind == AM_VERB_MATMUL_EXPERTS) {
+    done = reserve_matmul(q, verb);
+  } else if (verb->kind == AM_VERB_ROUTE) {
+    done = am_cpu_scratch_grow(&q->probabilities,
+                               (size_t)am_pool_threads(q->pool) * verb->columns * sizeof(float));
   } else if (verb->kind == AM_VERB_ROPE) {
     done = am_cpu_scratch_grow(&q->angles, (size_t)verb->n * verb->as.rope.how->n_rot * sizeof(float));
   } else if (verb->kind == AM_VERB_ATTEND || verb->kind == AM_VERB_ATTEND_ALL) {

@@ -39,6 +39,8 @@ struct am_cpu_op {
   am_cpu_range reads[AM_CPU_MAX_READS], writes; /* activations and scratch */
   void *scratch; /* matmul, quantize: activations in the kernel's format; rope: table; attend: partial sums */
   size_t x_stride; /* of scratch, bytes from token to token */
+  const void *source; /* gather, matmul_experts: rows that are read, source_stride or x_stride bytes each */
+  size_t source_stride;
   am_x_format format;
 };
 
@@ -72,6 +74,8 @@ struct am_cpu_queue {
   size_t attend_stride;
   am_cpu_scratch partial; /* attention of one token: unmerged splits */
   am_cpu_scratch exact;   /* per thread, AM_CPU_EXACT_ROWS dequantised rows of a weight */
+  am_cpu_scratch routed;  /* (pairs) activations of matmul_experts in the order of the routing */
+  am_cpu_scratch probabilities; /* route: per thread, (n_experts) */
 };
 
 enum { AM_CPU_EXACT_ROWS = 8 };
@@ -84,6 +88,22 @@ static inline am_x_format am_cpu_x_format(const am_cpu_queue *q, const am_weight
 /* What one chunk of an element-wise operation should have at least, and what is small: 16 K simple
  * element steps take some 3 microseconds. */
 enum { AM_CPU_SMALL_STEPS = 16384 };
+
+/* A weight by n rows of activations in `format`: out[t][r] of t < n, r < the weight's rows. */
+typedef struct am_cpu_product {
+  float *out;
+  size_t out_stride; /* floats from row to row */
+  const am_weight *weight;
+  am_x_format format; /* am_cpu_x_format of queue and weight */
+  const void *x;
+  size_t x_stride; /* bytes from row to row */
+  uint32_t n;
+} am_cpu_product;
+/* The part of it for rows [begin, end) of the weight, without a bias (matmul.c). */
+void am_cpu_multiply(am_cpu_queue *q, const am_cpu_product *product, uint32_t begin, uint32_t end,
+                     uint32_t thread);
+/* Cuts n rows of `steps` simple element steps each so that a chunk is worth taking (rows.c). */
+void am_cpu_cut(am_cpu_op *op, uint32_t n, uint64_t steps);
 
 /* plan.c */
 void am_cpu_plan(am_cpu_queue *q);
@@ -107,6 +127,13 @@ void am_cpu_op_quantize(am_cpu_queue *q, const am_verb *verb, void *scratch,
 void am_cpu_op_matmul(am_cpu_queue *q, const am_verb *verb, void *scratch,
                       am_cpu_op *op); /* NULL: x as it is */
 void am_cpu_op_attend(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
+/* experts.c. scratch: activations in the kernel's format; NULL: x as it is. */
+void am_cpu_op_choose(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op); /* a route verb: ids and weights */
+void am_cpu_op_group(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);  /* and its rows by expert */
+void am_cpu_op_gather(am_cpu_queue *q, const am_verb *verb, const void *scratch, am_cpu_op *op);
+void am_cpu_op_matmul_experts(am_cpu_queue *q, const am_verb *verb, const void *scratch, am_cpu_op *op);
+void am_cpu_op_mix_experts(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
+bool am_cpu_gathers(const am_verb *verb); /* matmul_experts: x must be put in the order of the routing */
 bool am_cpu_attend_splits(const am_cpu_queue *q, const am_verb *verb); /* leaves partial sums to merge */
 void am_cpu_op_merge(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op);
 

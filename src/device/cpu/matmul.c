@@ -3,8 +3,9 @@
 #include "device/cpu/cpu.h"
 
 /* Rows [begin, end) of a quantised weight by float32 activations: a few rows dequantised at a time. */
-static void run_exact(am_cpu_queue *q, const am_verb *v, uint32_t begin, uint32_t end, uint32_t thread) {
-  const am_weight *w = v->weight;
+static void multiply_exact(am_cpu_queue *q, const am_cpu_product *p, uint32_t begin, uint32_t end,
+                           uint32_t thread) {
+  const am_weight *w = p->weight;
   float *rows = (float *)q->exact.memory + (size_t)thread * AM_CPU_EXACT_ROWS * w->columns;
   for (uint32_t done = begin; done < end;) {
     uint32_t n = end - done < AM_CPU_EXACT_ROWS ? end - done : AM_CPU_EXACT_ROWS;
@@ -12,39 +13,52 @@ static void run_exact(am_cpu_queue *q, const am_verb *v, uint32_t begin, uint32_
       q->kernels->dequantize[w->dtype](rows + (size_t)r * w->columns,
                                        (const uint8_t *)w->data + (done + r) * w->row_bytes, w->columns);
     q->kernels->matmul[AM_DTYPE_F32](&(am_matmul){
-        .out = v->out + done,
-        .out_stride = v->columns,
+        .out = p->out + done,
+        .out_stride = p->out_stride,
         .w = rows,
         .w_stride = w->columns * sizeof(float),
-        .x = v->x,
-        .x_stride = w->columns * sizeof(float),
+        .x = p->x,
+        .x_stride = p->x_stride,
         .n_rows = n,
-        .n_tokens = v->n,
+        .n_tokens = p->n,
         .n_in = w->columns,
     });
     done += n;
   }
 }
 
+void am_cpu_multiply(am_cpu_queue *q, const am_cpu_product *p, uint32_t begin, uint32_t end,
+                     uint32_t thread) {
+  const am_weight *w = p->weight;
+  if (p->format != q->kernels->x_format[w->dtype]) {
+    multiply_exact(q, p, begin, end, thread);
+    return;
+  }
+  q->kernels->matmul[w->dtype](&(am_matmul){
+      .out = p->out + begin,
+      .out_stride = p->out_stride,
+      .w = (const uint8_t *)w->data + begin * w->row_bytes,
+      .w_stride = w->row_bytes,
+      .x = p->x,
+      .x_stride = p->x_stride,
+      .n_rows = end - begin,
+      .n_tokens = p->n,
+      .n_in = w->columns,
+  });
+}
+
 static void run_matmul(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
   const am_verb *v = op->verb;
-  const am_weight *w = v->weight;
+  am_cpu_product product = {.out = v->out,
+                            .out_stride = v->columns,
+                            .weight = v->weight,
+                            .format = op->format,
+                            .x = op->scratch ? op->scratch : v->x,
+                            .x_stride = op->x_stride,
+                            .n = v->n};
   uint32_t begin, end;
-  am_cpu_rows(op, chunk, w->rows, &begin, &end);
-  if (op->format != q->kernels->x_format[w->dtype])
-    run_exact(q, v, begin, end, thread);
-  else
-    q->kernels->matmul[w->dtype](&(am_matmul){
-        .out = v->out + begin,
-        .out_stride = v->columns,
-        .w = (const uint8_t *)w->data + begin * w->row_bytes,
-        .w_stride = w->row_bytes,
-        .x = op->scratch ? op->scratch : v->x,
-        .x_stride = op->x_stride,
-        .n_rows = end - begin,
-        .n_tokens = v->n,
-        .n_in = w->columns,
-    });
+  am_cpu_rows(op, chunk, v->weight->rows, &begin, &end);
+  am_cpu_multiply(q, &product, begin, end, thread);
   if (!v->bias) return;
   for (size_t t = 0; t < v->n; t++)
     q->kernels->add(v->out + t * v->columns + begin, v->bias->values + begin, end - begin);

@@ -27,40 +27,68 @@ static am_cpu_op *next_op(am_cpu_queue *q, const am_verb *verb) {
   return op;
 }
 
-/* What the scratch slots hold: activations x of a verb, quantised; a table of angles. */
+/* What the scratch slots hold: activations x of a verb, quantised; those of a verb's pairs in order; a
+ * table of angles. */
 typedef struct held {
   const am_verb *x[AM_CPU_X_SLOTS];
+  const am_verb *routed;
   const am_verb *angles;
   uint32_t next_slot;
 } held;
 
+static bool reads_x_in(const am_verb *v, am_cpu_range written) {
+  return overlap(written, (am_cpu_range){v->x, (uint64_t)v->n * v->weight->columns * sizeof(float)});
+}
+
 static void forget_overwritten(held *have, am_cpu_range written) {
+  for (int i = 0; i < AM_CPU_X_SLOTS; i++)
+    if (have->x[i] && reads_x_in(have->x[i], written)) have->x[i] = NULL;
+  const am_verb *v = have->routed;
+  if (v && (reads_x_in(v, written) || overlap(written, (am_cpu_range){v->as.experts.how.routes, 1})))
+    have->routed = NULL;
+}
+
+/* Activations of a matmul in the kernel's format; NULL: x as it is. */
+static void *quantized(am_cpu_queue *q, const am_verb *verb, held *have) {
+  am_x_format format = am_cpu_x_format(q, verb->weight);
+  if (format == AM_X_F32) return NULL;
   for (int i = 0; i < AM_CPU_X_SLOTS; i++) {
     const am_verb *v = have->x[i];
-    if (v && overlap(written, (am_cpu_range){v->x, (uint64_t)v->n * v->weight->columns * sizeof(float)}))
-      have->x[i] = NULL;
+    if (v && v->x == verb->x && v->n >= verb->n && v->weight->columns == verb->weight->columns &&
+        q->kernels->x_format[v->weight->dtype] == format)
+      return q->x[i].memory;
   }
+  uint32_t slot = have->next_slot;
+  have->next_slot = (slot + 1) % AM_CPU_X_SLOTS;
+  have->x[slot] = verb;
+  am_cpu_op_quantize(q, verb, q->x[slot].memory, next_op(q, verb));
+  return q->x[slot].memory;
 }
 
 static void add_matmul(am_cpu_queue *q, const am_verb *verb, held *have) {
-  am_x_format format = am_cpu_x_format(q, verb->weight);
-  void *scratch = NULL;
-  if (format != AM_X_F32) {
-    for (int i = 0; i < AM_CPU_X_SLOTS; i++) {
-      const am_verb *v = have->x[i];
-      if (v && v->x == verb->x && v->n >= verb->n && v->weight->columns == verb->weight->columns &&
-          q->kernels->x_format[v->weight->dtype] == format)
-        scratch = q->x[i].memory;
-    }
-    if (!scratch) {
-      uint32_t slot = have->next_slot;
-      have->next_slot = (slot + 1) % AM_CPU_X_SLOTS;
-      have->x[slot] = verb;
-      scratch = q->x[slot].memory;
-      am_cpu_op_quantize(q, verb, scratch, next_op(q, verb));
-    }
-  }
+  void *scratch = quantized(q, verb, have);
   am_cpu_op_matmul(q, verb, scratch, next_op(q, verb));
+}
+
+static bool same_pairs(const am_cpu_queue *q, const am_verb *a, const am_verb *b) {
+  return a && a->x == b->x && a->as.experts.how.routes == b->as.experts.how.routes &&
+         a->as.experts.n_pairs == b->as.experts.n_pairs && a->weight->columns == b->weight->columns &&
+         am_cpu_x_format(q, a->weight) == am_cpu_x_format(q, b->weight);
+}
+
+static void add_matmul_experts(am_cpu_queue *q, const am_verb *verb, held *have) {
+  const void *scratch;
+  if (am_cpu_gathers(verb)) {
+    if (!same_pairs(q, have->routed, verb)) {
+      scratch = quantized(q, verb, have);
+      am_cpu_op_gather(q, verb, scratch, next_op(q, verb));
+      have->routed = verb;
+    }
+    scratch = q->routed.memory;
+  } else {
+    scratch = quantized(q, verb, have);
+  }
+  am_cpu_op_matmul_experts(q, verb, scratch, next_op(q, verb));
 }
 
 static void add_rope(am_cpu_queue *q, const am_verb *verb, held *have) {
@@ -118,6 +146,16 @@ static void add_ops(am_cpu_queue *q, const am_verb *verb, held *have) {
       break;
     case AM_VERB_TAKE_ROWS:
       am_cpu_op_take_rows(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_ROUTE:
+      am_cpu_op_choose(q, verb, next_op(q, verb));
+      am_cpu_op_group(q, verb, next_op(q, verb));
+      break;
+    case AM_VERB_MATMUL_EXPERTS:
+      add_matmul_experts(q, verb, have);
+      break;
+    case AM_VERB_MIX_EXPERTS:
+      am_cpu_op_mix_experts(q, verb, next_op(q, verb));
       break;
   }
   forget_overwritten(have, q->ops[q->n_ops - 1].writes);

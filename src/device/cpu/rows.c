@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Cuts n rows so that a chunk is worth taking; `steps` simple element steps a row. */
-static void cut(am_cpu_op *op, uint32_t n, uint64_t steps) {
+void am_cpu_cut(am_cpu_op *op, uint32_t n, uint64_t steps) {
   uint64_t rows = AM_CPU_SMALL_STEPS / 2 / (steps ? steps : 1);
   op->chunk_rows = rows < 1 ? 1 : rows > n ? n : (uint32_t)rows;
   op->n_chunks = (n + op->chunk_rows - 1) / op->chunk_rows;
@@ -34,7 +33,7 @@ void am_cpu_op_embed(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   (void)q;
   op->run = run_embed;
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, 2 * (uint64_t)verb->columns);
+  am_cpu_cut(op, verb->n, 2 * (uint64_t)verb->columns);
 }
 
 static void run_rms_norm(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -52,7 +51,7 @@ void am_cpu_op_rms_norm(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->run = run_rms_norm;
   op->reads[0] = rows_of(verb->x, verb);
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, verb->columns);
+  am_cpu_cut(op, verb->n, verb->columns);
 }
 
 static void run_layer_norm(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -70,7 +69,7 @@ void am_cpu_op_layer_norm(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->run = run_layer_norm;
   op->reads[0] = rows_of(verb->x, verb);
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, 2 * (uint64_t)verb->columns);
+  am_cpu_cut(op, verb->n, 2 * (uint64_t)verb->columns);
 }
 
 /* Frequency i of dynamic NTK scaling for a length, in float32 as transformers has it. */
@@ -116,7 +115,7 @@ void am_cpu_op_angles(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->run = run_angles;
   op->scratch = q->angles.memory;
   op->writes = floats(op->scratch, (uint64_t)verb->n * n_rot);
-  cut(op, verb->n, 16 * (uint64_t)n_rot);
+  am_cpu_cut(op, verb->n, 16 * (uint64_t)n_rot);
 }
 
 static void run_rope(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -143,7 +142,7 @@ void am_cpu_op_rope(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->scratch = q->angles.memory;
   op->reads[0] = floats(op->scratch, (uint64_t)verb->n * verb->as.rope.how->n_rot);
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, verb->columns);
+  am_cpu_cut(op, verb->n, verb->columns);
 }
 
 static void run_store_kv(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -176,7 +175,7 @@ void am_cpu_op_store_kv(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->reads[0] = rows_of(verb->x, verb);
   op->reads[1] = rows_of(verb->y, verb);
   op->writes_cache = true;
-  cut(op, verb->n, 2 * (uint64_t)verb->columns);
+  am_cpu_cut(op, verb->n, 2 * (uint64_t)verb->columns);
 }
 
 static void run_silu_mul(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -194,7 +193,7 @@ void am_cpu_op_silu_mul(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->reads[0] = rows_of(verb->x, verb);
   op->reads[1] = rows_of(verb->y, verb);
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, 4 * (uint64_t)verb->columns);
+  am_cpu_cut(op, verb->n, 4 * (uint64_t)verb->columns);
 }
 
 static void run_gelu_mul(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -212,7 +211,7 @@ void am_cpu_op_gelu_mul(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->reads[0] = rows_of(verb->x, verb);
   op->reads[1] = rows_of(verb->y, verb);
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, 4 * (uint64_t)verb->columns);
+  am_cpu_cut(op, verb->n, 4 * (uint64_t)verb->columns);
 }
 
 static void run_gelu(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -228,7 +227,7 @@ void am_cpu_op_gelu(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   (void)q;
   op->run = run_gelu;
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, 4 * (uint64_t)verb->columns);
+  am_cpu_cut(op, verb->n, 4 * (uint64_t)verb->columns);
 }
 
 static void run_scale(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -243,7 +242,7 @@ void am_cpu_op_scale(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   (void)q;
   op->run = run_scale;
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, verb->columns);
+  am_cpu_cut(op, verb->n, verb->columns);
 }
 
 static void run_softcap(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -258,7 +257,7 @@ void am_cpu_op_softcap(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   (void)q;
   op->run = run_softcap;
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, 4 * (uint64_t)verb->columns);
+  am_cpu_cut(op, verb->n, 4 * (uint64_t)verb->columns);
 }
 
 static void run_add(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -275,7 +274,7 @@ void am_cpu_op_add(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->run = run_add;
   op->reads[0] = rows_of(verb->y, verb);
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, verb->columns);
+  am_cpu_cut(op, verb->n, verb->columns);
 }
 
 static void run_take_rows(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -297,7 +296,7 @@ void am_cpu_op_take_rows(am_cpu_queue *q, const am_verb *verb, am_cpu_op *op) {
   op->run = run_take_rows;
   op->reads[0] = floats(verb->x, (last + 1) * verb->columns);
   op->writes = rows_of(verb->out, verb);
-  cut(op, verb->n, verb->columns);
+  am_cpu_cut(op, verb->n, verb->columns);
 }
 
 static void run_quantize(am_cpu_queue *q, const am_cpu_op *op, uint32_t chunk, uint32_t thread) {
@@ -317,5 +316,5 @@ void am_cpu_op_quantize(am_cpu_queue *q, const am_verb *verb, void *scratch, am_
   op->x_stride = am_kernels_x_bytes(op->format, n_in);
   op->reads[0] = floats(verb->x, (uint64_t)verb->n * n_in);
   op->writes = (am_cpu_range){scratch, verb->n * op->x_stride};
-  cut(op, verb->n, 2 * (uint64_t)n_in);
+  am_cpu_cut(op, verb->n, 2 * (uint64_t)n_in);
 }
