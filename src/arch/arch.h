@@ -59,6 +59,11 @@ typedef struct am_config {
   } rope;
   uint32_t window;           /* tokens that a query of a windowed layer sees, its own included; 0 = none */
   uint64_t windowed[AM_ARCH_MOST_LAYERS / 64]; /* bit i % 64 of [i / 64]: layer i has the window */
+  float attention_softcap;   /* scores are bent into (-cap, cap); 0 = not */
+  float logits_softcap;      /* the same for logits */
+  float query_scalar;        /* scores are divided by its root (Gemma); others: head_dim */
+  bool qk_norm;              /* Phi-2: LayerNorms on each head of q and k */
+  bool output_bias;          /* Phi-2: bias on the logits */
   int32_t bos_id;            /* -1 = none */
   int32_t end_ids[16];
   uint32_t n_end_ids;

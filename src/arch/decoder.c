@@ -142,10 +142,7 @@ static adam_status read_hf_rope(const am_keys *keys, am_config *c) {
   return read_rope(keys, object, c);
 }
 
-adam_status am_decoder_from_hf(const am_keys *keys, am_config *c) {
-  const char *act = "silu";
-  double eps = DEFAULT_EPS, partial = 1;
-  uint32_t n_bos = 0;
+adam_status am_decoder_sizes_from_hf(const am_keys *keys, am_config *c) {
   adam_status status = am_keys_u32(keys, "num_hidden_layers", true, 1, MOST_LAYERS, &c->n_layers);
   if (!status) status = am_keys_u32(keys, "hidden_size", true, 1, MOST_WIDTH, &c->n_embd);
   if (!status) status = am_keys_u32(keys, "intermediate_size", true, 1, MOST_WIDTH, &c->n_ff);
@@ -155,21 +152,63 @@ adam_status am_decoder_from_hf(const am_keys *keys, am_config *c) {
   if (!status) status = check_heads(keys, c);
   if (!status) status = am_keys_u32(keys, "vocab_size", true, 1, MOST_VOCAB, &c->n_vocab);
   if (!status) status = am_keys_u32(keys, "max_position_embeddings", false, 1, MOST_CTX, &c->n_ctx_train);
-  if (!status) status = am_keys_real(keys, "rms_norm_eps", false, 0, 1, &eps);
-  if (!status) status = am_keys_string(keys, "hidden_act", &act);
-  if (!status && strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0) {
+  return status;
+}
+
+adam_status am_decoder_silu_from_hf(const am_keys *keys) {
+  const char *act = "silu";
+  adam_status status = am_keys_string(keys, "hidden_act", &act);
+  if (!status && strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0)
     status = am_keys_unsupported(keys, "hidden_act", act);
-  }
-  if (!status) status = am_keys_real(keys, "partial_rotary_factor", false, 0, 1, &partial);
+  return status;
+}
+
+adam_status am_decoder_rest_from_hf(const am_keys *keys, am_config *c) {
+  double partial = 1;
+  uint32_t n_bos = 0;
+  adam_status status = am_keys_real(keys, "partial_rotary_factor", false, 0, 1, &partial);
   if (!status && partial != 1) status = am_keys_unsupported(keys, "partial_rotary_factor", "less than 1");
   if (!status) status = am_keys_bool(keys, "tie_word_embeddings", &c->tied_embeddings);
   if (!status) status = am_keys_bool(keys, "attention_bias", &c->attention_bias);
   if (!status) status = read_hf_rope(keys, c);
   if (!status) status = am_keys_ids(keys, "bos_token_id", &c->bos_id, 1, &n_bos);
   if (!status) status = am_keys_ids(keys, "eos_token_id", c->end_ids, 16, &c->n_end_ids);
-  if (status) return status;
-  if (n_bos == 0) c->bos_id = -1;
+  if (!status && n_bos == 0) c->bos_id = -1;
+  return status;
+}
+
+adam_status am_decoder_from_hf(const am_keys *keys, am_config *c) {
+  double eps = DEFAULT_EPS;
+  adam_status status = am_decoder_sizes_from_hf(keys, c);
+  if (!status) status = am_keys_real(keys, "rms_norm_eps", false, 0, 1, &eps);
+  if (!status) status = am_decoder_silu_from_hf(keys);
+  if (!status) status = am_decoder_rest_from_hf(keys, c);
   c->norm_eps = (float)eps;
+  return status;
+}
+
+void am_decoder_set_window(am_config *c, uint32_t window, uint32_t first, uint32_t step) {
+  c->window = window;
+  for (uint32_t i = first; window && i < c->n_layers; i += step) c->windowed[i / 64] |= UINT64_C(1) << i % 64;
+}
+
+adam_status am_decoder_window_from_hf(const am_keys *keys, uint32_t window, uint32_t first, uint32_t step,
+                                      am_config *c) {
+  const am_json *types = am_keys_get(keys, "layer_types");
+  if (!types) {
+    am_decoder_set_window(c, window, first, step);
+    return ADAM_OK;
+  }
+  if (types->type != AM_JSON_ARRAY || types->n < c->n_layers)
+    return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL,
+                   "layer_types: expected a list of the kinds of the %u layers", c->n_layers);
+  c->window = window;
+  for (uint32_t i = 0; i < c->n_layers; i++) {
+    const char *type = am_json_str(am_json_at(types, i), "not a text");
+    if (strcmp(type, "full_attention") == 0) continue;
+    if (strcmp(type, "sliding_attention") != 0) return am_keys_unsupported(keys, "layer_types", type);
+    if (window) c->windowed[i / 64] |= UINT64_C(1) << i % 64;
+  }
   return ADAM_OK;
 }
 
@@ -231,9 +270,7 @@ static adam_status check_gguf_sizes(const am_keys *keys, const am_config *c) {
   return ADAM_OK;
 }
 
-adam_status am_decoder_from_gguf(const am_keys *keys, am_rope_style style, am_config *c) {
-  double eps = 0;
-  uint32_t n_bos = 0;
+adam_status am_decoder_sizes_from_gguf(const am_keys *keys, am_config *c) {
   adam_status status = am_keys_u32(keys, "block_count", true, 1, MOST_LAYERS, &c->n_layers);
   if (!status) status = am_keys_u32(keys, "embedding_length", true, 1, MOST_WIDTH, &c->n_embd);
   if (!status) status = read_per_layer(keys, "feed_forward_length", true, MOST_WIDTH, &c->n_ff);
@@ -244,16 +281,27 @@ adam_status am_decoder_from_gguf(const am_keys *keys, am_rope_style style, am_co
   if (!status) status = check_gguf_sizes(keys, c);
   if (!status) status = am_keys_u32(keys, "vocab_size", false, 1, MOST_VOCAB, &c->n_vocab);
   if (!status) status = am_keys_u32(keys, "context_length", false, 1, MOST_CTX, &c->n_ctx_train);
-  if (!status) status = am_keys_real(keys, "attention.layer_norm_rms_epsilon", true, 0, 1, &eps);
-  if (!status) status = read_gguf_rope(keys, style, c);
+  return status;
+}
+
+adam_status am_decoder_rest_from_gguf(const am_keys *keys, am_rope_style style, am_config *c) {
+  uint32_t n_bos = 0;
   am_keys plain = *keys;
   plain.prefix = "tokenizer.ggml.";
+  adam_status status = read_gguf_rope(keys, style, c);
   if (!status) status = am_keys_ids(&plain, "bos_token_id", &c->bos_id, 1, &n_bos);
   if (!status) status = am_keys_ids(&plain, "eos_token_id", c->end_ids, 1, &c->n_end_ids);
-  if (status) return status;
-  if (n_bos == 0) c->bos_id = -1;
+  if (!status && n_bos == 0) c->bos_id = -1;
+  return status;
+}
+
+adam_status am_decoder_from_gguf(const am_keys *keys, am_rope_style style, am_config *c) {
+  double eps = 0;
+  adam_status status = am_decoder_sizes_from_gguf(keys, c);
+  if (!status) status = am_keys_real(keys, "attention.layer_norm_rms_epsilon", true, 0, 1, &eps);
+  if (!status) status = am_decoder_rest_from_gguf(keys, style, c);
   c->norm_eps = (float)eps;
-  return ADAM_OK;
+  return status;
 }
 
 static const am_tensor *find_role(const am_config *c, const char *field, am_find_tensor find,

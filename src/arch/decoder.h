@@ -12,6 +12,19 @@
 adam_status am_decoder_from_hf(const am_keys *keys, am_config *config);
 /* The same out of GGUF metadata; keys->prefix is "ARCH.". */
 adam_status am_decoder_from_gguf(const am_keys *keys, am_rope_style style, am_config *config);
+/* Their parts, for families that say some of it in other keys; what *config has before is what an absent
+ * key means. Sizes: layers to context length. silu: hidden_act is that. Rest: tied, attention_bias, rope,
+ * ids. Between them a family reads its own norm and activation. */
+adam_status am_decoder_sizes_from_hf(const am_keys *keys, am_config *config);
+adam_status am_decoder_silu_from_hf(const am_keys *keys);
+adam_status am_decoder_rest_from_hf(const am_keys *keys, am_config *config);
+adam_status am_decoder_sizes_from_gguf(const am_keys *keys, am_config *config);
+adam_status am_decoder_rest_from_gguf(const am_keys *keys, am_rope_style style, am_config *config);
+/* The layers first, first + step, first + 2 step, ... see `window` tokens only; 0 = none do. */
+void am_decoder_set_window(am_config *config, uint32_t window, uint32_t first, uint32_t step);
+/* The same, but layer_types says which layers where it is there: "sliding_attention" or "full_attention" each. */
+adam_status am_decoder_window_from_hf(const am_keys *keys, uint32_t window, uint32_t first, uint32_t step,
+                                      am_config *config);
 /* am_arch.from_tensors for these families. */
 adam_status am_decoder_from_tensors(am_config *config, am_find_tensor find, const void *user,
                                     const char *path, adam_error *error);

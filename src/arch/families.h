@@ -6,6 +6,7 @@
 #include "arch/arch.h"
 
 extern const am_arch am_arch_bert;
+extern const am_arch am_arch_gemma2;
 extern const am_arch am_arch_llama;
 extern const am_arch am_arch_nomic_bert;
 extern const am_arch am_arch_qwen3;

@@ -10,6 +10,7 @@
 typedef struct am_activations {
   float *x;        /* (n, n_embd) the residual stream */
   float *y;        /* (n, n_embd) what a block reads (normed) and what it gives back */
+  float *z;        /* (n, n_embd) what a block gives back where parallel_blocks keeps y, else NULL */
   float *q;        /* (n, n_heads, head_dim) */
   float *k;        /* (n, n_kv_heads, head_dim) */
   float *v;        /* (n, n_kv_heads, head_dim) */
@@ -25,6 +26,7 @@ typedef struct am_family {
   /* Records the layers: a->x holds the embeddings and is left with the last residual stream. */
   void (*layers)(const am_model *model, am_queue *q, const am_activations *a, const am_batch *batch);
   uint32_t verbs_per_layer; /* most that `layers` records for one layer */
+  bool parallel_blocks;     /* attention and feed-forward read the same y: activations have a z */
   /* Optional. After the rows of the embedding are in a->x (n, n_embd): scale, positions, a norm. */
   void (*embed)(const am_model *model, am_queue *q, const am_activations *a, const am_batch *batch);
   /* Optional, instead of the common RMS norm and output matrix: logits (n, n_vocab) from rows x (n, n_embd)
@@ -32,6 +34,7 @@ typedef struct am_family {
   void (*head)(const am_model *model, am_queue *q, float *logits, float *normed, const float *x, uint32_t n);
 } am_family;
 
+extern const am_family am_family_gemma2;
 extern const am_family am_family_llama;
 extern const am_family am_family_qwen3;
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const am_family *const families[] = {&am_family_llama, &am_family_qwen3};
+static const am_family *const families[] = {&am_family_gemma2, &am_family_llama, &am_family_qwen3};
 
 static const am_family *find_family(const char *name) {
   for (size_t i = 0; i < sizeof families / sizeof *families; i++)

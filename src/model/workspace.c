@@ -26,7 +26,7 @@ struct am_workspace {
 
 /* Where each activation begins in one block, in floats. */
 typedef struct layout {
-  uint64_t x, y, q, k, v, attended, gate, up, taken, logits, total;
+  uint64_t x, y, z, q, k, v, attended, gate, up, taken, logits, total;
   bool overflow;
 } layout;
 
@@ -38,11 +38,13 @@ static uint64_t place(layout *l, uint64_t rows, uint64_t columns) {
   return begin;
 }
 
-static layout lay_out(const am_config *c, uint32_t max_tokens, uint32_t max_outputs) {
+static layout lay_out(const am_model *model, uint32_t max_tokens, uint32_t max_outputs) {
+  const am_config *c = &model->config;
   layout l = {0};
   uint64_t heads = (uint64_t)c->n_heads * c->head_dim, kv = (uint64_t)c->n_kv_heads * c->head_dim;
   l.x = place(&l, max_tokens, c->n_embd);
   l.y = place(&l, max_tokens, c->n_embd);
+  l.z = place(&l, model->family->parallel_blocks ? max_tokens : 0, c->n_embd);
   /* attention and feed-forward take turns in the same memory */
   uint64_t shared = l.total, attention = 0;
   l.q = place(&l, max_tokens, heads);
@@ -61,14 +63,14 @@ static layout lay_out(const am_config *c, uint32_t max_tokens, uint32_t max_outp
 }
 
 uint64_t am_workspace_bytes(const am_model *model, uint32_t max_tokens, uint32_t max_outputs) {
-  layout l = lay_out(&model->config, max_tokens, max_outputs);
+  layout l = lay_out(model, max_tokens, max_outputs);
   return l.overflow ? 0 : l.total * sizeof(float);
 }
 
 adam_status am_workspace_open(const am_model *model, uint32_t max_tokens, uint32_t max_outputs,
                               am_workspace **out, adam_error *error) {
   const am_config *c = &model->config;
-  layout l = lay_out(c, max_tokens, max_outputs);
+  layout l = lay_out(model, max_tokens, max_outputs);
   adam_status status = ADAM_OK;
   if (l.overflow || max_tokens == 0)
     return am_fail(error, ADAM_INVALID, "workspace", NULL, "%u tokens and %u rows of logits a batch",
@@ -86,6 +88,7 @@ adam_status am_workspace_open(const am_model *model, uint32_t max_tokens, uint32
   }
   w->a = (am_activations){.x = w->memory + l.x,
                           .y = w->memory + l.y,
+                          .z = model->family->parallel_blocks ? w->memory + l.z : NULL,
                           .q = w->memory + l.q,
                           .k = w->memory + l.k,
                           .v = w->memory + l.v,

@@ -21,6 +21,7 @@ from gguf import GGMLQuantizationType as T
 from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+import tiny_families
 import tiny_gguf
 import tiny_tokenizers
 
@@ -58,6 +59,7 @@ MODELS = {
     "gguf-qwen3-k-quants": dict(arch="qwen3", shape=(1, 256, 256, 4, 1, 64, 320), tied=True, gguf="mixed"),
     "gguf-llama-k-quants": dict(arch="llama", shape=(1, 256, 256, 4, 2, 64, 300), tied=False, gguf="mixed", rope=LLAMA3),
 }
+MODELS.update(tiny_families.MODELS)
 
 
 def build(spec, seed):
@@ -67,7 +69,9 @@ def build(spec, seed):
                   num_key_value_heads=kv_heads, head_dim=head_dim, vocab_size=vocab, max_position_embeddings=512,
                   tie_word_embeddings=spec["tied"], rms_norm_eps=1e-5,
                   rope_parameters=spec.get("rope", {"rope_type": "default", "rope_theta": 10000.0}))
-    if spec["arch"] == "llama":
+    if spec["arch"] in tiny_families.ARCHS:
+        model = tiny_families.new(spec)
+    elif spec["arch"] == "llama":
         bias = spec.get("bias", False)
         config = LlamaConfig(attention_bias=bias, mlp_bias=bias, **common)
         model = LlamaForCausalLM(config)
@@ -79,8 +83,12 @@ def build(spec, seed):
         for name, p in model.named_parameters():
             if name.endswith("norm.weight"):
                 p.uniform_(0.6, 1.4)
+                if spec["arch"] == "gemma2":  # its weights are around 0
+                    p.add_(1 if name == "model.norm.weight" else -1)
             elif name.endswith(".bias"):
                 p.normal_(0, 0.2)
+            elif "embed_tokens" in name and spec["arch"] == "gemma2":
+                p.normal_(0, 0.6 / hidden ** 0.5)  # it will be scaled
             elif "embed_tokens" in name:
                 p.normal_(0, 0.25 if spec["tied"] else 1.0)
             else:
@@ -109,7 +117,7 @@ def reference(model, rng, n_text_ids):
         assert outs.shape == (64, N_PROMPT + N_GREEDY)
         # The most varied path first; each is checked alone, without cache and batch.
         for out in sorted(outs.tolist(), key=lambda o: -len(set(o[N_PROMPT:]))):
-            top = model(torch.tensor([out])).logits[0, N_PROMPT - 1:-1].topk(2)
+            top = tiny_families.step_logits(model, out)[N_PROMPT - 1:-1].topk(2)
             clear = (top.values[:, 0] - top.values[:, 1]).min() > MARGIN
             if clear and top.indices[:, 0].tolist() == out[N_PROMPT:]:
                 return ids, logits, out[:N_PROMPT], out[N_PROMPT:]
@@ -138,14 +146,18 @@ def to_old_dialect(path):
         config = json.load(f)
     rope = config.pop("rope_parameters")
     config["rope_theta"] = rope.pop("rope_theta")
+    if "partial_rotary_factor" in rope:
+        config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
     kind = rope.pop("rope_type")
     config["rope_scaling"] = None if kind == "default" else {"type" if kind == "linear" else "rope_type": kind, **rope}
     config["torch_dtype"] = config.pop("dtype")
     config.pop("layer_types", None)
+    tiny_families.to_old_dialect(config)
     config["transformers_version"] = "4.51.3"
     if config["model_type"] == "qwen3":
         config.update(use_sliding_window=False, sliding_window=None, max_window_layers=config["num_hidden_layers"])
-    if config["head_dim"] * config["num_attention_heads"] == config["hidden_size"]:
+    own = config["model_type"] == "gemma2"  # its default is not hidden_size / num_attention_heads
+    if "head_dim" in config and not own and config["head_dim"] * config["num_attention_heads"] == config["hidden_size"]:
         config.pop("head_dim")
     if config["num_key_value_heads"] == config["num_attention_heads"]:
         config.pop("num_key_value_heads")
@@ -197,7 +209,7 @@ def mixed_type(name):
 def save_gguf(folder, model, spec, tokenizer, kind, rng):
     type_of = mixed_type if spec["gguf"] == "mixed" else lambda name: spec["gguf"]
     return tiny_gguf.write(os.path.join(folder, "model.gguf"), model, tokenizer, kind, type_of, rng,
-                           parts=spec.get("parts", 1), name="Tiny " + spec["arch"])
+                           parts=spec.get("parts", 1), name="Tiny " + spec["arch"], fused=spec.get("fused", False))
 
 
 def make(root, name, seed):

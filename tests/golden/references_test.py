@@ -20,6 +20,7 @@ try:
     import transformers
 
     import make_models
+    import tiny_families
     import tiny_tokenizers
 except ImportError as error:
     print(f"{'no' if REQUIRED else 'SKIP: no'} reference: {error}")
@@ -61,8 +62,7 @@ def check_greedy(folder, model, tokenizer, prompt):
                str(N_GREEDY), "--json", "-", text=prompt)
     assert got["prompt_tokens"] == len(ids), (got["prompt_tokens"], len(ids))
     assert got["completion_tokens"] == len(got["ids"]) == N_GREEDY
-    with torch.no_grad():
-        logits = model(torch.tensor([ids + got["ids"]])).logits[0, len(ids) - 1:-1]
+    logits = tiny_families.step_logits(model, ids + got["ids"])[len(ids) - 1:-1]
     best = logits.topk(2)
     for step, token in enumerate(got["ids"]):
         clear = best.values[step, 0] - best.values[step, 1] > make_models.MARGIN

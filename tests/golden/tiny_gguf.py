@@ -10,6 +10,7 @@ from gguf import GGMLQuantizationType as T
 from gguf.quants import dequantize, quantize
 
 import random_blocks
+import tiny_families
 import tiny_tokenizers
 
 K_TYPES = (T.Q2_K, T.Q3_K, T.Q4_K, T.Q5_K, T.Q6_K)
@@ -21,13 +22,15 @@ LAYER_NAMES = {
 }
 
 
-def gguf_name(name):
-    for old, new in (("model.embed_tokens.", "token_embd."), ("model.norm.", "output_norm."), ("lm_head.", "output.")):
+def gguf_name(name, arch):
+    for old, new in (("model.embed_tokens.", "token_embd."), ("model.norm.", "output_norm."),
+                     ("model.final_layernorm.", "output_norm."), ("lm_head.", "output.")):
         if name.startswith(old):
             return new + name[len(old):]
     _, _, layer, rest = name.split(".", 3)
     stem, kind = rest.rsplit(".", 1)
-    return f"blk.{layer}.{LAYER_NAMES[stem]}.{kind}"
+    names = tiny_families.LAYER_NAMES.get(arch, LAYER_NAMES)
+    return f"blk.{layer}.{names[stem]}.{kind}"
 
 
 def interleave(w, n_heads):
@@ -65,14 +68,16 @@ def encode(w, qtype, rng):
     return quantize(w, qtype)
 
 
-def write(path, model, tokenizer, kind, type_of, rng, parts=1, name=None):
+def write(path, model, tokenizer, kind, type_of, rng, parts=1, name=None, fused=False):
     """type_of(gguf tensor name) -> type of a 2-D weight. Vectors are F32, as llama.cpp has them."""
     config = model.config
     arch = config.model_type
     state = {k: v.float().numpy() for k, v in model.state_dict().items()}
     if config.tie_word_embeddings:
         state.pop("lm_head.weight", None)
-    writer = gguf.GGUFWriter(path, arch, split_max_tensors=0 if parts == 1 else -(-(len(state) + 1) // parts))
+    if fused:
+        state = tiny_families.fuse_qkv(state)
+    writer = gguf.GGUFWriter(path, tiny_families.GGUF_ARCHS.get(arch, arch), split_max_tensors=0 if parts == 1 else -(-(len(state) + 1) // parts))
     writer.add_name(name or "tiny " + arch)
     write_config(writer, config)
     write_vocabulary(writer, config, tokenizer, kind)
@@ -82,22 +87,26 @@ def write(path, model, tokenizer, kind, type_of, rng, parts=1, name=None):
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
     for key, w in state.items():
         turned = [n for part, n in heads.items() if arch == "llama" and f".{part}." in key]
-        stored = interleave(w, turned[0]) if turned else w
-        target = gguf_name(key)
+        offset = tiny_families.gguf_offset(config, key)
+        stored = (interleave(w, turned[0]) if turned else w) + np.float32(offset)
+        target = gguf_name(key, arch)
         qtype = type_of(target) if w.ndim == 2 else T.F32
         data = encode(np.ascontiguousarray(stored), qtype, rng)
         writer.add_tensor(target, data, raw_dtype=qtype)
         back = data.astype(np.float32) if qtype in (T.F32, T.F16) else dequantize(data, qtype)
-        back = back.reshape(w.shape)
+        back = back.reshape(w.shape) - np.float32(offset)
         read_back[key] = torch.from_numpy(np.ascontiguousarray(halve(back, turned[0]) if turned else back))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return read_back
+    return tiny_families.split_qkv(read_back, config) if fused else read_back
 
 
 def write_config(writer, config):
+    if config.model_type in tiny_families.ARCHS:
+        tiny_families.write_gguf_config(writer, config)
+        return
     rope = config.rope_parameters
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
