@@ -14,6 +14,7 @@ typedef struct builder {
   const am_json *root, *config; /* config may be NULL */
   am_map added;                 /* content -> id of the added tokens so far */
   int64_t next_id;
+  const am_model_row *row;
 } builder;
 
 static adam_status damaged(adam_error *error, const char *name, const char *what) {
@@ -159,6 +160,15 @@ static void write_model(am_buf *out, const am_json *model, const char *type) {
   am_buf_append_char(out, '}');
 }
 
+/* What does not decide on ids, for those who ask how long a text may be. Transformers writes 1e30 for
+ * "no limit". */
+static void write_limits(const builder *b, am_buf *out) {
+  int64_t truncation = am_json_int(am_json_path(b->root, "truncation.max_length"), 0);
+  int64_t most = am_json_int(am_json_get(b->config, "model_max_length"), 0);
+  if (truncation > 0) am_buf_printf(out, ",\"truncation\":{\"max_length\":%lld}", (long long)truncation);
+  if (most > 0 && most < INT32_MAX) am_buf_printf(out, ",\"model_max_length\":%lld", (long long)most);
+}
+
 static bool write_config(void *user, const am_vocabulary *v, am_buf *out) {
   builder *b = user;
   b->next_id = (int64_t)v->n_words;
@@ -172,7 +182,8 @@ static bool write_config(void *user, const am_vocabulary *v, am_buf *out) {
   write_member(out, "normalizer", am_json_get(b->root, "normalizer"));
   write_member(out, "pre_tokenizer", am_json_get(b->root, "pre_tokenizer"));
   write_member(out, "decoder", am_json_get(b->root, "decoder"));
-  write_model(out, am_json_get(b->root, "model"), "BPE");
+  write_limits(b, out);
+  write_model(out, am_json_get(b->root, "model"), b->row->type);
   am_buf_append_char(out, '}');
   return !out->failed;
 }
@@ -209,22 +220,36 @@ static bool wants_raw_bytes(const builder *b, const am_json *model) {
          !am_json_bool(am_json_get(model, "byte_fallback"), false);
 }
 
+/* A file need not say which model it has; as the library guesses. */
+static const char *type_of(const am_json *model) {
+  const am_json *vocab = am_json_get(model, "vocab");
+  const char *guess = am_json_get(model, "merges")                      ? "BPE"
+                      : vocab && vocab->type == AM_JSON_ARRAY           ? "Unigram"
+                      : am_json_get(model, "continuing_subword_prefix") ? "WordPiece"
+                      : vocab                                           ? "WordLevel"
+                                                                        : "";
+  return am_json_str(am_json_get(model, "type"), guess);
+}
+
 static adam_status build(builder *b, const am_image_source *source, am_image *out, adam_error *error) {
   const am_json *model = am_json_get(b->root, "model"), *merges = am_json_get(model, "merges");
-  const char *type = am_json_str(am_json_get(model, "type"), merges ? "BPE" : "");
+  const char *type = type_of(model);
   am_vocabulary_word *words = NULL;
   if (!model || model->type != AM_JSON_OBJECT) return damaged(error, b->name, "no \"model\"");
   am_pipeline_plan plan = {.row = am_model_row_named(type), .write_config = write_config, .user = b};
   if (!plan.row)
     return am_fail(error, ADAM_UNSUPPORTED, b->name, NULL, "tokenizer model type \"%.60s\"", type);
-  if (!merges || merges->type != AM_JSON_ARRAY) return damaged(error, b->name, "model: no \"merges\"");
+  b->row = plan.row;
+  bool is_bpe = plan.row == &am_model_bpe;
+  if (is_bpe && (!merges || merges->type != AM_JSON_ARRAY))
+    return damaged(error, b->name, "model: no \"merges\"");
   adam_status status = read_words(b, am_json_get(model, "vocab"), &words, error);
   if (status != ADAM_OK) return status;
   plan.model = (am_model_source){.settings = model,
                                  .words = words,
                                  .n_words = am_json_get(model, "vocab")->n,
                                  .merges = merges,
-                                 .raw_bytes = wants_raw_bytes(b, model)};
+                                 .raw_bytes = is_bpe && wants_raw_bytes(b, model)};
   status = am_pipeline_assemble(&plan, source, out, error);
   am_mem_free(words);
   return status;

@@ -112,40 +112,142 @@ static bool clean_text(const char *text, size_t n_bytes, am_buf *out) {
   return !out->failed;
 }
 
-static bool add_all(am_ids *ids, const am_ids *more) {
-  for (size_t i = 0; i < more->n; i++)
-    if (!am_ids_add(ids, more->data[i])) return false;
+/* One text without special ids, appended. */
+static adam_status encode_one(const am_tokenizer *t, am_scratch *scratch, const char *text, size_t n_bytes,
+                              uint32_t flags, am_ids *ids, adam_error *error) {
+  if (n_bytes > MOST_TEXT_BYTES)
+    return am_fail(error, ADAM_LIMIT, "tokenizer", "split the text", "%zu bytes in one call, at most 1 GiB",
+                   n_bytes);
+  if (!am_utf8_valid(text, n_bytes)) {
+    if (!clean_text(text, n_bytes, &scratch->clean)) return no_memory(error);
+    text = scratch->clean.data;
+    n_bytes = scratch->clean.len;
+  }
+  return encode_text(t, scratch, text, n_bytes, flags & AM_ENCODE_PLAIN_TEXT, ids, error);
+}
+
+static void give_back(const am_tokenizer *t, am_scratch *scratch) {
+  if (scratch->clean.capacity > KEPT_BYTES) am_buf_close(&scratch->clean);
+  for (int k = 0; k < 2; k++)
+    if (scratch->texts[k].capacity * sizeof *scratch->texts[k].data > KEPT_BYTES)
+      am_ids_close(&scratch->texts[k]);
+  if (scratch->parts.capacity + scratch->parts.spare_capacity > KEPT_PARTS)
+    am_added_parts_close(&scratch->parts);
+  am_stage_memory_trim(&scratch->stage);
+  am_scratch_return(t, scratch);
+}
+
+/* The truncation strategy "longest_first" of the library: what is left of two texts. */
+static void shorten(size_t n[2], size_t most) {
+  if (n[0] + n[1] <= most) return;
+  bool swapped = n[0] > n[1];
+  size_t shorter = swapped ? n[1] : n[0], longer;
+  if (shorter > most)
+    longer = shorter;
+  else
+    longer = shorter > most - shorter ? shorter : most - shorter;
+  if (shorter + longer > most) {
+    shorter = most / 2;
+    longer = shorter + most % 2;
+  }
+  n[0] = swapped ? longer : shorter;
+  n[1] = swapped ? shorter : longer;
+}
+
+static bool append(am_ids *to, const int32_t *ids, size_t n) {
+  if (!am_ids_reserve(to, n + 1)) return false;
+  if (n > 0) memcpy(to->data + to->n, ids, n * sizeof *ids);
+  to->n += n;
   return true;
+}
+
+/* Puts texts and special ids in their order. */
+static bool arrange(const am_post_template *order, bool special, const am_ids texts[2], const size_t n[2],
+                    am_ids *ids, am_ids *type_ids) {
+  for (size_t i = 0; i < order->n; i++) {
+    const am_post_item *item = &order->items[i];
+    size_t which = item->kind == AM_POST_SECOND, count = n[which];
+    if (item->kind == AM_POST_ID) {
+      if (!special) continue;
+      count = 1;
+    }
+    if (!append(ids, item->kind == AM_POST_ID ? &item->id : texts[which].data, count)) return false;
+    if (!type_ids) continue;
+    if (!am_ids_reserve(type_ids, count + 1)) return false;
+    for (size_t k = 0; k < count; k++) type_ids->data[type_ids->n++] = item->type_id;
+  }
+  return true;
+}
+
+adam_status am_tokenizer_encode_pair(const am_tokenizer *tokenizer, const char *first, size_t first_bytes,
+                                     const char *second, size_t second_bytes, uint32_t flags, size_t most_ids,
+                                     am_ids *ids, am_ids *type_ids, size_t *n_dropped, adam_error *error) {
+  const am_post_template *order = second ? &tokenizer->postprocessor.pair : &tokenizer->postprocessor.single;
+  bool special = flags & AM_ENCODE_SPECIAL;
+  size_t before = ids->n, types_before = type_ids ? type_ids->n : 0, n[2], whole, added;
+  am_scratch *scratch = am_scratch_lend(tokenizer);
+  if (!scratch) return no_memory(error);
+  scratch->texts[0].n = scratch->texts[1].n = 0;
+  adam_status status = encode_one(tokenizer, scratch, first, first_bytes, flags, &scratch->texts[0], error);
+  if (status == ADAM_OK && second)
+    status = encode_one(tokenizer, scratch, second, second_bytes, flags, &scratch->texts[1], error);
+  if (status != ADAM_OK) goto done;
+  n[0] = scratch->texts[0].n;
+  n[1] = scratch->texts[1].n;
+  whole = n[0] + n[1];
+  added = special ? order->n_ids : 0;
+  if (most_ids > 0 && second)
+    shorten(n, most_ids > added ? most_ids - added : 0);
+  else if (most_ids > 0 && n[0] + added > most_ids)
+    n[0] = most_ids > added ? most_ids - added : 0;
+  if (!arrange(order, special, scratch->texts, n, ids, type_ids)) {
+    status = no_memory(error);
+    goto done;
+  }
+  if (n_dropped) *n_dropped = whole - n[0] - n[1];
+done:
+  if (status != ADAM_OK) {
+    ids->n = before;
+    if (type_ids) type_ids->n = types_before;
+  }
+  give_back(tokenizer, scratch);
+  return status;
 }
 
 adam_status am_tokenizer_encode(const am_tokenizer *tokenizer, const char *text, size_t n_bytes,
                                 uint32_t flags, am_ids *ids, adam_error *error) {
-  if (n_bytes > MOST_TEXT_BYTES)
-    return am_fail(error, ADAM_LIMIT, "tokenizer", "split the text", "%zu bytes in one call, at most 1 GiB",
-                   n_bytes);
+  const am_post_template *order = &tokenizer->postprocessor.single;
   am_scratch *scratch = am_scratch_lend(tokenizer);
   if (!scratch) return no_memory(error);
   adam_status status = ADAM_OK;
-  size_t before = ids->n;
-  bool special = flags & AM_ENCODE_SPECIAL;
-  if (!am_utf8_valid(text, n_bytes)) {
-    if (!clean_text(text, n_bytes, &scratch->clean)) status = no_memory(error);
-    text = scratch->clean.data;
-    n_bytes = scratch->clean.len;
+  size_t before = ids->n, start = 0, end = 0;
+  for (size_t i = 0; status == ADAM_OK && i < order->n; i++) {
+    const am_post_item *item = &order->items[i];
+    if (item->kind == AM_POST_ID) {
+      if ((flags & AM_ENCODE_SPECIAL) && !am_ids_add(ids, item->id)) status = no_memory(error);
+    } else if (end == 0) { /* the text goes where it belongs, at once */
+      start = ids->n;
+      status = encode_one(tokenizer, scratch, text, n_bytes, flags, ids, error);
+      end = ids->n;
+    } else if (!am_ids_reserve(ids, end - start + 1)) {
+      status = no_memory(error);
+    } else {
+      for (size_t k = start; k < end; k++) ids->data[ids->n++] = ids->data[k];
+    }
   }
-  if (status == ADAM_OK && special && !add_all(ids, &tokenizer->postprocessor.before))
-    status = no_memory(error);
-  if (status == ADAM_OK)
-    status = encode_text(tokenizer, scratch, text, n_bytes, flags & AM_ENCODE_PLAIN_TEXT, ids, error);
-  if (status == ADAM_OK && special && !add_all(ids, &tokenizer->postprocessor.behind))
-    status = no_memory(error);
   if (status != ADAM_OK) ids->n = before;
-  if (scratch->clean.capacity > KEPT_BYTES) am_buf_close(&scratch->clean);
-  if (scratch->parts.capacity + scratch->parts.spare_capacity > KEPT_PARTS)
-    am_added_parts_close(&scratch->parts);
-  am_stage_memory_trim(&scratch->stage);
-  am_scratch_return(tokenizer, scratch);
+  give_back(tokenizer, scratch);
   return status;
+}
+
+size_t am_tokenizer_truncation(const am_tokenizer *tokenizer) {
+  int64_t n = am_json_int(am_json_path(&tokenizer->config, "truncation.max_length"), 0);
+  return n > 0 ? (size_t)n : 0;
+}
+
+size_t am_tokenizer_model_max_length(const am_tokenizer *tokenizer) {
+  int64_t n = am_json_int(am_json_get(&tokenizer->config, "model_max_length"), 0);
+  return n > 0 ? (size_t)n : 0;
 }
 
 size_t am_tokenizer_size(const am_tokenizer *tokenizer) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tokenizer/model: the seam for kinds of models (BPE now; WordPiece, Unigram, WordLevel are a file
- * and a row more). A model turns one piece of text into ids. */
+/* tokenizer/model: the seam for kinds of models, one file and one row each. A model turns one piece
+ * of text into ids. */
 #ifndef AM_TOKENIZER_MODEL_H
 #define AM_TOKENIZER_MODEL_H
 
@@ -13,7 +13,7 @@ typedef struct am_model_source {
   const am_json *settings; /* the members of the file's "model" but vocab and merges */
   const am_vocabulary_word *words;
   size_t n_words;
-  const float *scores; /* (n_words) or NULL */
+  const float *scores;                /* (n_words) or NULL */
   const am_json *merges;              /* JSON array, or NULL: */
   const am_vocab_string *merge_lines; /* "left right" */
   size_t n_merges;
@@ -45,9 +45,9 @@ typedef struct am_model_row {
                         size_t readable, am_ids *ids, adam_error *error);
 } am_model_row;
 
-/* The row of a type; NULL: not supported. A missing type counts as BPE when there are merges. */
+/* The row of a type; NULL: not supported. */
 const am_model_row *am_model_row_named(const char *type);
-extern const am_model_row am_model_bpe, am_model_spm;
+extern const am_model_row am_model_bpe, am_model_spm, am_model_wordpiece, am_model_wordlevel;
 
 /* Room for `more` ids; false: memory is out. */
 bool am_ids_reserve(am_ids *ids, size_t more);

@@ -210,6 +210,23 @@ static adam_status run_nmt(const am_normalizer_step *step, const am_normalized *
   return done(out, error);
 }
 
+/* strip_accents null or absent: as lowercase. */
+static adam_status read_bert(const am_json *json, am_normalizer_step *step, adam_error *error) {
+  (void)error;
+  step->bert.clean = am_json_bool(am_json_get(json, "clean_text"), true);
+  step->bert.chinese = am_json_bool(am_json_get(json, "handle_chinese_chars"), true);
+  step->bert.lower = am_json_bool(am_json_get(json, "lowercase"), true);
+  step->bert.accents = am_json_bool(am_json_get(json, "strip_accents"), step->bert.lower);
+  return ADAM_OK;
+}
+
+static adam_status run_bert(const am_normalizer_step *step, const am_normalized *in, am_stage_memory *memory,
+                            am_buf *out, bool *lost_start, bool *unchanged, adam_error *error) {
+  (void)unchanged;
+  bool ok = am_bert_normal(step->bert, in->text, in->n_bytes, memory, out, lost_start);
+  return ok ? ADAM_OK : am_fail_memory(error, "tokenizer");
+}
+
 static const am_normalizer_row rows[] = {
     {"NFC", AM_FORM_NFC, read_nothing, run_form},
     {"NFD", AM_FORM_NFD, read_nothing, run_form},
@@ -222,6 +239,7 @@ static const am_normalizer_row rows[] = {
     {"Prepend", 0, read_prepend, run_prepend},
     {"ByteLevel", 0, read_nothing, run_byte_level},
     {"Nmt", 0, read_nothing, run_nmt},
+    {"BertNormalizer", 0, read_bert, run_bert},
 };
 
 static adam_status add_steps(const am_json *json, am_normalizer *out, int depth, adam_error *error) {

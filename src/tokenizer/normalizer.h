@@ -5,6 +5,7 @@
 #define AM_TOKENIZER_NORMALIZER_H
 
 #include "base/json.h"
+#include "tokenizer/bert_normal.h"
 #include "tokenizer/pieces.h"
 
 typedef enum am_form { AM_FORM_NFC, AM_FORM_NFD, AM_FORM_NFKC, AM_FORM_NFKD } am_form;
@@ -15,7 +16,8 @@ typedef struct am_normalizer_step {
   am_regex *regex; /* owned: Replace */
   char *content;   /* owned: Replace, Prepend */
   size_t content_bytes;
-  bool left, right; /* Strip */
+  bool left, right;     /* Strip */
+  am_bert_options bert; /* BertNormalizer */
 } am_normalizer_step;
 
 typedef struct am_normalizer {

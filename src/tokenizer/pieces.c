@@ -52,6 +52,8 @@ void am_stage_memory_close(am_stage_memory *memory) {
   am_matcher_close(&memory->matcher);
   am_buf_close(&memory->normalized[0]);
   am_buf_close(&memory->normalized[1]);
+  am_buf_close(&memory->spare[0]);
+  am_buf_close(&memory->spare[1]);
   am_mem_free(memory->codepoints);
   *memory = (am_stage_memory){0};
 }
@@ -61,5 +63,6 @@ void am_stage_memory_trim(am_stage_memory *memory) {
   size_t n_elements = memory->pieces.spans.capacity + memory->other.spans.capacity + memory->events.capacity +
                       memory->codepoints_capacity;
   n_bytes += memory->normalized[0].capacity + memory->normalized[1].capacity;
+  n_bytes += memory->spare[0].capacity + memory->spare[1].capacity;
   if (n_bytes > KEPT_BYTES || n_elements > KEPT_ELEMENTS) am_stage_memory_close(memory);
 }

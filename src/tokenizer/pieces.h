@@ -40,6 +40,7 @@ typedef struct am_stage_memory {
   am_split_events events;
   am_matcher *matcher; /* opened at first use */
   am_buf normalized[2];
+  am_buf spare[2]; /* for one normalizer's own steps */
   int32_t *codepoints; /* for Unicode normalisation */
   size_t codepoints_capacity;
 } am_stage_memory;

@@ -115,6 +115,8 @@ static void scratch_close(const am_tokenizer *t, am_scratch *scratch) {
   if (scratch->model) t->model.row->memory_close(scratch->model);
   am_added_parts_close(&scratch->parts);
   am_buf_close(&scratch->clean);
+  am_ids_close(&scratch->texts[0]);
+  am_ids_close(&scratch->texts[1]);
   am_mem_free(scratch);
 }
 

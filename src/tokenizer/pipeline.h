@@ -23,7 +23,8 @@ typedef struct am_scratch {
   am_stage_memory stage;
   am_model_memory *model;
   am_added_parts parts;
-  am_buf clean; /* the text with U+FFFD for what is no UTF-8 */
+  am_buf clean;    /* the text with U+FFFD for what is no UTF-8 */
+  am_ids texts[2]; /* of a pair */
 } am_scratch;
 
 struct am_tokenizer {

@@ -212,14 +212,30 @@ static adam_status run_whitespace(const am_pretokenizer_step *step, am_stage_mem
   return ADAM_OK;
 }
 
+/* Blanks dropped, every mark of punctuation alone. */
 static adam_status run_bert(const am_pretokenizer_step *step, am_stage_memory *memory, adam_error *error) {
-  am_pretokenizer_step blanks = *step, marks = *step;
-  blanks.mask = AM_CLASS_SPACE;
-  blanks.behavior = AM_SPLIT_REMOVED;
-  marks.mask = AM_CLASS_PUNCTUATION;
-  marks.behavior = AM_SPLIT_ISOLATED;
-  adam_status status = run_split(&blanks, memory, error);
-  return status == ADAM_OK ? run_split(&marks, memory, error) : status;
+  const am_pieces *in = &memory->pieces;
+  am_spans *out = &memory->other.spans;
+  (void)step;
+  out->n = 0;
+  for (size_t i = 0; i < in->spans.n; i++) {
+    const am_span *span = &in->spans.data[i];
+    size_t start = span->start, next;
+    bool ok = true;
+    for (size_t p = span->start; ok && p < span->end; p = next) {
+      uint32_t codepoint;
+      next = p + am_unicode_next((const uint8_t *)in->text.data + p, &codepoint);
+      uint16_t value = am_unicode_class(codepoint);
+      if (!(value & (AM_CLASS_SPACE | AM_CLASS_PUNCTUATION))) continue;
+      ok = am_spans_add(out, start, p, span->first && start == span->start);
+      if (ok && !(value & AM_CLASS_SPACE)) ok = am_spans_add(out, p, next, span->first && p == span->start);
+      start = next;
+    }
+    if (!ok || !am_spans_add(out, start, span->end, span->first && start == span->start))
+      return no_memory(error);
+  }
+  exchange_spans(memory);
+  return ADAM_OK;
 }
 
 static adam_status read_metaspace(const am_json *json, am_pretokenizer_step *step, adam_error *error) {

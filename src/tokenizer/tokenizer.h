@@ -63,6 +63,17 @@ enum {
 /* Appends the ids of text (n_bytes of UTF-8; invalid bytes count as U+FFFD) to ids. Any thread. */
 adam_status am_tokenizer_encode(const am_tokenizer *tokenizer, const char *text, size_t n_bytes,
                                 uint32_t flags, am_ids *ids, adam_error *error);
+/* One text (second NULL) or a pair as one sequence, shortened to at most most_ids ids (0: no limit) with
+ * the special ones, as transformers' truncation=True ("longest_first") does: ends of the texts are left
+ * out, never special ids. type_ids (may be NULL) gets as many numbers as ids. *n_dropped (may be NULL):
+ * ids that were left out. Any thread. */
+adam_status am_tokenizer_encode_pair(const am_tokenizer *tokenizer, const char *first, size_t first_bytes,
+                                     const char *second, size_t second_bytes, uint32_t flags, size_t most_ids,
+                                     am_ids *ids, am_ids *type_ids, size_t *n_dropped, adam_error *error);
+/* "truncation" of tokenizer.json, "model_max_length" of tokenizer_config.json: ids of one sequence with
+ * the special ones; 0 = the file names no limit. Nothing here obeys them by itself. */
+size_t am_tokenizer_truncation(const am_tokenizer *tokenizer);
+size_t am_tokenizer_model_max_length(const am_tokenizer *tokenizer);
 /* Appends the text of ids to out, as tokenizers' decode. Unknown ids are skipped. Any thread. */
 adam_status am_tokenizer_decode(const am_tokenizer *tokenizer, const int32_t *ids, size_t n,
                                 bool skip_special, am_buf *out, adam_error *error);

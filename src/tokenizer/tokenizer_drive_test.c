@@ -4,7 +4,8 @@
  *
  *   drive FILE.json [CONFIG.json] [--cache DIR]   or   drive --vocab FILE [--cache DIR]
  * stdin: records of u32 kind, u32 n_bytes, bytes; kind 0..3: encode with these AM_ENCODE flags;
- * 16, 17: decode int32 ids (17: skip special tokens), whole and then as a stream, compared here;
+ * 8..11: encode a pair (u32 most_ids, u32 n, n bytes, the rest) with these flags - 8, answer: ids, then
+ * type ids; 16, 17: decode int32 ids (17: skip special tokens), whole and then as a stream, compared here;
  * 32: measure encoding of the text, whole and by lines, answer: text. stdout: u32 n, then n bytes. */
 #include "tokenizer/tokenizer.h"
 
@@ -138,6 +139,27 @@ static double measure(const am_tokenizer *t, const am_buf *in, bool lines, int r
   return best;
 }
 
+/* A second text of n = UINT32_MAX: none. */
+static adam_status encode_pair(const am_tokenizer *t, uint32_t flags, const am_buf *in, am_buf *out) {
+  uint32_t head[2];
+  am_ids ids = {0}, types = {0};
+  if (in->len < sizeof head) return ADAM_FAILED;
+  memcpy(head, in->data, sizeof head);
+  const char *first = in->data + sizeof head;
+  bool pair = head[1] != UINT32_MAX;
+  size_t rest = in->len - sizeof head, n = pair ? head[1] : rest;
+  if (n > rest) return ADAM_FAILED;
+  adam_status status = am_tokenizer_encode_pair(t, first, n, pair ? first + n : NULL, rest - n, flags,
+                                                head[0], &ids, &types, NULL, &error);
+  if (status == ADAM_OK && ids.n > 0) {
+    am_buf_append(out, ids.data, 4 * ids.n);
+    am_buf_append(out, types.data, 4 * types.n);
+  }
+  am_ids_close(&ids);
+  am_ids_close(&types);
+  return status;
+}
+
 static adam_status answer(const am_tokenizer *t, uint32_t kind, const am_buf *in, am_buf *out) {
   am_ids ids = {0};
   adam_status status = ADAM_OK;
@@ -150,6 +172,8 @@ static adam_status answer(const am_tokenizer *t, uint32_t kind, const am_buf *in
                   cold, whole, lines, n_whole, n_lines);
   } else if (kind >= 16) {
     status = decode(t, in, kind == 17, out);
+  } else if (kind >= 8) {
+    status = encode_pair(t, kind - 8, in, out);
   } else {
     status = am_tokenizer_encode(t, in->data ? in->data : "", in->len, kind, &ids, &error);
     if (status == ADAM_OK && ids.n > 0) am_buf_append(out, ids.data, 4 * ids.n);

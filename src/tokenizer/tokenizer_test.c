@@ -220,7 +220,7 @@ static void what_is_unsupported_is_named(void **state) {
     adam_status status;
     const char *word; /* in the reason */
   } rows[] = {
-      {"{\"model\":{\"type\":\"WordLevel\",\"vocab\":{}}}", ADAM_UNSUPPORTED, "WordLevel"},
+      {"{\"model\":{\"type\":\"Nope\",\"vocab\":{}}}", ADAM_UNSUPPORTED, "Nope"},
       {"{\"normalizer\":{\"type\":\"Precompiled\"}," MODEL "}", ADAM_UNSUPPORTED, "Precompiled"},
       {"{\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}," MODEL "}", ADAM_UNSUPPORTED, "UnicodeScripts"},
       {"{\"post_processor\":{\"type\":\"Nope\"}," MODEL "}", ADAM_UNSUPPORTED, "Nope"},
@@ -256,6 +256,60 @@ static void what_is_unsupported_is_named(void **state) {
     assert_string_equal(error.what, "t.json");
     assert_null(t);
   }
+}
+
+/* A pair as BERT has it: [CLS] A [SEP] B [SEP], types 0 0 0 1 1, shortened at the longer text first. */
+static void pairs_have_types(void **state) {
+  static const char json[] =
+      "{\"truncation\":{\"max_length\":9},\"normalizer\":{\"type\":\"BertNormalizer\"},"
+      "\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+      "\"post_processor\":{\"type\":\"TemplateProcessing\","
+      "\"single\":[{\"SpecialToken\":{\"id\":\"[CLS]\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_"
+      "id\":0}},"
+      "{\"SpecialToken\":{\"id\":\"[SEP]\",\"type_id\":0}}],"
+      "\"pair\":[{\"SpecialToken\":{\"id\":\"[CLS]\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":"
+      "0}},"
+      "{\"SpecialToken\":{\"id\":\"[SEP]\",\"type_id\":0}},{\"Sequence\":{\"id\":\"B\",\"type_id\":1}},"
+      "{\"SpecialToken\":{\"id\":\"[SEP]\",\"type_id\":1}}],"
+      "\"special_tokens\":{\"[CLS]\":{\"ids\":[1]},\"[SEP]\":{\"ids\":[2]}}},"
+      "\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[UNK]\":0,\"[CLS]\":1,\"[SEP]\":2,\"ab\":3,\"##c\":4,"
+      "\"##cd\":5,"
+      "\"a\":6}}}";
+  static const int32_t ids_expected[] = {1, 3, 5, 0, 2, 6, 2}, types_expected[] = {0, 0, 0, 0, 0, 1, 1};
+  static const int32_t short_expected[] = {1, 3, 5, 2, 6, 2}, cut_expected[] = {1, 3, 2};
+  am_tokenizer *t = NULL;
+  am_ids ids = {0}, types = {0};
+  size_t dropped = 99;
+  (void)state;
+  assert_int_equal(open_text(json, "{\"model_max_length\":512}", &t), ADAM_OK);
+  assert_int_equal(am_tokenizer_truncation(t), 9);
+  assert_int_equal(am_tokenizer_model_max_length(t), 512);
+  assert_string_equal(am_tokenizer_kind(t), "wordpiece");
+  assert_int_equal(am_tokenizer_encode_pair(t, "ABcd x", 6, "\xC3\x81", 2, AM_ENCODE_SPECIAL, 0, &ids, &types,
+                                            &dropped, &error),
+                   ADAM_OK);
+  assert_int_equal(ids.n, 7);
+  assert_int_equal(types.n, 7);
+  assert_memory_equal(ids.data, ids_expected, sizeof ids_expected);
+  assert_memory_equal(types.data, types_expected, sizeof types_expected);
+  assert_int_equal(dropped, 0);
+  ids.n = types.n = 0;
+  assert_int_equal(
+      am_tokenizer_encode_pair(t, "ABcd x", 6, "a", 1, AM_ENCODE_SPECIAL, 6, &ids, NULL, &dropped, &error),
+      ADAM_OK);
+  assert_int_equal(ids.n, 6);
+  assert_memory_equal(ids.data, short_expected, sizeof short_expected);
+  assert_int_equal(dropped, 1);
+  ids.n = 0;
+  assert_int_equal(
+      am_tokenizer_encode_pair(t, "ABcd x", 6, NULL, 0, AM_ENCODE_SPECIAL, 3, &ids, &types, &dropped, &error),
+      ADAM_OK);
+  assert_int_equal(ids.n, 3);
+  assert_memory_equal(ids.data, cut_expected, sizeof cut_expected);
+  assert_int_equal(dropped, 2);
+  am_ids_close(&ids);
+  am_ids_close(&types);
+  am_tokenizer_close(&t);
 }
 
 static am_vocab small_vocab(void) {
@@ -585,6 +639,7 @@ int main(void) {
       cmocka_unit_test(answers_about_ids),
       cmocka_unit_test(config_adds_tokens),
       cmocka_unit_test(what_is_unsupported_is_named),
+      cmocka_unit_test(pairs_have_types),
       cmocka_unit_test(vocabulary_of_gguf),
       cmocka_unit_test(pre_types_all_open),
       cmocka_unit_test(context_goes_before),

@@ -97,6 +97,18 @@ bool am_unicode_is_nfc(const char *text, size_t n_bytes) {
   return true;
 }
 
+uint8_t am_unicode_range_value(const am_unicode_range *ranges, size_t n, uint32_t codepoint) {
+  size_t low = 0, high = n;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    if (ranges[middle].last < codepoint)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < n && codepoint >= ranges[low].first ? ranges[low].value : 0;
+}
+
 void am_unicode_runs(void (*on_run)(void *user, uint32_t first, uint32_t last, uint16_t value), void *user) {
   for (size_t i = 0; i < N_RUNS; i++) {
     uint32_t last = i + 1 < N_RUNS ? unicode_runs[i + 1].first - 1 : 0x10FFFF;

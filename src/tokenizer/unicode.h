@@ -89,6 +89,14 @@ int am_unicode_lower(uint32_t codepoint, uint32_t out[2]);
 /* True when NFC leaves valid UTF-8 as it is, judged character by character. */
 bool am_unicode_is_nfc(const char *text, size_t n_bytes);
 
+/* Ranges of code points in ascending order, each with a value above 0. */
+typedef struct am_unicode_range {
+  uint32_t first, last;
+  uint8_t value;
+} am_unicode_range;
+/* Value of the range that has the code point; 0: none has. */
+uint8_t am_unicode_range_value(const am_unicode_range *ranges, size_t n, uint32_t codepoint);
+
 /* Calls on_run for each maximal run of code points with one class word, in order. */
 void am_unicode_runs(void (*on_run)(void *user, uint32_t first, uint32_t last, uint16_t value), void *user);
 
