@@ -16,11 +16,13 @@ int am_show_command(const am_arguments *arguments);
 int am_backends_command(const am_arguments *arguments);
 int am_version_command(const am_arguments *arguments);
 
+typedef enum am_open_purpose { AM_OPEN_TO_RUN, AM_OPEN_VOCABULARY, AM_OPEN_TO_DESCRIBE } am_open_purpose;
+
 /* Opens the model that the arguments name; ref (NULL = the options' or the default model) is a
  * positional REF. Shows a progress line, prints the notices of opening; with --strict a degraded
  * one is an error. */
-adam_status am_open_model(const am_arguments *arguments, const char *ref, bool vocab_only, adam_manager **out,
-                          adam_error *error);
+adam_status am_open_model(const am_arguments *arguments, const char *ref, am_open_purpose purpose,
+                          adam_manager **out, adam_error *error);
 /* Reports the error and returns its exit code; ADAM_OK is 0 and silent. */
 int am_exit_code(adam_status status, const adam_error *error);
 

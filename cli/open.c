@@ -25,8 +25,8 @@ static adam_status take_notices(const adam_manager *manager, bool strict, adam_e
   return ADAM_OK;
 }
 
-adam_status am_open_model(const am_arguments *arguments, const char *ref, bool vocab_only, adam_manager **out,
-                          adam_error *error) {
+adam_status am_open_model(const am_arguments *arguments, const char *ref, am_open_purpose purpose,
+                          adam_manager **out, adam_error *error) {
   adam_manager_options options = {
       .struct_size = sizeof options,
       .backend = arguments->text[AM_OPTION_BACKEND],
@@ -38,7 +38,8 @@ adam_status am_open_model(const am_arguments *arguments, const char *ref, bool v
                         .n_ctx = arguments->integer[AM_OPTION_CTX],
                         .n_threads = (int32_t)arguments->integer[AM_OPTION_THREADS],
                         .cache_dir = arguments->text[AM_OPTION_CACHE_DIR],
-                        .vocab_only = vocab_only},
+                        .vocab_only = purpose == AM_OPEN_VOCABULARY,
+                        .describe = purpose == AM_OPEN_TO_DESCRIBE},
   };
   const char *label = options.model ? options.model : options.size ? options.size : "the model";
   am_progress progress;

@@ -148,7 +148,7 @@ int am_run_command(const am_arguments *arguments) {
   adam_status status = take_positionals(arguments, &ref, &prompt, &error);
   if (status == ADAM_OK) status = need_json(arguments, &error);
   if (status == ADAM_OK) status = take_question(arguments, prompt, &asked, &chat, &error);
-  if (status == ADAM_OK) status = am_open_model(arguments, ref, false, &manager, &error);
+  if (status == ADAM_OK) status = am_open_model(arguments, ref, AM_OPEN_TO_RUN, &manager, &error);
   int code = am_exit_code(status, &error);
   if (status == ADAM_OK)
     code = chat ? am_conversation_run(arguments, manager, asked.tools) : answer(arguments, manager, &asked);

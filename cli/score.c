@@ -74,7 +74,7 @@ int am_score_command(const am_arguments *arguments) {
   adam_manager *manager = NULL;
   adam_error error = {0};
   adam_status status = read_ids(arguments->text[AM_OPTION_IDS], &ids, &state.n_ids, &error);
-  if (status == ADAM_OK) status = am_open_model(arguments, NULL, false, &manager, &error);
+  if (status == ADAM_OK) status = am_open_model(arguments, NULL, AM_OPEN_TO_RUN, &manager, &error);
   if (status == ADAM_OK && arguments->is_set[AM_OPTION_LOGITS])
     status = am_output_file_open(arguments->text[AM_OPTION_LOGITS], 0666, &state.file, &error);
   if (status == ADAM_OK) status = score(manager, ids, state.n_ids, &state, &error);

@@ -13,7 +13,7 @@
 #define BACKENDS (1u << AM_COMMAND_BACKENDS)
 #define VERSION (1u << AM_COMMAND_VERSION)
 #define WITH_MODEL (RUN | TOKENIZE | DETOKENIZE | TEMPLATE | SCORE | BENCH | SHOW)
-#define WITH_WEIGHTS (RUN | SCORE | BENCH | SHOW)
+#define WITH_WEIGHTS (RUN | SCORE | BENCH)
 #define ALL ((1u << AM_COMMAND_COUNT) - 1u)
 
 const am_command am_commands[AM_COMMAND_COUNT] = {
@@ -106,9 +106,12 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
          1,
          false,
          "Show facts about a model",
-         "Shows the architecture, size, context, weight type and the sampling values that come with a model "
-         "(its generation_config.json), which are used where an option says nothing.",
-         {{"adam show demo", "Facts about the model that ships with adam."}}},
+         "Shows the architecture, size, context, weight types, tokenizer, what the chat template can do, the "
+         "licence, the digest of the weights, and the sampling values that come with a model (its "
+         "generation_config.json), which are used where an option says nothing. Only headers are read, and "
+         "the weights once where up to 1 GiB of them must be read for the digest.",
+         {{"adam show demo", "Facts about the model that ships with adam."},
+          {"adam show smollm2 --tensors --json", "Everything, as JSON."}}},
     [AM_COMMAND_BACKENDS] =
         {"backends",
          "",
@@ -218,6 +221,16 @@ const am_option am_options[AM_OPTION_COUNT] = {
                                  .group = AM_GROUP_OUTPUT,
                                  .commands = RUN,
                                  .help = "do not show the thinking part on the terminal"},
+    [AM_OPTION_TENSORS] = {.name = "tensors",
+                           .kind = AM_KIND_FLAG,
+                           .group = AM_GROUP_OUTPUT,
+                           .commands = SHOW,
+                           .help = "list every tensor: name, type, shape, bytes"},
+    [AM_OPTION_DIGEST] = {.name = "digest",
+                          .kind = AM_KIND_FLAG,
+                          .group = AM_GROUP_OUTPUT,
+                          .commands = SHOW,
+                          .help = "tell the weights' SHA-256 even where a large file must be read for it"},
     [AM_OPTION_TEMPERATURE] = {.name = "temperature",
                                .kind = AM_KIND_NUMBER,
                                .argument = "T",

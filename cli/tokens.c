@@ -48,7 +48,7 @@ int am_tokenize_command(const am_arguments *arguments) {
   adam_error error = {0};
   adam_status status = ADAM_OK;
   if (strcmp(text, "-") == 0) status = am_input_read("-", &read, &n_bytes, &error);
-  if (status == ADAM_OK) status = am_open_model(arguments, NULL, true, &manager, &error);
+  if (status == ADAM_OK) status = am_open_model(arguments, NULL, AM_OPEN_VOCABULARY, &manager, &error);
   if (status == ADAM_OK)
     status = adam_manager_tokenize(manager, read ? read : text, n_bytes,
                                    arguments->is_set[AM_OPTION_NO_SPECIAL] ? ADAM_TOKENIZE_NO_SPECIAL : 0,
@@ -83,7 +83,7 @@ int am_detokenize_command(const am_arguments *arguments) {
   adam_manager *manager = NULL;
   adam_error error = {0};
   adam_status status = read_ids(arguments, &ids, &n_ids, &error);
-  if (status == ADAM_OK) status = am_open_model(arguments, NULL, true, &manager, &error);
+  if (status == ADAM_OK) status = am_open_model(arguments, NULL, AM_OPEN_VOCABULARY, &manager, &error);
   if (status == ADAM_OK) status = adam_manager_detokenize(manager, ids, n_ids, &text, &n_bytes, &error);
   if (status == ADAM_OK && arguments->is_set[AM_OPTION_JSON]) {
     status = am_reply_print(json_pack("{s:o}", "text", am_reply_text(text, n_bytes)), &error);
@@ -110,7 +110,7 @@ int am_template_command(const am_arguments *arguments) {
   adam_status status = read_optional(arguments, AM_OPTION_MESSAGES, &messages, &error);
   if (status == ADAM_OK) status = read_optional(arguments, AM_OPTION_TOOLS, &tools, &error);
   if (status == ADAM_OK) status = read_optional(arguments, AM_OPTION_TEMPLATE, &template_text, &error);
-  if (status == ADAM_OK) status = am_open_model(arguments, NULL, true, &manager, &error);
+  if (status == ADAM_OK) status = am_open_model(arguments, NULL, AM_OPEN_VOCABULARY, &manager, &error);
   adam_render_request request = {
       .struct_size = sizeof request,
       .messages_json = messages,

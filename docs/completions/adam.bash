@@ -46,7 +46,7 @@ _adam() {
     score) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ids --logits --json --help" ;;
     bench) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --n-prompt --n-gen --repetitions --json --help" ;;
     list) options="--cache-dir --json --help" ;;
-    show) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --json --help" ;;
+    show) options="--model --size --backend --cache-dir --tensors --digest --json --help" ;;
     backends) options="--json --help" ;;
     version) options="--json --help" ;;
     help) options="run tokenize detokenize template score bench list show backends version help --help" ;;

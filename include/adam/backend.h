@@ -16,6 +16,27 @@ extern "C" {
 
 #define ADAM_BACKEND_VERSION 1u
 
+/* What a chat template does, found by rendering with it. */
+typedef struct adam_template_features {
+  bool system;                /* a system message reaches the prompt */
+  bool tools;                 /* tools reach the prompt */
+  bool thinking;              /* answers may begin with a thinking part */
+  bool thinking_switch;       /* enable_thinking changes the prompt */
+} adam_template_features;
+
+/* One stored tensor. Pointers are borrowed until the callback returns. */
+typedef struct adam_tensor_entry {
+  const char *name;
+  const char *dtype;          /* "bf16", "q4_k" */
+  const uint64_t *shape;      /* (n_dims), slowest first */
+  uint32_t n_dims;
+  uint64_t n_bytes;
+} adam_tensor_entry;
+typedef bool (*adam_on_tensor)(void *user, const adam_tensor_entry *entry); /* true = stop */
+
+/* How far a long piece of work is, in bytes; true = cancel. */
+typedef bool (*adam_on_progress)(void *user, uint64_t done, uint64_t total);
+
 /* Facts about an open model. Strings are borrowed from the model until it is closed; NULL or 0
  * where unknown. */
 typedef struct adam_model_info {
@@ -43,6 +64,10 @@ typedef struct adam_model_info {
   int64_t n_embedding;        /* values of one embedding; 0 = it makes none */
   bool is_embedding;          /* made for embeddings: an encoder, or a model whose files say how to pool */
   bool is_reranker;           /* has a head that scores a pair of texts */
+  uint64_t n_active_parameters; /* that one token meets; less than n_parameters in a mixture */
+  int64_t n_ctx_extended;     /* the most that n_ctx may ask for; n_ctx_train where nothing extends it */
+  const char *license;        /* as the model names it: "apache-2.0" */
+  adam_template_features template_features; /* of a model that was opened to be described */
 } adam_model_info;
 
 /* What a backend tells about a finished generation; text and ids went through the sink. Zeroed by
@@ -170,6 +195,15 @@ typedef struct adam_backend_ops {
                         const adam_sink *sink, double *scores, adam_embed_outcome *outcome,
                         adam_error *error);
   uint32_t features;          /* ADAM_FEATURE_*; 0 = none */
+  /* Every stored tensor, in the order of the files. NULL = cannot. */
+  adam_status (*tensors)(void *context, adam_backend_model *model, adam_on_tensor on_tensor,
+                         void *user, adam_error *error);
+  /* SHA-256 of the weights, 64 hex digits and a NUL: of the one file, or of the lines
+   * "DIGEST  NAME\n" of several, sorted by name. by_name_only: ADAM_NOT_FOUND where it would have to
+   * be computed. NULL = cannot. */
+  adam_status (*digest)(void *context, adam_backend_model *model, bool by_name_only,
+                        adam_on_progress on_progress, void *user, char digest[65],
+                        adam_error *error);
 } adam_backend_ops;
 
 #ifdef __cplusplus

@@ -87,6 +87,15 @@ ADAM_API adam_status adam_manager_rerank(adam_manager *manager, const adam_reran
 /* Facts about the open model; strings are borrowed until the manager is closed. */
 ADAM_API adam_status adam_manager_info(adam_manager *manager, adam_model_info *info,
                                        adam_error *error);
+/* Every stored tensor of the model, in the order of the files. ADAM_UNSUPPORTED: the backend has none. */
+ADAM_API adam_status adam_manager_tensors(adam_manager *manager, adam_on_tensor on_tensor, void *user,
+                                          adam_error *error);
+/* SHA-256 of the weights as 64 hex digits and a NUL: of the one file, or of the lines "DIGEST  NAME\n"
+ * of several, sorted by name. Files that a store has named by their digest are not read; by_name_only:
+ * ADAM_NOT_FOUND where others would have to be. on_progress: NULL = none. */
+ADAM_API adam_status adam_manager_digest(adam_manager *manager, bool by_name_only,
+                                         adam_on_progress on_progress, void *user, char digest[65],
+                                         adam_error *error);
 /* Notices of opening (a renamed id, a default that was chosen); borrowed. NULL past the end. */
 ADAM_API const adam_notice *adam_manager_notice_at(const adam_manager *manager, size_t index);
 

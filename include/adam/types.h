@@ -234,6 +234,8 @@ typedef struct adam_model_options {
   int32_t n_threads;          /* 0: ADAM_THREADS, else the processors that this process may use */
   const char *cache_dir;      /* the Hugging Face hub cache; NULL: HF_HUB_CACHE, HF_HOME, default */
   bool vocab_only;            /* tokenizer and template only; no weights are needed */
+  bool describe;              /* headers only: facts, tokenizer and template; nothing can be generated
+                                 and no memory is reserved for it */
 } adam_model_options;
 
 #ifdef __cplusplus

@@ -68,7 +68,7 @@ adam_status am_engine_open(const char *path, const adam_model_options *options, 
   if (!status)
     status = am_loader_open(path, options->vocab_only ? AM_LOADER_VOCAB_ONLY : 0, cache_dir, &engine->loader,
                             error);
-  if (!status && !options->vocab_only) status = open_model(engine, options, error);
+  if (!status && !options->vocab_only && !options->describe) status = open_model(engine, options, error);
   am_mem_free(cache_dir);
   if (status) {
     am_engine_close(&engine);
@@ -94,7 +94,7 @@ void am_engine_close(am_engine **engine) {
 
 const am_loader *am_engine_loader(const am_engine *engine) { return engine->loader; }
 
-adam_status am_engine_info(const am_engine *engine, adam_model_info *info, adam_error *error) {
+adam_status am_engine_info(am_engine *engine, adam_model_info *info, adam_error *error) {
   const am_loader *loader = engine->loader;
   const am_config *config = am_loader_config(loader);
   if (info->struct_size < sizeof *info)
@@ -108,6 +108,7 @@ adam_status am_engine_info(const am_engine *engine, adam_model_info *info, adam_
   info->tokenizer = tokenizer ? am_tokenizer_kind(tokenizer) : NULL;
   info->load_ms = engine->load_ms;
   info->has_chat_template = am_loader_template(loader, NULL, false) != NULL;
+  info->license = am_loader_license(loader);
   info->defaults = *am_loader_sampling(loader);
   info->end_ids = am_loader_end_ids(loader, &info->n_end_ids);
   if (config) {
@@ -116,14 +117,17 @@ adam_status am_engine_info(const am_engine *engine, adam_model_info *info, adam_
     info->n_embd = config->n_embd;
     info->n_vocab = config->n_vocab;
     info->n_ctx_train = config->n_ctx_train;
+    info->n_ctx_extended = config->n_ctx_train;
     info->kv_bytes_per_token =
         am_arch_kv_bytes_per_token(config, am_dtype_info(engine->kv_dtype)->block_bytes);
   }
-  if (engine->model) {
+  if (!engine->model) am_engine_template_features(engine, &info->template_features);
+  if (am_loader_n_files(loader) > 0) {
     info->dtype = am_dtype_info(am_loader_dtype(loader))->name;
     info->n_parameters = am_loader_n_parameters(loader);
+    info->n_active_parameters = info->n_parameters;
     info->weights_bytes = am_loader_weights_bytes(loader);
-    info->n_ctx = (int64_t)engine->n_ctx;
+    info->n_ctx = (int64_t)engine->n_ctx; /* 0: opened to be described */
   }
   return ADAM_OK;
 }

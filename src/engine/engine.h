@@ -21,7 +21,14 @@ adam_status am_engine_open(const char *path, const adam_model_options *options, 
                            adam_error *error);
 void am_engine_close(am_engine **engine); /* sessions must be closed first */
 const am_loader *am_engine_loader(const am_engine *engine);
-adam_status am_engine_info(const am_engine *engine, adam_model_info *info, adam_error *error);
+adam_status am_engine_info(am_engine *engine, adam_model_info *info, adam_error *error);
+/* What the model's chat template does with a system text, tools and thinking, found by rendering. */
+void am_engine_template_features(am_engine *engine, adam_template_features *out);
+/* SHA-256 of the weights as 64 hex digits: of the one file, or of the lines "DIGEST  NAME\n" of several, sorted
+ * by name. A file whose store has named it by its digest is not read; by_name_only: ADAM_NOT_FOUND instead of
+ * reading any. */
+adam_status am_engine_digest(const am_engine *engine, bool by_name_only, adam_on_progress on_progress, void *user,
+                             char out[65], adam_error *error);
 /* Messages to prompt text through the model's template or the one given. */
 adam_status am_engine_render(am_engine *engine, const adam_render_request *request, am_buf *out,
                              adam_error *error);

@@ -212,6 +212,10 @@ void am_gguf_close(am_gguf **file) {
 
 uint32_t am_gguf_version(const am_gguf *file) { return file->parts[0].version; }
 
+size_t am_gguf_n_parts(const am_gguf *file) { return file->n_parts; }
+
+const char *am_gguf_part_name(const am_gguf *file, size_t index) { return file->parts[index].name; }
+
 size_t am_gguf_count(const am_gguf *file) { return file->n_tensors; }
 
 const am_tensor *am_gguf_at(const am_gguf *file, size_t index) {

@@ -57,6 +57,8 @@ adam_status am_gguf_open_bytes(const char *name, const void *bytes, size_t n_byt
                                adam_error *error);
 void am_gguf_close(am_gguf **file);
 uint32_t am_gguf_version(const am_gguf *file);
+size_t am_gguf_n_parts(const am_gguf *file);
+const char *am_gguf_part_name(const am_gguf *file, size_t index); /* its path */
 size_t am_gguf_count(const am_gguf *file);
 const am_tensor *am_gguf_at(const am_gguf *file, size_t index);
 const am_tensor *am_gguf_find(const am_gguf *file, const char *name); /* shape slowest first */

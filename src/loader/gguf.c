@@ -187,6 +187,7 @@ adam_status am_loader_open_gguf(am_loader *loader, const char *path, uint32_t fl
     if (!status) status = am_loader_check_weights(loader, error);
   }
   if (!status) status = read_text(loader, "general.name", &loader->name, error);
+  if (!status) status = read_text(loader, "general.license", &loader->license, error);
   if (!status) status = open_tokenizer(loader, path, cache_dir, error);
   if (!status) status = read_templates(loader, error);
   if (!status) status = am_loader_gguf_sentence(loader, &metadata, error);

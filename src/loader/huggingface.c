@@ -14,15 +14,18 @@ static adam_status open_shard(am_loader *loader, const char *path, adam_error *e
     return am_fail(error, ADAM_DAMAGED, path, "download the missing file",
                    "the file is not there, and the index names it");
   }
-  if (!status) loader->n_shards++;
+  if (!status) loader->shard_paths[loader->n_shards++] = path;
   return status;
 }
 
 static adam_status open_single(am_loader *loader, const char *path, adam_error *error) {
   loader->shards = am_arena_zalloc(&loader->arena, 1, sizeof *loader->shards);
-  if (!loader->shards) return am_fail_memory(error, path);
+  loader->shard_paths = am_arena_zalloc(&loader->arena, 1, sizeof *loader->shard_paths);
+  char *copy = am_arena_dup(&loader->arena, path, strlen(path));
+  if (!loader->shards || !loader->shard_paths || !copy) return am_fail_memory(error, path);
   adam_status status = am_safetensors_open(path, &loader->shards[0], error);
   if (status) return status;
+  loader->shard_paths[0] = copy;
   loader->n_shards = 1;
   size_t n = am_safetensors_count(loader->shards[0]);
   status = am_loader_reserve(loader, n, error);
@@ -80,7 +83,9 @@ static adam_status open_indexed(am_loader *loader, const char *folder, const cha
   }
   size_t most = weight_map->n < SHARDS_LIMIT ? weight_map->n : SHARDS_LIMIT;
   loader->shards = am_arena_zalloc(&loader->arena, most, sizeof *loader->shards);
-  status = loader->shards ? am_loader_reserve(loader, weight_map->n, error) : am_fail_memory(error, path);
+  loader->shard_paths = am_arena_zalloc(&loader->arena, most, sizeof *loader->shard_paths);
+  status = loader->shards && loader->shard_paths ? am_loader_reserve(loader, weight_map->n, error)
+                                                 : am_fail_memory(error, path);
   for (uint32_t i = 0; i < weight_map->n && !status; i++) {
     status = add_indexed(loader, folder, path, &shard_of, &weight_map->as.members[i], error);
   }
@@ -157,6 +162,7 @@ adam_status am_loader_open_folder(am_loader *loader, const char *folder, const c
   if (!status) status = open_tokenizer(loader, folder, cache_dir, error);
   if (!status) status = am_loader_read_templates(loader, folder, tokenizer_config, error);
   if (!status) status = am_loader_read_special(loader, folder, tokenizer_config, error);
+  if (!status) status = am_loader_read_license(loader, folder, error);
   if (!status) status = am_loader_read_sentence(loader, folder, flags, config, tokenizer_config, error);
   return status ? status : am_loader_read_generation(loader, folder, config, error);
 }

@@ -58,6 +58,12 @@ adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t 
                            const am_tensor **out, adam_error *error);
 uint64_t am_loader_weights_bytes(const am_loader *loader);
 uint64_t am_loader_n_parameters(const am_loader *loader);
+/* As the model names it ("apache-2.0": a GGUF's general.license, the README.md's header, or the first line of
+ * a LICENSE file); NULL = it does not. */
+const char *am_loader_license(const am_loader *loader);
+/* The files that the weights lie in, in the order of their names' parts. */
+size_t am_loader_n_files(const am_loader *loader);
+const char *am_loader_file_at(const am_loader *loader, size_t index);
 /* Type that most weight bytes have. */
 am_dtype am_loader_dtype(const am_loader *loader);
 

@@ -19,12 +19,14 @@ typedef struct am_loader_text {
 struct am_loader {
   am_arena arena; /* names, texts, JSON, tables */
   const char *path, *name;
+  const char *license; /* NULL = not said */
   const char *file; /* for errors: the GGUF, or the folder */
   bool has_config;
   am_config config;
   am_tokenizer *tokenizer;
   adam_error no_tokenizer; /* why tokenizer is NULL */
   am_safetensors **shards; /* n_shards, in arena */
+  const char **shard_paths;
   size_t n_shards;
   am_gguf *gguf;
   const am_tensor **tensors; /* n_tensors, in arena; borrowed from the files */
@@ -63,6 +65,9 @@ adam_status am_loader_reserve(am_loader *loader, size_t n_more, adam_error *erro
 adam_status am_loader_add(am_loader *loader, const am_tensor *tensor, adam_error *error);
 /* Completes the config by the tensors and checks that every role has its tensor in its shape. */
 adam_status am_loader_check_weights(am_loader *loader, adam_error *error);
+
+/* facts.c: what the licence is called. */
+adam_status am_loader_read_license(am_loader *loader, const char *folder, adam_error *error);
 
 /* template.c: which templates a folder has. tokenizer_config may be NULL. */
 adam_status am_loader_read_templates(am_loader *loader, const char *folder, const am_json *tokenizer_config,

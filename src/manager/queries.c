@@ -88,6 +88,17 @@ adam_status adam_manager_render(adam_manager *m, const adam_render_request *requ
   return give_text(status, &buf, text, text_bytes, error);
 }
 
+adam_status adam_manager_tensors(adam_manager *m, adam_on_tensor on_tensor, void *user, adam_error *error) {
+  if (!m->ops->tensors) return am_manager_unsupported(m, "list tensors", error);
+  return m->ops->tensors(m->ops->context, m->model, on_tensor, user, error);
+}
+
+adam_status adam_manager_digest(adam_manager *m, bool by_name_only, adam_on_progress on_progress, void *user,
+                                char digest[65], adam_error *error) {
+  if (!m->ops->digest) return am_manager_unsupported(m, "tell a digest", error);
+  return m->ops->digest(m->ops->context, m->model, by_name_only, on_progress, user, digest, error);
+}
+
 typedef struct scoring {
   const int32_t *ids;
   size_t n_ids;

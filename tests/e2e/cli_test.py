@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command as scripts see it: exit codes, standard output and error, JSON, standard input, Ctrl-C."""
 import ast
+import hashlib
 import json
 import math
 import os
@@ -146,7 +147,7 @@ class Run(Case):
         raw = self.json("run", "mock:echo", "--raw", "--json", "q")["prompt_tokens"]
         self.assertGreater(with_system, plain)
         self.assertEqual(raw, 1)
-        self.assertEqual(self.json("show", "mock:echo", "--ctx", "123", "--json")["n_ctx"], 123)
+        self.fails(1, "run", "mock:echo", "--ctx", "4", "a longer prompt", says="the context 4")
 
     def test_standard_input(self):
         self.assertEqual(self.json("run", "mock:echo", "--json", "-", stdin=b"a\nb\n")["text"], "a\nb\n")
@@ -333,7 +334,43 @@ class Others(Case):
         got = self.json("show", "mock:echo", "--json")
         self.assertEqual((got["backend"], got["n_vocab"], got["end_ids"]), ("mock", 0x110001, [0x110000]))
         self.assertIn("generation_defaults", got)
-        self.assertIn(b"tokenizer            codepoint\n", self.works("show", "-m", "mock:echo"))
+        self.assertRegex(self.works("show", "-m", "mock:echo"), rb"tokenizer +codepoint\n")
+
+    def test_show_reads_headers(self):
+        models = ROOT / "tests" / "golden" / "models"
+        got = self.json("show", str(models / "gguf-llama-k-quants" / "model.gguf"), "--json", "--tensors")
+        self.assertEqual(got["architecture"], "llama")
+        self.assertEqual(sum(t["bytes"] for t in got["tensors"]), got["weights_bytes"])
+        self.assertEqual(sum(got["bytes_by_dtype"].values()), got["weights_bytes"])
+        file = (models / "gguf-llama-k-quants" / "model.gguf").read_bytes()
+        self.assertEqual(got["digest"], "sha256:" + hashlib.sha256(file).hexdigest())
+        folder = models / "qwen3-bf16-sharded"
+        got = self.json("show", str(folder), "--json")
+        files = sorted(folder.glob("*.safetensors"))
+        self.assertGreater(len(files), 1)
+        lines = "".join(f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.name}\n" for f in files)
+        self.assertEqual(got["digest"], "sha256:" + hashlib.sha256(lines.encode()).hexdigest())
+        self.assertNotIn("tensors", got)
+
+    def test_show_tells_what_a_folder_says(self):
+        source = ROOT / "tests" / "golden" / "models" / "qwen3-bf16-tied"
+        folder = HOME / "models--a--b" / "snapshots" / "1"
+        blobs = HOME / "models--a--b" / "blobs"
+        folder.mkdir(parents=True)
+        blobs.mkdir()
+        for file in source.iterdir():
+            if file.suffix != ".f32":
+                (folder / file.name).write_bytes(file.read_bytes())
+        (folder / "model.safetensors").rename(blobs / ("ab" * 32))  # named by its digest: not read for it
+        (folder / "model.safetensors").symlink_to(blobs / ("ab" * 32))
+        (folder / "README.md").write_text("---\nlanguage: en\nlicense: other\nlicense_name: mine-1.0\n---\nlicense: no\n")
+        (folder / "chat_template.jinja").write_text(
+            "{% for m in messages %}{{ m.content }}{% endfor %}{% if tools %}{{ tools | tojson }}{% endif %}"
+            "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}")
+        got = self.json("show", str(folder), "--json")
+        self.assertEqual((got["license"], got["digest"]), ("mine-1.0", "sha256:" + "ab" * 32))
+        self.assertEqual(got["template"], {"present": True, "system": True, "tools": True, "thinking": True,
+                                           "thinking_switch": True})
 
     def test_lists(self):
         got = self.json("list", "--json")

@@ -129,6 +129,29 @@ static adam_status hf_score(void *context, adam_backend_model *model, const int3
   return am_engine_score(model->engine, ids, n_ids, on_logits, user, error);
 }
 
+static adam_status hf_tensors(void *context, adam_backend_model *model, adam_on_tensor on_tensor, void *user,
+                              adam_error *error) {
+  (void)context;
+  (void)error;
+  const am_loader *loader = am_engine_loader(model->engine);
+  for (size_t i = 0; i < am_loader_n_tensors(loader); i++) {
+    const am_tensor *tensor = am_loader_tensor_at(loader, i);
+    const adam_tensor_entry entry = {.name = tensor->name,
+                                     .dtype = am_dtype_info(tensor->dtype)->name,
+                                     .shape = tensor->shape,
+                                     .n_dims = tensor->n_dims,
+                                     .n_bytes = tensor->n_bytes};
+    if (on_tensor(user, &entry)) break;
+  }
+  return ADAM_OK;
+}
+
+static adam_status hf_digest(void *context, adam_backend_model *model, bool by_name_only,
+                             adam_on_progress on_progress, void *user, char digest[65], adam_error *error) {
+  (void)context;
+  return am_engine_digest(model->engine, by_name_only, on_progress, user, digest, error);
+}
+
 static const adam_backend_ops ops = {
     .version = ADAM_BACKEND_VERSION,
     .struct_size = sizeof ops,
@@ -144,6 +167,8 @@ static const adam_backend_ops ops = {
     .render = hf_render,
     .score = hf_score,
     .features = ADAM_FEATURE_LOGPROBS | ADAM_FEATURE_ON_LOGITS,
+    .tensors = hf_tensors,
+    .digest = hf_digest,
 };
 
 const adam_backend_ops *am_backend_huggingface(void) { return &ops; }
