@@ -12,8 +12,11 @@
 #include <adam/status.h>
 
 typedef enum am_rope_scaling {
-  AM_ROPE_NONE,   /* "default" */
+  AM_ROPE_NONE,    /* "default" */
   AM_ROPE_LINEAR,
+  AM_ROPE_DYNAMIC, /* NTK: the base grows with a length beyond n_ctx_train */
+  AM_ROPE_YARN,
+  AM_ROPE_LONGROPE, /* two sets of divisors, short and long, switched at original_ctx */
   AM_ROPE_LLAMA3,
   AM_ROPE_FACTORS /* per-frequency divisors come from a tensor (GGUF rope_freqs) */
 } am_rope_scaling;
@@ -23,7 +26,7 @@ typedef enum am_rope_style {
   AM_ROPE_PAIRS  /* pairs (2i, 2i + 1): GGUF "llama", whose q and k rows are permuted */
 } am_rope_style;
 
-enum { AM_ARCH_MOST_LAYERS = 4096 };
+enum { AM_ARCH_MOST_LAYERS = 4096, AM_ARCH_MOST_FACTORS = 256 };
 
 typedef enum am_source { AM_SOURCE_HF, AM_SOURCE_GGUF } am_source;
 
@@ -54,8 +57,17 @@ typedef struct am_config {
     double theta;
     am_rope_scaling scaling;
     am_rope_style style;
+    double partial;          /* of head_dim that is rotated: what a family has by default, then the file's */
+    uint32_t n_dims;         /* numbers of a head that are rotated; 0 = head_dim */
     double factor, low_freq_factor, high_freq_factor;
-    uint32_t original_ctx;
+    uint32_t original_ctx;   /* a family may set a default before it reads */
+    double attention_factor; /* YaRN, longrope: on cos and sin; 0 = computed from the others */
+    double beta_fast, beta_slow, mscale, mscale_all_dim; /* YaRN; mscales 0 = not given */
+    bool no_truncate;        /* YaRN: the bounds of its ramp are not rounded */
+    bool restarts;           /* longrope: what a timeline has cached is computed anew when it passes
+                                original_ctx (Phi-3), not only the tokens from there on */
+    uint32_t n_factors;      /* longrope: half of the rotated numbers; 0 = the factors are tensors (GGUF) */
+    float short_factor[AM_ARCH_MOST_FACTORS], long_factor[AM_ARCH_MOST_FACTORS];
   } rope;
   uint32_t window;           /* tokens that a query of a windowed layer sees, its own included; 0 = none */
   uint64_t windowed[AM_ARCH_MOST_LAYERS / 64]; /* bit i % 64 of [i / 64]: layer i has the window */
@@ -119,9 +131,18 @@ const am_tensor_role *am_arch_role(const am_arch *arch, const char *field);
 enum { AM_NAME_BARE = 1, AM_NAME_OLD = 2, AM_NAME_SPELLINGS = 4 };
 bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer,
                          uint32_t spelling, char *out, size_t capacity);
+/* Tokens of context: what the model was trained for, or what the rope scaling in its own config reaches;
+ * 0 = unknown. */
+uint64_t am_arch_ctx(const am_config *config);
+/* The same with am_arch_extend: more for a model whose makers document YaRN for it (Qwen 3). */
+uint64_t am_arch_extended_ctx(const am_config *config);
+/* Switches that YaRN on, which costs a little quality on short text; nothing where there is none. */
+void am_arch_extend(am_config *config);
 /* Tokens that a query of this layer sees; 0 = all. */
 uint32_t am_arch_window(const am_config *config, uint32_t layer);
-/* KV bytes of a token over all layers for one element size; a windowed layer stops at its window. */
+/* KV bytes of a token over all layers for one element size, and, at n_ctx tokens, of a timeline: there a
+ * windowed layer stops growing at its window. */
 uint64_t am_arch_kv_bytes_per_token(const am_config *config, uint32_t element_bytes);
+uint64_t am_arch_kv_bytes(const am_config *config, uint64_t n_ctx, uint32_t element_bytes);
 
 #endif

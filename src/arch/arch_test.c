@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/arch.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -199,7 +200,7 @@ static void test_rope(void **state) {
                "\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\",\"rope_theta\":5e5},"
                "\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":1e4}}",
                ADAM_UNSUPPORTED, "rope_parameters differ between layer types");
-  static const char *const unsupported[] = {"dynamic", "yarn", "longrope", "su", "proportional", "surprise"};
+  static const char *const unsupported[] = {"proportional", "surprise"};
   for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
     char member[128], words[64];
     snprintf(member, sizeof member, "\"rope_scaling\":{\"rope_type\":\"%s\",\"factor\":4.0}", unsupported[i]);
@@ -221,8 +222,104 @@ static void test_rope(void **state) {
   for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
     expect_error(llama_new, am_arch_config_hf, key, damaged[i].member, ADAM_DAMAGED, damaged[i].words);
   }
-  expect_error(llama_new, am_arch_config_hf, key, "\"partial_rotary_factor\":0.5", ADAM_UNSUPPORTED,
-               "partial_rotary_factor");
+}
+
+/* Every scaling of transformers' modeling_rope_utils, with its defaults. */
+static void test_rope_scalings(void **state) {
+  (void)state;
+  static const char key[] = "rope_parameters";
+  am_config c = expect_ok(llama_new, am_arch_config_hf, key,
+                          "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,"
+                          "\"original_max_position_embeddings\":32768}");
+  assert_true(c.rope.scaling == AM_ROPE_YARN && c.rope.factor == 4 && c.rope.original_ctx == 32768);
+  assert_true(c.rope.beta_fast == 32 && c.rope.beta_slow == 1 && !c.rope.no_truncate);
+  assert_true(c.rope.attention_factor == 0 && c.rope.mscale == 0);
+  assert_int_equal(am_arch_ctx(&c), 131072);
+  c = expect_ok(llama_new, am_arch_config_hf, key,
+                "\"rope_parameters\":{\"rope_type\":\"yarn\",\"original_max_position_embeddings\":16384,"
+                "\"attention_factor\":1.25,\"beta_fast\":16,\"beta_slow\":2,\"mscale\":0.7,"
+                "\"mscale_all_dim\":0.5,\"truncate\":false,\"factor\":null}");
+  assert_true(c.rope.factor == 8 && c.rope.attention_factor == 1.25 && c.rope.beta_fast == 16);
+  assert_true(c.rope.beta_slow == 2 && c.rope.mscale == 0.7 && c.rope.mscale_all_dim == 0.5);
+  assert_true(c.rope.no_truncate);
+  c = expect_ok(llama_new, am_arch_config_hf, key,
+                "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2},\"max_position_embeddings\":300");
+  assert_true(c.rope.scaling == AM_ROPE_DYNAMIC && c.rope.factor == 2);
+  c = expect_ok(llama_new, am_arch_config_hf, key, "\"partial_rotary_factor\":0.33");
+  assert_int_equal(c.rope.n_dims, (uint32_t)(c.head_dim * 0.33));
+  expect_error(llama_new, am_arch_config_hf, key, "\"partial_rotary_factor\":0", ADAM_DAMAGED,
+               "partial_rotary_factor is 0, expected a number");
+  expect_error(llama_new, am_arch_config_hf, key, "\"partial_rotary_factor\":0.001", ADAM_DAMAGED,
+               "nothing of a head");
+  expect_error(llama_new, am_arch_config_hf, key, "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":0.5}",
+               ADAM_DAMAGED, "a factor of 1 or more (it is 0.5)");
+  static const char long_rope[] =
+      "\"original_max_position_embeddings\":4096,\"partial_rotary_factor\":%s,"
+      "\"rope_scaling\":{\"type\":\"su\",\"short_factor\":%s,\"long_factor\":%s}";
+  static const struct {
+    const char *partial, *brief, *wide, *words;
+  } sets[] = {{"0.0625", "[1,1.5]", "[2,3]", NULL},
+              {"0.0625", "[1,1.5,2]", "[2,3]", "short_factor: expected a list of 2 numbers"},
+              {"0.0625", "[1,1.5]", "null", "long_factor: expected a list of 2 numbers"},
+              {"0.0625", "[1,1.5]", "[2,0]", "long_factor: number 1 is 0"},
+              {"0.0625", "[1,\"1\"]", "[2,3]", "short_factor: number 1 is 0"}};
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    char member[256];
+    snprintf(member, sizeof member, long_rope, sets[i].partial, sets[i].brief, sets[i].wide);
+    if (sets[i].words) {
+      expect_error(llama_new, am_arch_config_hf, key, member, ADAM_DAMAGED, sets[i].words);
+      continue;
+    }
+    c = expect_ok(llama_new, am_arch_config_hf, key, member);
+    assert_true(c.rope.scaling == AM_ROPE_LONGROPE && c.rope.n_factors == 2 && c.rope.factor == 32);
+    assert_true(c.rope.short_factor[1] == 1.5f && c.rope.long_factor[0] == 2);
+    assert_int_equal(c.rope.original_ctx, 4096);
+  }
+}
+
+/* 128K for the sizes whose makers document it, by their shapes. */
+static void test_extended_context(void **state) {
+  (void)state;
+  am_config c = expect_ok(qwen3_old, am_arch_config_hf, "none", "");
+  assert_int_equal(am_arch_ctx(&c), 40960);
+  assert_int_equal(am_arch_extended_ctx(&c), 40960);
+  am_arch_extend(&c);
+  assert_int_equal(c.rope.scaling, AM_ROPE_NONE);
+  c.n_embd = 4096; /* as 8B */
+  assert_int_equal(am_arch_ctx(&c), 40960);
+  assert_int_equal(am_arch_extended_ctx(&c), 131072);
+  am_arch_extend(&c);
+  assert_true(c.rope.scaling == AM_ROPE_YARN && c.rope.factor == 4 && c.rope.original_ctx == 32768);
+  assert_int_equal(am_arch_ctx(&c), 131072);
+  c = expect_ok(qwen3_old, am_arch_config_hf, "none", "");
+  c.n_embd = 4096;
+  c.n_ctx_train = 262144; /* the 2507 releases need nothing */
+  assert_int_equal(am_arch_extended_ctx(&c), 262144);
+}
+
+static void test_windows(void **state) {
+  (void)state;
+  am_config c = expect_ok(qwen3_old, am_arch_config_hf, "none", "");
+  assert_int_equal(c.window, 0);
+  char *used = change(qwen3_old, "use_sliding_window", "\"use_sliding_window\":true");
+  char *sized = change(used, "sliding_window", "\"sliding_window\":100");
+  c = expect_ok(sized, am_arch_config_hf, "max_window_layers", "\"max_window_layers\":5");
+  for (uint32_t i = 0; i < c.n_layers; i++) assert_int_equal(am_arch_window(&c, i), i < 5 ? 0 : 100);
+  assert_int_equal(am_arch_kv_bytes(&c, 1000, 2), (5 * 1000 + 23 * 100) * 2 * 8 * 128 * 2);
+  c = expect_ok(used, am_arch_config_hf, "max_window_layers", "\"max_window_layers\":5");
+  assert_int_equal(am_arch_window(&c, 5), 0); /* sliding_window is null */
+  char types[28 * 24 + 32] = "\"layer_types\":[";
+  for (int i = 0; i < 28; i++)
+    snprintf(types + strlen(types), sizeof types - strlen(types), "%s\"%s_attention\"", i ? "," : "",
+             i % 3 ? "full" : "sliding");
+  strcat(types, "]");
+  c = expect_ok(sized, am_arch_config_hf, "none", types);
+  for (uint32_t i = 0; i < c.n_layers; i++) assert_int_equal(am_arch_window(&c, i), i % 3 ? 0 : 100);
+  expect_error(qwen3_old, am_arch_config_hf, "none", types, ADAM_DAMAGED, "no sliding_window is in use");
+  expect_error(sized, am_arch_config_hf, "none", "\"layer_types\":[\"full_attention\"]", ADAM_DAMAGED,
+               "layer_types: expected a list of the kinds of the 28 layers");
+  free(used);
+  free(sized);
 }
 
 static void test_damaged_config(void **state) {
@@ -272,16 +369,6 @@ static void test_refused(void **state) {
                "eos_token_id is \"x\"");
   expect_error(qwen3_old, am_arch_config_hf, "tie_word_embeddings", "\"tie_word_embeddings\":1", ADAM_DAMAGED,
                "tie_word_embeddings is 1, expected true or false");
-  expect_error(qwen3_old, am_arch_config_hf, "x",
-               "\"layer_types\":[\"full_attention\",\"sliding_attention\"]", ADAM_UNSUPPORTED,
-               "sliding_window is used by some layers");
-  char *windowed = change(qwen3_old, "use_sliding_window", "\"use_sliding_window\":true");
-  char *sized = change(windowed, "sliding_window", "\"sliding_window\":4096");
-  expect_error(sized, am_arch_config_hf, "max_window_layers", "\"max_window_layers\":20", ADAM_UNSUPPORTED,
-               "sliding_window is used by some layers");
-  expect_ok(sized, am_arch_config_hf, "max_window_layers", "\"max_window_layers\":28"); /* no layer slides */
-  free(windowed);
-  free(sized);
   am_config config;
   adam_error error;
   assert_int_equal(read_text("[]", am_arch_config_hf, &config, &error), ADAM_DAMAGED);
@@ -310,10 +397,10 @@ static void test_gguf(void **state) {
   expect_error(llama_gguf, am_arch_config_gguf, "llama.block_count", "", ADAM_DAMAGED,
                "llama.block_count is missing");
   expect_error(llama_gguf, am_arch_config_gguf, "llama.rope.dimension_count",
-               "\"llama.rope.dimension_count\":32", ADAM_UNSUPPORTED,
-               "llama.rope.dimension_count is not the size of a head");
-  expect_error(llama_gguf, am_arch_config_gguf, "x", "\"llama.rope.scaling.type\":\"yarn\"", ADAM_UNSUPPORTED,
-               "llama.rope.scaling.type is yarn");
+               "\"llama.rope.dimension_count\":65", ADAM_DAMAGED,
+               "llama.rope.dimension_count is 65, expected a whole number from 2 to 64");
+  expect_error(llama_gguf, am_arch_config_gguf, "x", "\"llama.rope.scaling.type\":\"warp\"", ADAM_UNSUPPORTED,
+               "llama.rope.scaling.type is warp");
   expect_error(llama_gguf, am_arch_config_gguf, "x", "\"llama.expert_count\":8", ADAM_UNSUPPORTED,
                "llama.expert_count");
   expect_error(llama_gguf, am_arch_config_gguf, "x", "\"llama.attention.value_length\":32", ADAM_UNSUPPORTED,
@@ -326,6 +413,12 @@ static void test_gguf(void **state) {
   c = expect_ok(llama_gguf, am_arch_config_gguf, "x",
                 "\"llama.rope.scaling.type\":\"none\",\"llama.rope.scaling.factor\":4.0");
   assert_true(c.rope.scaling == AM_ROPE_NONE);
+  c = expect_ok(llama_gguf, am_arch_config_gguf, "llama.rope.dimension_count",
+                "\"llama.rope.scaling.type\":\"yarn\",\"llama.rope.scaling.factor\":4.0,"
+                "\"llama.rope.scaling.original_context_length\":2048,\"llama.rope.scaling.attn_factor\":0.5,"
+                "\"llama.rope.dimension_count\":48");
+  assert_true(c.rope.scaling == AM_ROPE_YARN && c.rope.factor == 4 && c.rope.original_ctx == 2048);
+  assert_true(fabs(c.rope.attention_factor - 0.5 * (0.1 * log(4) + 1)) < 1e-12 && c.rope.n_dims == 48);
 }
 
 static const am_tensor *no_tensor(const void *user, const char *name) {
@@ -368,9 +461,11 @@ static void test_from_tensors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_qwen3),          cmocka_unit_test(test_llama),   cmocka_unit_test(test_rope),
-      cmocka_unit_test(test_damaged_config), cmocka_unit_test(test_refused), cmocka_unit_test(test_gguf),
-      cmocka_unit_test(test_from_tensors),
+      cmocka_unit_test(test_qwen3),          cmocka_unit_test(test_llama),
+      cmocka_unit_test(test_rope),           cmocka_unit_test(test_rope_scalings),
+      cmocka_unit_test(test_windows),        cmocka_unit_test(test_extended_context),
+      cmocka_unit_test(test_damaged_config), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_gguf),           cmocka_unit_test(test_from_tensors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

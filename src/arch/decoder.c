@@ -12,8 +12,7 @@ enum {
   MOST_VOCAB = 1 << 28,
   MOST_CTX = 0x7FFFFFFF,
 };
-#define DEFAULT_THETA 10000.0 /* of both families in transformers and in llama.cpp */
-#define DEFAULT_EPS 1e-6      /* of both families in transformers */
+#define DEFAULT_EPS 1e-6 /* of both families in transformers */
 
 /* Completes and checks the sizes of heads. Keys are named as the file at hand names them. */
 static adam_status check_heads(const am_keys *keys, am_config *c) {
@@ -43,105 +42,6 @@ static adam_status check_heads(const am_keys *keys, am_config *c) {
   return ADAM_OK;
 }
 
-static adam_status check_rope_type(const am_keys *keys, const char *type, am_rope_scaling *out) {
-  static const struct {
-    const char *name;
-    am_rope_scaling scaling;
-  } known[] = {{"default", AM_ROPE_NONE}, {"linear", AM_ROPE_LINEAR}, {"llama3", AM_ROPE_LLAMA3}};
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-    if (strcmp(known[i].name, type) != 0) continue;
-    *out = known[i].scaling;
-    return ADAM_OK;
-  }
-  return am_keys_unsupported(keys, "rope_type", type);
-}
-
-/* One object of rope parameters, of either dialect. *rope has the defaults. */
-static adam_status read_rope(const am_keys *keys, const am_json *object, am_config *c) {
-  am_keys in = *keys;
-  in.object = object;
-  const char *type = "default";
-  double partial = 1, original = c->rope.original_ctx;
-  adam_status status = am_keys_string(&in, "type", &type);
-  if (!status) status = am_keys_string(&in, "rope_type", &type);
-  if (!status) status = check_rope_type(&in, type, &c->rope.scaling);
-  if (!status) status = am_keys_real(&in, "rope_theta", false, 1e-3, 1e18, &c->rope.theta);
-  if (!status) status = am_keys_real(&in, "partial_rotary_factor", false, 0, 1, &partial);
-  if (!status && partial != 1) status = am_keys_unsupported(&in, "partial_rotary_factor", "less than 1");
-  if (status || c->rope.scaling == AM_ROPE_NONE) return status;
-  status = am_keys_real(&in, "factor", true, 1e-3, 1e9, &c->rope.factor);
-  if (status || c->rope.scaling == AM_ROPE_LINEAR) return status;
-  status = am_keys_real(&in, "low_freq_factor", true, 1e-6, 1e9, &c->rope.low_freq_factor);
-  if (!status) status = am_keys_real(&in, "high_freq_factor", true, 1e-6, 1e9, &c->rope.high_freq_factor);
-  /* transformers lets the top level win, then this object, then max_position_embeddings. */
-  if (!status && original == 0) {
-    original = c->n_ctx_train;
-    status =
-        am_keys_real(&in, "original_max_position_embeddings", c->n_ctx_train == 0, 1, MOST_CTX, &original);
-  }
-  if (status) return status;
-  if (c->rope.high_freq_factor <= c->rope.low_freq_factor) {
-    return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL,
-                   "high_freq_factor is %g, expected more than low_freq_factor, which is %g",
-                   c->rope.high_freq_factor, c->rope.low_freq_factor);
-  }
-  c->rope.original_ctx = (uint32_t)original;
-  return ADAM_OK;
-}
-
-static bool same_rope(const am_config *a, const am_config *b) {
-  return a->rope.theta == b->rope.theta && a->rope.scaling == b->rope.scaling &&
-         a->rope.factor == b->rope.factor && a->rope.low_freq_factor == b->rope.low_freq_factor &&
-         a->rope.high_freq_factor == b->rope.high_freq_factor && a->rope.original_ctx == b->rope.original_ctx;
-}
-
-/* transformers 5 may nest rope_parameters per layer type; one rope for all is what we know. */
-static adam_status read_nested_rope(const am_keys *keys, const am_json *object, am_config *c) {
-  am_config first = *c;
-  bool any = false;
-  for (uint32_t i = 0; i < object->n; i++) {
-    const am_json *value = &object->as.members[i].value;
-    if (value->type != AM_JSON_OBJECT) continue;
-    am_config one = *c;
-    adam_status status = read_rope(keys, value, &one);
-    if (status) return status;
-    if (any && !same_rope(&first, &one)) {
-      return am_fail(keys->error, ADAM_UNSUPPORTED, keys->path, NULL,
-                     "rope_parameters differ between layer types, which is not supported");
-    }
-    first = one;
-    any = true;
-  }
-  *c = first;
-  return ADAM_OK;
-}
-
-static adam_status read_hf_rope(const am_keys *keys, am_config *c) {
-  c->rope.theta = DEFAULT_THETA;
-  c->rope.factor = 1;
-  c->rope.style = AM_ROPE_HALF;
-  adam_status status = am_keys_real(keys, "rope_theta", false, 1e-3, 1e18, &c->rope.theta);
-  if (!status) {
-    status = am_keys_u32(keys, "original_max_position_embeddings", false, 1, MOST_CTX, &c->rope.original_ctx);
-  }
-  if (status) return status;
-  /* As transformers: a rope_scaling that says something wins over rope_parameters. */
-  const char *key = "rope_scaling";
-  const am_json *object = am_keys_get(keys, key);
-  if (!object || (object->type == AM_JSON_OBJECT && object->n == 0)) {
-    key = "rope_parameters";
-    object = am_keys_get(keys, key);
-  }
-  if (!object) return ADAM_OK;
-  if (object->type != AM_JSON_OBJECT) {
-    return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL, "%s: expected an object or null", key);
-  }
-  for (uint32_t i = 0; i < object->n; i++) {
-    if (object->as.members[i].value.type == AM_JSON_OBJECT) return read_nested_rope(keys, object, c);
-  }
-  return read_rope(keys, object, c);
-}
-
 adam_status am_decoder_sizes_from_hf(const am_keys *keys, am_config *c) {
   adam_status status = am_keys_u32(keys, "num_hidden_layers", true, 1, MOST_LAYERS, &c->n_layers);
   if (!status) status = am_keys_u32(keys, "hidden_size", true, 1, MOST_WIDTH, &c->n_embd);
@@ -164,13 +64,10 @@ adam_status am_decoder_silu_from_hf(const am_keys *keys) {
 }
 
 adam_status am_decoder_rest_from_hf(const am_keys *keys, am_config *c) {
-  double partial = 1;
   uint32_t n_bos = 0;
-  adam_status status = am_keys_real(keys, "partial_rotary_factor", false, 0, 1, &partial);
-  if (!status && partial != 1) status = am_keys_unsupported(keys, "partial_rotary_factor", "less than 1");
-  if (!status) status = am_keys_bool(keys, "tie_word_embeddings", &c->tied_embeddings);
+  adam_status status = am_keys_bool(keys, "tie_word_embeddings", &c->tied_embeddings);
   if (!status) status = am_keys_bool(keys, "attention_bias", &c->attention_bias);
-  if (!status) status = read_hf_rope(keys, c);
+  if (!status) status = am_rope_from_hf(keys, c);
   if (!status) status = am_keys_ids(keys, "bos_token_id", &c->bos_id, 1, &n_bos);
   if (!status) status = am_keys_ids(keys, "eos_token_id", c->end_ids, 16, &c->n_end_ids);
   if (!status && n_bos == 0) c->bos_id = -1;
@@ -207,7 +104,10 @@ adam_status am_decoder_window_from_hf(const am_keys *keys, uint32_t window, uint
     const char *type = am_json_str(am_json_at(types, i), "not a text");
     if (strcmp(type, "full_attention") == 0) continue;
     if (strcmp(type, "sliding_attention") != 0) return am_keys_unsupported(keys, "layer_types", type);
-    if (window) c->windowed[i / 64] |= UINT64_C(1) << i % 64;
+    if (window == 0)
+      return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL,
+                     "layer_types has sliding_attention, but no sliding_window is in use");
+    c->windowed[i / 64] |= UINT64_C(1) << i % 64;
   }
   return ADAM_OK;
 }
@@ -233,39 +133,14 @@ static adam_status read_per_layer(const am_keys *keys, const char *key, bool req
   return ADAM_OK;
 }
 
-/* llama.cpp's rules: no type but a factor means linear, and a factor of 0 means none. */
-static adam_status read_gguf_rope(const am_keys *keys, am_rope_style style, am_config *c) {
-  const char *type = "linear";
-  double factor = 0;
-  c->rope.theta = DEFAULT_THETA;
-  c->rope.factor = 1;
-  c->rope.style = style;
-  adam_status status = am_keys_real(keys, "rope.freq_base", false, 1e-3, 1e18, &c->rope.theta);
-  if (!status) status = am_keys_string(keys, "rope.scaling.type", &type);
-  if (!status) status = am_keys_real(keys, "rope.scale_linear", false, 0, 1e9, &factor);
-  if (!status) status = am_keys_real(keys, "rope.scaling.factor", false, 0, 1e9, &factor);
-  if (status) return status;
-  if (strcmp(type, "none") != 0 && strcmp(type, "linear") != 0) {
-    return am_keys_unsupported(keys, "rope.scaling.type", type);
-  }
-  if (strcmp(type, "linear") == 0 && factor != 0 && factor != 1) {
-    c->rope.scaling = AM_ROPE_LINEAR;
-    c->rope.factor = factor;
-  }
-  return ADAM_OK;
-}
-
 static adam_status check_gguf_sizes(const am_keys *keys, const am_config *c) {
-  uint32_t value_length = c->head_dim, rotated = c->head_dim, n_experts = 0;
+  uint32_t value_length = c->head_dim, n_experts = 0;
   adam_status status = am_keys_u32(keys, "attention.value_length", false, 1, MOST_HEAD_DIM, &value_length);
-  if (!status) status = am_keys_u32(keys, "rope.dimension_count", false, 1, MOST_HEAD_DIM, &rotated);
   if (!status) status = am_keys_u32(keys, "expert_count", false, 0, MOST_HEADS, &n_experts);
   if (status) return status;
   if (value_length != c->head_dim) {
     return am_keys_unsupported(keys, "attention.value_length", "not the attention.key_length");
   }
-  if (rotated != c->head_dim)
-    return am_keys_unsupported(keys, "rope.dimension_count", "not the size of a head");
   if (n_experts > 0) return am_keys_unsupported(keys, "expert_count", "not 0: a mixture of experts");
   return ADAM_OK;
 }
@@ -288,7 +163,7 @@ adam_status am_decoder_rest_from_gguf(const am_keys *keys, am_rope_style style, 
   uint32_t n_bos = 0;
   am_keys plain = *keys;
   plain.prefix = "tokenizer.ggml.";
-  adam_status status = read_gguf_rope(keys, style, c);
+  adam_status status = am_rope_from_gguf(keys, style, c);
   if (!status) status = am_keys_ids(&plain, "bos_token_id", &c->bos_id, 1, &n_bos);
   if (!status) status = am_keys_ids(&plain, "eos_token_id", c->end_ids, 1, &c->n_end_ids);
   if (!status && n_bos == 0) c->bos_id = -1;
@@ -339,11 +214,12 @@ adam_status am_decoder_from_tensors(am_config *c, am_find_tensor find, const voi
   c->attention_bias = any_role(c, attention, sizeof attention / sizeof *attention, find, user);
   c->mlp_bias = any_role(c, mlp, sizeof mlp / sizeof *mlp, find, user);
   if (find_role(c, "rope_freqs", find, user)) {
-    if (c->rope.scaling == AM_ROPE_LINEAR) {
-      return am_fail(error, ADAM_UNSUPPORTED, path, NULL, "linear rope scaling and rope_freqs at once");
+    if (c->rope.scaling != AM_ROPE_NONE) {
+      return am_fail(error, ADAM_UNSUPPORTED, path, NULL, "rope scaling by key and by rope_freqs at once");
     }
     c->rope.scaling = AM_ROPE_FACTORS;
   }
+  if (find_role(c, "rope_factors_long", find, user)) c->rope.scaling = AM_ROPE_LONGROPE;
   if (embedding && embedding->n_dims == 2 && embedding->shape[0] >= 1 && embedding->shape[0] <= MOST_VOCAB) {
     c->n_vocab = (uint32_t)embedding->shape[0];
   }

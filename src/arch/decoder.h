@@ -25,6 +25,9 @@ void am_decoder_set_window(am_config *config, uint32_t window, uint32_t first, u
 /* The same, but layer_types says which layers where it is there: "sliding_attention" or "full_attention" each. */
 adam_status am_decoder_window_from_hf(const am_keys *keys, uint32_t window, uint32_t first, uint32_t step,
                                       am_config *config);
+/* The rope part of both: rope.c. */
+adam_status am_rope_from_hf(const am_keys *keys, am_config *config);
+adam_status am_rope_from_gguf(const am_keys *keys, am_rope_style style, am_config *config);
 /* am_arch.from_tensors for these families. */
 adam_status am_decoder_from_tensors(am_config *config, am_find_tensor find, const void *user,
                                     const char *path, adam_error *error);
@@ -44,6 +47,7 @@ uint32_t am_shape_ffn(const am_config *c, uint64_t shape[2]);        /* (F, D) *
 uint32_t am_shape_ffn_down(const am_config *c, uint64_t shape[2]);   /* (D, F) */
 uint32_t am_shape_ffn_bias(const am_config *c, uint64_t shape[2]);   /* these with mlp_bias */
 uint32_t am_shape_ffn_down_bias(const am_config *c, uint64_t shape[2]);
-uint32_t am_shape_rope_freqs(const am_config *c, uint64_t shape[2]); /* (head_dim / 2) */
+uint32_t am_shape_rope_freqs(const am_config *c, uint64_t shape[2]);   /* (n_dims / 2) */
+uint32_t am_shape_rope_factors(const am_config *c, uint64_t shape[2]); /* the same, of longrope */
 
 #endif

@@ -1,33 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Qwen 3, dense: the common decoder with an RMS norm on each head's query and key, and a head size
  * of its own. */
-#include <string.h>
-
 #include "arch/decoder.h"
 #include "arch/families.h"
 
-/* Layers that see a window only: layer_types says it per layer (transformers 5), else the layers
- * from max_window_layers on, where use_sliding_window is true. Released models have none. */
-static adam_status check_window(const am_keys *keys, const am_config *config) {
-  const am_json *types = am_keys_get(keys, "layer_types");
-  uint32_t first = 28; /* transformers' default */
+/* Released models have no window; use_sliding_window gives one to the layers from max_window_layers on. */
+static adam_status read_windows(const am_keys *keys, am_config *config) {
+  uint32_t first = 28, window = 4096; /* transformers' defaults; a window of null is none */
   bool used = false;
+  if (am_json_get(keys->object, "sliding_window") && !am_keys_get(keys, "sliding_window")) window = 0;
   adam_status status = am_keys_bool(keys, "use_sliding_window", &used);
-  if (!status) status = am_keys_u32(keys, "max_window_layers", false, 0, UINT32_MAX, &first);
-  if (status) return status;
-  bool slides = used && !types && am_keys_get(keys, "sliding_window") && first < config->n_layers;
-  for (uint32_t i = 0; types && types->type == AM_JSON_ARRAY && i < types->n; i++) {
-    const char *type = am_json_str(am_json_at(types, i), "");
-    if (strcmp(type, "full_attention") != 0) slides = true;
-  }
-  return slides ? am_keys_unsupported(keys, "sliding_window", "used by some layers") : ADAM_OK;
+  if (!status) status = am_keys_u32(keys, "max_window_layers", false, 0, INT32_MAX, &first);
+  if (!status) status = am_keys_u32(keys, "sliding_window", false, 1, INT32_MAX, &window);
+  return status ? status : am_decoder_window_from_hf(keys, used ? window : 0, first, 1, config);
 }
 
 static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
                            adam_error *error) {
   am_keys keys = {config_json, path, "", error};
   adam_status status = am_decoder_from_hf(&keys, config);
-  return status ? status : check_window(&keys, config);
+  return status ? status : read_windows(&keys, config);
 }
 
 static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config,

@@ -53,6 +53,14 @@ uint32_t am_shape_ffn_down_bias(const am_config *c, uint64_t shape[2]) {
   return c->mlp_bias ? vector(shape, c->n_embd) : 0;
 }
 
+static uint64_t n_frequencies(const am_config *c) {
+  return ((c->rope.n_dims ? c->rope.n_dims : c->head_dim) + 1) / 2;
+}
+
 uint32_t am_shape_rope_freqs(const am_config *c, uint64_t shape[2]) {
-  return c->rope.scaling == AM_ROPE_FACTORS ? vector(shape, c->head_dim / 2) : 0;
+  return c->rope.scaling == AM_ROPE_FACTORS ? vector(shape, n_frequencies(c)) : 0;
+}
+
+uint32_t am_shape_rope_factors(const am_config *c, uint64_t shape[2]) {
+  return c->rope.scaling == AM_ROPE_LONGROPE && c->rope.n_factors == 0 ? vector(shape, n_frequencies(c)) : 0;
 }

@@ -85,22 +85,39 @@ static void choose_default(am_engine *engine, uint64_t n_train) {
              (unsigned long long)n_ctx, (unsigned long long)wanted);
 }
 
+/* More than the model was trained for: by its makers' YaRN if there is one, else not. */
+static adam_status reach(am_engine *engine, uint64_t asked, adam_error *error) {
+  const am_config *config = am_model_config(engine->model);
+  uint64_t native = am_arch_ctx(config), most = am_arch_extended_ctx(config);
+  engine->n_ctx = asked;
+  if (native == 0 || asked <= native) return ADAM_OK;
+  if (most > native) {
+    adam_status status = am_model_extend(engine->model, engine->loader, error);
+    if (status) return status;
+    snprintf(
+        engine->extended, sizeof engine->extended,
+        "the context is extended beyond the native %llu tokens by YaRN (factor %g), which may cost a little "
+        "quality on short text",
+        (unsigned long long)native, config->rope.factor);
+  }
+  if (asked <= most) return ADAM_OK;
+  engine->n_ctx = most;
+  snprintf(engine->clipped, sizeof engine->clipped,
+           "the context is %llu tokens, all that the model was %s for, not %llu", (unsigned long long)most,
+           most > native ? "made" : "trained", (unsigned long long)asked);
+  return ADAM_OK;
+}
+
 adam_status am_context_choose(am_engine *engine, int64_t asked, adam_error *error) {
-  uint64_t n_train = am_model_config(engine->model)->n_ctx_train;
   if (asked < 0 || asked > MOST_CTX)
     return am_fail(error, ADAM_INVALID, "ctx", NULL, "%lld is out of range, expected 1 to %d",
                    (long long)asked, MOST_CTX);
   engine->chunk_tokens = choose_chunk(engine);
   if (asked == 0) {
-    choose_default(engine, n_train);
+    choose_default(engine, am_arch_ctx(am_model_config(engine->model)));
   } else {
-    engine->n_ctx = (uint64_t)asked;
-    if (n_train != 0 && engine->n_ctx > n_train) {
-      engine->n_ctx = n_train;
-      snprintf(engine->clipped, sizeof engine->clipped,
-               "the context is %llu tokens, all that the model was trained for, not %lld",
-               (unsigned long long)n_train, (long long)asked);
-    }
+    adam_status status = reach(engine, (uint64_t)asked, error);
+    if (status) return status;
   }
   return am_context_check(engine, am_loader_path(engine->loader), engine->n_ctx, engine->kv_dtype,
                           engine->chunk_tokens, 1, error);

@@ -6,7 +6,8 @@
 
 #include "engine/loaded.h"
 
-/* Sets engine->n_ctx, chunk_tokens and clipped; the rules are am_engine_open's. */
+/* Sets engine->n_ctx, chunk_tokens, extended and clipped, and switches the model to its documented YaRN
+ * where the context asked for needs it; the rules are am_engine_open's. */
 adam_status am_context_choose(am_engine *engine, int64_t asked, adam_error *error);
 /* ADAM_NO_MEMORY, with the numbers, unless a cache of n_ctx tokens and a workspace of this size fit
  * into what is free now. `what` names the thing that is opened. */

@@ -169,7 +169,7 @@ static adam_status prefill(generation *g, const int32_t *ids, size_t n, float **
   size_t done = am_session_rewind(s, ids, n);
   while (done < n && !g->ended) {
     size_t left = n - done, take = left < s->engine->chunk_tokens ? left : s->engine->chunk_tokens;
-    adam_status status = am_session_feed(s, ids + done, take, logits, error);
+    adam_status status = am_session_feed(s, ids + done, take, n, logits, error);
     if (status) return status;
     done += take;
     if (done < n) emit(g, "", 0, NULL, 0, false);
@@ -216,7 +216,7 @@ static adam_status decode(generation *g, float *logits, adam_error *error) {
     if (status) return status;
     bool more =
         (int64_t)g->n_generated < g->sampling.max_tokens && g->n_prompt + g->n_generated < s->engine->n_ctx;
-    if (!g->ended && more) status = am_session_feed(s, &id, 1, &logits, error);
+    if (!g->ended && more) status = am_session_feed(s, &id, 1, 0, &logits, error);
     if (status) return status;
   }
   return ADAM_OK;
@@ -286,6 +286,8 @@ static adam_status generate(generation *g, const int32_t *ids, size_t n, adam_ou
   float *logits = NULL;
   size_t n_computed = n;
   const char *clipped = g->session->engine->clipped;
+  const char *extended = g->session->engine->extended;
+  if (*extended) am_notice_send(g->sink, ADAM_NOTICE_INFO, "context_extended", "%s", extended);
   if (*clipped) am_notice_send(g->sink, ADAM_NOTICE_DEGRADED, "context_clipped", "%s", clipped);
   adam_status status = prepare(g, ids, n, error);
   if (!status) {

@@ -16,6 +16,7 @@ struct am_engine {
   am_dtype kv_dtype;
   uint32_t chunk_tokens; /* most tokens of one prefill batch */
   double load_ms;
+  char extended[256]; /* text of the notice "context_extended", "" = none */
   char clipped[256]; /* text of the notice "context_clipped", "" = none */
   am_mutex mutex;    /* guards templates */
   bool has_mutex;

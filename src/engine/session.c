@@ -75,22 +75,22 @@ size_t am_session_rewind(am_session *session, const int32_t *ids, size_t n) {
   size_t common = 0, most = n == 0 ? 0 : n - 1;
   if (most > session->n_ids) most = session->n_ids;
   while (common < most && session->ids[common] == ids[common]) common++;
+  if (!am_kv_can_continue(session->kv, common) ||
+      !am_model_same_rope(session->engine->model, session->length, n))
+    common = 0;
   session->n_ids = common;
   return common;
 }
 
-adam_status am_session_feed(am_session *session, const int32_t *ids, size_t n, float **logits,
-                            adam_error *error) {
+/* Runs n ids at `position`, a chunk at a time. */
+static adam_status run_ids(am_session *session, const int32_t *ids, size_t n, uint64_t position,
+                           uint64_t length, float **logits, adam_error *error) {
   am_engine *engine = session->engine;
-  size_t before = session->n_ids;
-  if (n == 0 || n > engine->n_ctx - before)
-    return am_fail(error, ADAM_LIMIT, "context", NULL, "%zu tokens do not fit behind %zu of %llu", n, before,
-                   (unsigned long long)engine->n_ctx);
   for (size_t done = 0; done < n;) {
     size_t left = n - done;
     uint32_t take = left < engine->chunk_tokens ? (uint32_t)left : engine->chunk_tokens;
     uint32_t last = take - 1;
-    am_segment segment = {.kv = session->kv, .first = 0, .n = take, .position = before + done, .length = 0};
+    am_segment segment = {.kv = session->kv, .n = take, .position = position + done, .length = length};
     am_batch batch = {.ids = ids + done,
                       .n_tokens = take,
                       .segments = &segment,
@@ -101,7 +101,29 @@ adam_status am_session_feed(am_session *session, const int32_t *ids, size_t n, f
     if (status) return status;
     done += take;
   }
+  return ADAM_OK;
+}
+
+adam_status am_session_feed(am_session *session, const int32_t *ids, size_t n, uint64_t length,
+                            float **logits, adam_error *error) {
+  const am_engine *engine = session->engine;
+  size_t before = session->n_ids;
+  uint64_t restart = am_model_restart_length(engine->model);
+  if (n == 0 || n > engine->n_ctx - before)
+    return am_fail(error, ADAM_LIMIT, "context", NULL, "%zu tokens do not fit behind %zu of %llu", n, before,
+                   (unsigned long long)engine->n_ctx);
+  if (length == 0) length = before + n;
+  if (restart > 0 && before > 0 && session->length <= restart && length > restart) {
+    session->n_ids = 0;
+    adam_status status = run_ids(session, session->ids, before, 0, length, logits, error);
+    if (status) return status;
+    session->n_ids = before;
+    session->length = length;
+  }
+  adam_status status = run_ids(session, ids, n, before, length, logits, error);
+  if (status) return status;
   memcpy(session->ids + before, ids, n * sizeof *ids);
   session->n_ids = before + n;
+  if (before == 0 || length > session->length) session->length = length;
   return ADAM_OK;
 }

@@ -26,6 +26,13 @@ typedef struct am_batch {
 
 adam_status am_model_open(const am_loader *loader, am_device *device, am_model **out, adam_error *error);
 void am_model_close(am_model **model);
+/* Switches am_arch_extend's YaRN on; before any workspace is open. */
+adam_status am_model_extend(am_model *model, const am_loader *loader, adam_error *error);
+/* Whether keys that were computed while their timeline had at most `length` tokens (am_segment.length) are
+ * those that a run of `other` tokens would have given: always, unless the rope follows the length. */
+bool am_model_same_rope(const am_model *model, uint64_t length, uint64_t other);
+/* A timeline that grows past this length must be computed anew as a whole (Phi-3's longrope); 0 = never. */
+uint64_t am_model_restart_length(const am_model *model);
 const am_config *am_model_config(const am_model *model);
 am_device *am_model_device(const am_model *model);
 /* Cache options for a timeline of n_ctx tokens that grows by max_batch at most at once (0 = n_ctx);

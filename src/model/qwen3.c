@@ -71,7 +71,8 @@ static void attention(const am_model *model, am_queue *q, const am_activations *
                          .n_heads = c->n_heads,
                          .n_kv_heads = c->n_kv_heads,
                          .head_dim = c->head_dim,
-                         .scale = 1.0f / sqrtf((float)c->head_dim)};
+                         .scale = 1.0f / sqrtf((float)c->head_dim),
+                         .window = am_arch_window(c, i)};
 
   am_queue_rms_norm(q, a->y, a->x, l->attn_norm, c->norm_eps, 0, n, 1);            /* (n, D) */
   am_queue_matmul(q, a->q, l->attn_q, l->attn_q_bias, a->y, n);                    /* (n, H d) */
