@@ -280,6 +280,8 @@ static void test_damaged(void **state) {
          "tensor model.embed_tokens.weight has the shape (320, 64), expected (321, 64)");
   fresh("qwen3-bf16-tied");
   edit("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+  refuse(m, 0, ADAM_DAMAGED, "/config.json", "layer_types: expected a list of the kinds of the 3 layers");
+  edit("config.json", "\"layer_types\"", "\"no_layer_types\"");
   refuse(m, 0, ADAM_DAMAGED, "/m", "tensor model.layers.2.input_layernorm.weight is missing");
   fresh("qwen3-bf16-tied");
   edit("model.safetensors", "\"model.norm.weight\"", "\"model.nxrm.weight\"");
