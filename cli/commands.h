@@ -11,6 +11,8 @@ int am_detokenize_command(const am_arguments *arguments);
 int am_template_command(const am_arguments *arguments);
 int am_score_command(const am_arguments *arguments);
 int am_bench_command(const am_arguments *arguments);
+int am_embed_command(const am_arguments *arguments);
+int am_rerank_command(const am_arguments *arguments);
 int am_list_command(const am_arguments *arguments);
 int am_show_command(const am_arguments *arguments);
 int am_backends_command(const am_arguments *arguments);

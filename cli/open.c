@@ -41,6 +41,9 @@ adam_status am_open_model(const am_arguments *arguments, const char *ref, am_ope
                         .vocab_only = purpose == AM_OPEN_VOCABULARY,
                         .describe = purpose == AM_OPEN_TO_DESCRIBE},
   };
+  /* What is named for embedding embeds, whatever it was made for. */
+  if (arguments->command == AM_COMMAND_EMBED)
+    options.embedding_model = options.model ? options.model : options.size;
   const char *label = options.model ? options.model : options.size ? options.size : "the model";
   am_progress progress;
   adam_manager *manager = NULL;

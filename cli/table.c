@@ -8,12 +8,14 @@
 #define TEMPLATE (1u << AM_COMMAND_TEMPLATE)
 #define SCORE (1u << AM_COMMAND_SCORE)
 #define BENCH (1u << AM_COMMAND_BENCH)
+#define EMBED (1u << AM_COMMAND_EMBED)
+#define RERANK (1u << AM_COMMAND_RERANK)
 #define LIST (1u << AM_COMMAND_LIST)
 #define SHOW (1u << AM_COMMAND_SHOW)
 #define BACKENDS (1u << AM_COMMAND_BACKENDS)
 #define VERSION (1u << AM_COMMAND_VERSION)
-#define WITH_MODEL (RUN | TOKENIZE | DETOKENIZE | TEMPLATE | SCORE | BENCH | SHOW)
-#define WITH_WEIGHTS (RUN | SCORE | BENCH)
+#define WITH_MODEL (RUN | TOKENIZE | DETOKENIZE | TEMPLATE | SCORE | BENCH | EMBED | RERANK | SHOW)
+#define WITH_WEIGHTS (RUN | SCORE | BENCH | EMBED | RERANK)
 #define ALL ((1u << AM_COMMAND_COUNT) - 1u)
 
 const am_command am_commands[AM_COMMAND_COUNT] = {
@@ -91,6 +93,32 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
          "first token and the time to load.",
          {{"adam bench -m smollm2", "Measure with the usual sizes."},
           {"adam bench -m demo -p 128 -n 32 -r 3 -t 2 --json", "Smaller, two threads, as JSON."}}},
+    [AM_COMMAND_EMBED] =
+        {"embed",
+         "[TEXT...]",
+         0,
+         -1,
+         false,
+         "Turn texts into vectors",
+         "Prints the embedding of each TEXT, and of each line of --input, one a line: numbers separated by "
+         "spaces. Pooling, normalisation and prompts are those of the model's own files. Without -m the model is "
+         "sentence-transformers/all-MiniLM-L6-v2.",
+         {{"adam embed \"A text\"", "Embed a text with the standard model."},
+          {"adam embed -m Qwen/Qwen3-Embedding-0.6B --prompt-name query --json \"What is a llama?\"",
+           "A query, with the model's own prompt, as JSON."},
+          {"adam embed -m ./model --input texts.jsonl --dimensions 256 --json",
+           "Shorter vectors of a file's lines."}}},
+    [AM_COMMAND_RERANK] =
+        {"rerank",
+         "[DOCUMENT...]",
+         0,
+         -1,
+         true,
+         "Order documents by how well they fit a query",
+         "Scores each DOCUMENT, and each line of --input, against the query with a cross-encoder or a "
+         "generative reranker, and prints them best first: score, number of the document from 0, text.",
+         {{"adam rerank -m cross-encoder/ms-marco-MiniLM-L6-v2 --query \"What is a llama?\" --input docs.jsonl",
+           "Order the lines of a file."}}},
     [AM_COMMAND_LIST] = {"list",
                          "",
                          0,
@@ -393,11 +421,61 @@ const am_option am_options[AM_OPTION_COUNT] = {
                                .maximum = 1000,
                                .commands = BENCH,
                                .help = "repetitions; unset: 5"},
+    [AM_OPTION_INPUT] = {.name = "input",
+                         .kind = AM_KIND_FILE,
+                         .argument = "FILE",
+                         .group = AM_GROUP_INPUT,
+                         .commands = EMBED | RERANK,
+                         .help = "more texts: each line is {\"text\":\"...\"} or a JSON string; - for standard input"},
+    [AM_OPTION_PROMPT] = {.name = "prompt",
+                          .kind = AM_KIND_TEXT,
+                          .argument = "TEXT",
+                          .group = AM_GROUP_INPUT,
+                          .commands = EMBED,
+                          .help = "put this in front of each text"},
+    [AM_OPTION_PROMPT_NAME] = {.name = "prompt-name",
+                               .kind = AM_KIND_TEXT,
+                               .argument = "NAME",
+                               .group = AM_GROUP_INPUT,
+                               .commands = EMBED,
+                               .help = "put one of the model's own prompts in front of each text"},
+    [AM_OPTION_DIMENSIONS] = {.name = "dimensions",
+                              .kind = AM_KIND_INTEGER,
+                              .argument = "N",
+                              .group = AM_GROUP_OUTPUT,
+                              .minimum = 1,
+                              .maximum = 2147483647,
+                              .commands = EMBED,
+                              .help = "keep the first N values of each vector (Matryoshka)"},
+    [AM_OPTION_NORMALIZE] = {.name = "normalize",
+                             .kind = AM_KIND_FLAG,
+                             .group = AM_GROUP_OUTPUT,
+                             .commands = EMBED,
+                             .help = "give every vector the length 1, whatever the model's files say"},
+    [AM_OPTION_NO_NORMALIZE] = {.name = "no-normalize",
+                                .kind = AM_KIND_FLAG,
+                                .group = AM_GROUP_OUTPUT,
+                                .commands = EMBED,
+                                .help = "leave the vectors as long as they are"},
+    [AM_OPTION_QUERY] = {.name = "query",
+                         .letter = 'q',
+                         .kind = AM_KIND_TEXT,
+                         .argument = "TEXT",
+                         .group = AM_GROUP_INPUT,
+                         .commands = RERANK,
+                         .required = RERANK,
+                         .help = "what the documents should fit"},
+    [AM_OPTION_INSTRUCTION] = {.name = "instruction",
+                               .kind = AM_KIND_TEXT,
+                               .argument = "TEXT",
+                               .group = AM_GROUP_INPUT,
+                               .commands = RERANK,
+                               .help = "what counts as fitting, for generative rerankers"},
     [AM_OPTION_JSON] = {.name = "json",
                         .kind = AM_KIND_FLAG,
                         .group = AM_GROUP_OUTPUT,
                         .commands =
-                            RUN | TOKENIZE | DETOKENIZE | SCORE | BENCH | LIST | SHOW | BACKENDS | VERSION,
+                            RUN | TOKENIZE | DETOKENIZE | SCORE | BENCH | LIST | SHOW | BACKENDS | VERSION | EMBED | RERANK,
                         .help = "print one JSON object"},
     [AM_OPTION_LOGPROBS] = {.name = "logprobs",
                             .kind = AM_KIND_FLAG,
@@ -427,7 +505,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
     [AM_OPTION_STRICT] = {.name = "strict",
                           .kind = AM_KIND_FLAG,
                           .group = AM_GROUP_OUTPUT,
-                          .commands = RUN,
+                          .commands = RUN | EMBED | RERANK,
                           .help = "fail where something is not done as asked"},
     [AM_OPTION_HELP] = {.name = "help",
                         .letter = 'h',

@@ -28,6 +28,8 @@ static adam_status roberta_from_hf(const am_json *config_json, const char *path,
 static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config,
                              adam_error *error) {
   am_keys keys = {metadata, path, "bert.", error};
+  config->rope.theta = 10000; /* not used: positions are learned */
+  config->rope.factor = 1;
   config->n_positions = 1; /* its rows are counted when the tensors are there */
   return am_encoder_from_gguf(&keys, config);
 }
@@ -44,16 +46,16 @@ static adam_status from_tensors(am_config *config, am_find_tensor find, const vo
 #define GGUF "blk.%u."
 #define WEIGHT(HF) HF ".weight|" HF ".gamma" /* of a norm, as the first BERT called it */
 #define BIAS(HF) HF ".bias|" HF ".beta"
-#define LINEAR(FIELD, HF, GGUF_NAME, SHAPE, BIAS_SHAPE)         \
+#define LINEAR(FIELD, HF, GGUF_NAME, SHAPE, BIAS_SHAPE)           \
   {FIELD, HF ".weight", GGUF_NAME ".weight", true, false, SHAPE}, \
       {FIELD "_bias", HF ".bias", GGUF_NAME ".bias", true, false, BIAS_SHAPE},
-#define NORM(FIELD, HF, GGUF_NAME, PER_LAYER)                                    \
-  {FIELD, WEIGHT(HF), GGUF_NAME ".weight", PER_LAYER, false, am_shape_norm},     \
+#define NORM(FIELD, HF, GGUF_NAME, PER_LAYER)                                \
+  {FIELD, WEIGHT(HF), GGUF_NAME ".weight", PER_LAYER, false, am_shape_norm}, \
       {FIELD "_bias", BIAS(HF), GGUF_NAME ".bias", PER_LAYER, false, am_shape_norm},
-#define EMBEDDINGS(P)                                                                                       \
-  {"token_embd", P "word_embeddings.weight", "token_embd.weight", false, false, am_shape_embd},             \
-      {"position_embd", P "position_embeddings.weight", "position_embd.weight", false, false,               \
-       am_shape_positions},                                                                                 \
+#define EMBEDDINGS(P)                                                                                        \
+  {"token_embd", P "word_embeddings.weight", "token_embd.weight", false, false, am_shape_embd},              \
+      {"position_embd",   P "position_embeddings.weight", "position_embd.weight", false, false,              \
+       am_shape_positions},                                                                                  \
       {"token_types", P "token_type_embeddings.weight", "token_types.weight", false, false, am_shape_types}, \
       NORM("embd_norm", P "LayerNorm", "token_embd_norm", false)
 #define LAYERS(P)                                                                                            \
@@ -66,17 +68,16 @@ static adam_status from_tensors(am_config *config, am_find_tensor find, const vo
   LINEAR("ffn_down", P "output.dense", GGUF "ffn_down", am_shape_ffn_down, am_shape_norm)                    \
   NORM("layer_output_norm", P "output.LayerNorm", GGUF "layer_output_norm", true)
 /* The classifier: tanh(pooler x + b), then the labels. */
-#define HEAD(POOLER, LABELS)                                                                \
-  {"pooler", POOLER ".weight", "cls.weight", false, true, am_shape_pooler},                 \
-      {"pooler_bias", POOLER ".bias", "cls.bias", false, true, am_shape_pooler_bias},       \
-      {"labels", LABELS ".weight", "cls.output.weight", false, true, am_shape_labels},      \
+#define HEAD(POOLER, LABELS)                                                           \
+  {"pooler", POOLER ".weight", "cls.weight", false, true, am_shape_pooler},            \
+      {"pooler_bias", POOLER ".bias", "cls.bias", false, true, am_shape_pooler_bias},  \
+      {"labels", LABELS ".weight", "cls.output.weight", false, true, am_shape_labels}, \
       {"labels_bias", LABELS ".bias", "cls.output.bias", false, true, am_shape_labels_bias},
 
-static const am_tensor_role bert_roles[] = {
-    EMBEDDINGS("bert.embeddings.") LAYERS("bert.encoder.layer.%u.") HEAD("bert.pooler.dense", "classifier")};
-static const am_tensor_role roberta_roles[] = {
-    EMBEDDINGS("roberta.embeddings.") LAYERS("roberta.encoder.layer.%u.")
-        HEAD("classifier.dense", "classifier.out_proj")};
+static const am_tensor_role bert_roles[] = {EMBEDDINGS("bert.embeddings.") LAYERS("bert.encoder.layer.%u.")
+                                                HEAD("bert.pooler.dense", "classifier")};
+static const am_tensor_role roberta_roles[] = {EMBEDDINGS("roberta.embeddings.") LAYERS(
+    "roberta.encoder.layer.%u.") HEAD("classifier.dense", "classifier.out_proj")};
 
 static const char *const bert_types[] = {"bert", NULL};
 static const char *const bert_gguf_names[] = {"bert", NULL};

@@ -57,6 +57,8 @@ adam_status am_encoder_from_hf(const am_keys *keys, am_config *c) {
   double eps = DEFAULT_EPS;
   bool decoder = false;
   c->n_types = 2;
+  c->rope.theta = 10000; /* not used: positions are learned */
+  c->rope.factor = 1;
   adam_status status = am_keys_u32(keys, "num_hidden_layers", true, 1, MOST_LAYERS, &c->n_layers);
   if (!status) status = am_keys_u32(keys, "hidden_size", true, 2, MOST_WIDTH, &c->n_embd);
   if (!status) status = am_keys_u32(keys, "intermediate_size", true, 1, MOST_WIDTH, &c->n_ff);
@@ -96,7 +98,9 @@ adam_status am_encoder_from_gguf(const am_keys *keys, am_config *c) {
   return am_encoder_check(keys, c);
 }
 
-static uint64_t rows_of(const am_tensor *tensor) { return tensor && tensor->n_dims == 2 ? tensor->shape[0] : 0; }
+static uint64_t rows_of(const am_tensor *tensor) {
+  return tensor && tensor->n_dims == 2 ? tensor->shape[0] : 0;
+}
 
 static const am_tensor *find_role(const am_config *c, const char *field, am_find_tensor find,
                                   const void *user) {

@@ -113,12 +113,17 @@ adam_status am_context_choose(am_engine *engine, int64_t asked, adam_error *erro
     return am_fail(error, ADAM_INVALID, "ctx", NULL, "%lld is out of range, expected 1 to %d",
                    (long long)asked, MOST_CTX);
   engine->chunk_tokens = choose_chunk(engine);
-  if (asked == 0) {
+  engine->asked_ctx = (uint64_t)asked;
+  if (asked == 0 && am_model_config(engine->model)->arch->is_encoder) {
+    uint64_t n_train = am_model_config(engine->model)->n_ctx_train;
+    engine->n_ctx = n_train ? n_train : UNKNOWN_CTX;
+  } else if (asked == 0) {
     choose_default(engine, am_arch_ctx(am_model_config(engine->model)));
   } else {
     adam_status status = reach(engine, (uint64_t)asked, error);
     if (status) return status;
   }
+  if (am_model_config(engine->model)->arch->is_encoder) return ADAM_OK; /* no cache */
   return am_context_check(engine, am_loader_path(engine->loader), engine->n_ctx, engine->kv_dtype,
                           engine->chunk_tokens, 1, error);
 }

@@ -118,9 +118,14 @@ adam_status am_engine_info(am_engine *engine, adam_model_info *info, adam_error 
     info->n_vocab = config->n_vocab;
     info->n_ctx_train = config->n_ctx_train;
     info->n_ctx_extended = config->n_ctx_train;
-    info->kv_bytes_per_token =
-        am_arch_kv_bytes_per_token(config, am_dtype_info(engine->kv_dtype)->block_bytes);
+    if (!config->arch->is_encoder)
+      info->kv_bytes_per_token =
+          am_arch_kv_bytes_per_token(config, am_dtype_info(engine->kv_dtype)->block_bytes);
   }
+  const am_sentence *sentence = am_loader_sentence(loader);
+  info->n_embedding = sentence->n_out;
+  info->is_embedding = sentence->stated || (config && config->arch->is_encoder && config->n_labels == 0);
+  info->is_reranker = am_engine_is_reranker(engine);
   if (!engine->model) am_engine_template_features(engine, &info->template_features);
   if (am_loader_n_files(loader) > 0) {
     info->dtype = am_dtype_info(am_loader_dtype(loader))->name;

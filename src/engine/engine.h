@@ -44,6 +44,21 @@ adam_status am_engine_score(am_engine *engine, const int32_t *ids, size_t n,
                             bool (*on_logits)(void *, size_t, const float *, size_t), void *user,
                             adam_error *error);
 
+/* Embeds texts as the model's files say (loader/sentence.h); on_embedding gets them in order, true =
+ * ADAM_CANCELLED. ADAM_INVALID: an unknown prompt, too many dimensions. */
+adam_status am_engine_embed(am_engine *engine, const adam_embed_request *request, const adam_sink *sink,
+                            bool (*on_embedding)(void *user, size_t index, const float *values,
+                                                 size_t n_values),
+                            void *user, adam_embed_outcome *outcome, adam_error *error);
+/* Scores documents against a query into scores (n_documents). ADAM_UNSUPPORTED: neither a classifier with one
+ * label nor tokens to answer yes and no with. */
+adam_status am_engine_rerank(am_engine *engine, const adam_rerank_request *request, const adam_sink *sink,
+                             double *scores, adam_embed_outcome *outcome, adam_error *error);
+/* Was the model made for that, as far as its files say? */
+bool am_engine_is_reranker(const am_engine *engine);
+/* Longest text that is embedded whole, tokens; 0 = any. */
+uint64_t am_engine_text_limit(const am_engine *engine);
+
 /* Reserves cache and activations. ADAM_UNSUPPORTED for an engine that was opened vocab_only. */
 adam_status am_session_open(am_engine *engine, am_session **out, adam_error *error);
 void am_session_close(am_session **session);

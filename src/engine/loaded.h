@@ -13,6 +13,7 @@ struct am_engine {
   am_device *device; /* owned; NULL when vocab_only */
   am_model *model;   /* owned; NULL when vocab_only */
   uint64_t n_ctx;    /* of each session, tokens */
+  uint64_t asked_ctx; /* what the caller asked for; 0 = nothing */
   am_dtype kv_dtype;
   uint32_t chunk_tokens; /* most tokens of one prefill batch */
   double load_ms;

@@ -33,6 +33,8 @@ adam_status am_engine_score(am_engine *engine, const int32_t *ids, size_t n,
   am_kv *kv = NULL;
   if (!engine->model)
     return am_fail(error, ADAM_UNSUPPORTED, path, NULL, "it was opened without its weights");
+  if (am_model_config(engine->model)->arch->is_encoder)
+    return am_fail(error, ADAM_UNSUPPORTED, path, NULL, "it is an encoder: it predicts no next token");
   if (n == 0) return am_fail(error, ADAM_INVALID, "ids", NULL, "there are none");
   uint32_t rows = am_context_score_rows(engine);
   uint32_t chunk = n < engine->chunk_tokens ? (uint32_t)n : engine->chunk_tokens;

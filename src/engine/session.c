@@ -30,6 +30,8 @@ adam_status am_session_open(am_engine *engine, am_session **out, adam_error *err
   const char *path = am_loader_path(engine->loader);
   if (!engine->model)
     return am_fail(error, ADAM_UNSUPPORTED, path, NULL, "it was opened without its weights");
+  if (am_model_config(engine->model)->arch->is_encoder)
+    return am_fail(error, ADAM_UNSUPPORTED, path, "adam embed", "it is an encoder: it generates no text");
   adam_status status =
       am_context_check(engine, path, engine->n_ctx, engine->kv_dtype, engine->chunk_tokens, 1, error);
   if (status) return status;

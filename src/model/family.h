@@ -17,6 +17,9 @@ typedef struct am_activations {
   float *attended; /* (n, n_heads, head_dim) */
   float *gate;     /* (n, n_ff) */
   float *up;       /* (n, n_ff) */
+  /* Encoders; host memory. */
+  int32_t *positions; /* (n) row of the table of positions */
+  int32_t *types;     /* (n) row of the table of token types */
 } am_activations;
 
 typedef struct am_family {
@@ -32,11 +35,16 @@ typedef struct am_family {
   /* Optional, instead of the common RMS norm and output matrix: logits (n, n_vocab) from rows x (n, n_embd)
    * of the last residual stream; `normed` (n, n_embd) is room for their norm and may be x itself. */
   void (*head)(const am_model *model, am_queue *q, float *logits, float *normed, const float *x, uint32_t n);
+  /* Optional, instead of the common RMS norm: hidden states out (n, n_embd) from the last residual stream. */
+  void (*norm)(const am_model *model, am_queue *q, float *out, const float *x, uint32_t n);
 } am_family;
 
+extern const am_family am_family_bert;
 extern const am_family am_family_gemma2;
 extern const am_family am_family_llama;
+extern const am_family am_family_nomic_bert;
 extern const am_family am_family_qwen3;
+extern const am_family am_family_roberta;
 
 struct am_model {
   const am_family *family;
@@ -47,8 +55,8 @@ struct am_model {
   float *rope_memory;   /* owned */
   uint32_t *windows;    /* owned; (n_layers) am_arch_window, NULL = no layer has one */
   am_weight *embedding; /* (n_vocab, n_embd) */
-  am_weight *norm;      /* (n_embd) */
-  am_weight *output;    /* (n_vocab, n_embd); the embedding itself when tied */
+  am_weight *norm;      /* (n_embd); NULL for encoders */
+  am_weight *output;    /* (n_vocab, n_embd); the embedding itself when tied, NULL for encoders */
   am_weight **opened;   /* owned; every weight, once */
   size_t n_opened, capacity;
 };

@@ -123,6 +123,10 @@ static void layers(const am_model *model, am_queue *q, const am_activations *a, 
   }
 }
 
+static void final_norm(const am_model *model, am_queue *q, float *out, const float *x, uint32_t n) {
+  norm(model, q, out, x, model->norm, n); /* (n, D) */
+}
+
 /* logits = cap tanh(output(norm(x)) / cap) */
 static void head(const am_model *model, am_queue *q, float *logits, float *normed, const float *x,
                  uint32_t n) {
@@ -137,4 +141,5 @@ const am_family am_family_gemma2 = {.name = "gemma2",
                                     .layers = layers,
                                     .verbs_per_layer = 18,
                                     .embed = embed,
-                                    .head = head};
+                                    .head = head,
+                                    .norm = final_norm};

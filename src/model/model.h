@@ -22,6 +22,7 @@ typedef struct am_batch {
   uint32_t n_segments;
   const uint32_t *output_rows; /* rows whose logits are wanted, ascending */
   uint32_t n_outputs;          /* <= the workspace's max_outputs; 0 = none now */
+  const int32_t *types;        /* encoders: token types (n_tokens); NULL = all 0 */
 } am_batch;
 
 adam_status am_model_open(const am_loader *loader, am_device *device, am_model **out, adam_error *error);
@@ -52,6 +53,10 @@ uint64_t am_workspace_bytes(const am_model *model, uint32_t max_tokens, uint32_t
  * segments that do not cover the rows: ADAM_INVALID, and nothing has run. */
 adam_status am_model_forward(const am_model *model, am_workspace *workspace, const am_batch *batch,
                              float **logits, adam_error *error);
+/* Runs the batch for its hidden states instead. *hidden: (n_tokens, n_embd) after the final norm, in host
+ * memory, as above. Encoders have these and no logits; their segments have no kv, and begin at position 0. */
+adam_status am_model_hidden(const am_model *model, am_workspace *workspace, const am_batch *batch,
+                            float **hidden, adam_error *error);
 /* Logits of other rows (n <= max_outputs) of the batch that was run last: for those who want all rows
  * without room for all of them at once. */
 adam_status am_model_logits(const am_model *model, am_workspace *workspace, const uint32_t *rows, uint32_t n,

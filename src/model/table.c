@@ -6,7 +6,10 @@
 
 #include <string.h>
 
-static const am_family *const families[] = {&am_family_gemma2, &am_family_llama, &am_family_qwen3};
+static const am_family *const families[] = {
+    &am_family_bert,  &am_family_gemma2,  &am_family_llama,
+    &am_family_qwen3, &am_family_roberta, &am_family_nomic_bert,
+};
 
 static const am_family *find_family(const char *name) {
   for (size_t i = 0; i < sizeof families / sizeof *families; i++)
@@ -68,7 +71,7 @@ adam_status am_bind_rows(am_model *model, const am_loader *loader, const char *f
 
 static adam_status bind_ends(am_model *model, const am_loader *loader, adam_error *error) {
   adam_status status = am_bind(model, loader, "token_embd", 0, &model->embedding, error);
-  if (status) return status;
+  if (status || model->config.arch->is_encoder) return status;
   status = am_bind(model, loader, "output_norm", 0, &model->norm, error);
   if (status) return status;
   status = am_bind(model, loader, "output", 0, &model->output, error);

@@ -21,6 +21,7 @@ struct am_workspace {
   float *taken;       /* (max_outputs, n_embd) rows of x whose logits are wanted, then normed */
   float *logits;      /* (max_outputs, n_vocab) */
   float *host_logits; /* owned copy where the device's memory is not the host's, else NULL */
+  float *host_hidden; /* owned, the same for hidden states; made when it is first needed */
   am_queue *queue;
 };
 
@@ -104,6 +105,14 @@ adam_status am_workspace_open(const am_model *model, uint32_t max_tokens, uint32
       goto fail;
     }
   }
+  if (c->arch->is_encoder) {
+    w->a.positions = am_mem_zalloc(max_tokens, sizeof *w->a.positions);
+    w->a.types = am_mem_zalloc(max_tokens, sizeof *w->a.types);
+    if (!w->a.positions || !w->a.types) {
+      status = am_fail_memory(error, "workspace");
+      goto fail;
+    }
+  }
   status = am_queue_open(model->device, c->n_layers * model->family->verbs_per_layer + VERBS_AT_ENDS,
                          &w->queue, error);
   if (status) goto fail;
@@ -120,6 +129,9 @@ void am_workspace_close(am_workspace **workspace) {
   am_queue_close(&w->queue);
   if (w->memory) am_device_free(w->device, w->memory);
   am_mem_free(w->host_logits);
+  am_mem_free(w->host_hidden);
+  am_mem_free(w->a.positions);
+  am_mem_free(w->a.types);
   am_mem_free(w);
   *workspace = NULL;
 }
@@ -163,6 +175,38 @@ static adam_status check_batch(const am_model *model, const am_workspace *w, con
   return check_rows(w, batch->output_rows, batch->n_outputs, batch->n_tokens, error);
 }
 
+/* Positions and token types of an encoder's batch. */
+static adam_status fill_encoder_rows(const am_model *model, am_workspace *w, const am_batch *batch,
+                                     adam_error *error) {
+  const am_config *c = &model->config;
+  for (uint32_t i = 0; i < batch->n_segments; i++) {
+    const am_segment *s = &batch->segments[i];
+    if (s->position != 0 || (c->n_positions && s->n > c->n_positions - c->position_offset))
+      return am_fail(error, ADAM_INVALID, "batch", NULL, "segment %u has %u tokens, the model %u positions",
+                     i, s->n, c->n_positions - c->position_offset);
+    for (uint32_t k = 0; k < s->n; k++) w->a.positions[s->first + k] = (int32_t)(c->position_offset + k);
+  }
+  for (uint32_t i = 0; i < batch->n_tokens; i++) {
+    int32_t type = batch->types ? batch->types[i] : 0;
+    if (type < 0 || (c->n_types && (uint32_t)type >= c->n_types)) type = 0;
+    w->a.types[i] = type;
+  }
+  return ADAM_OK;
+}
+
+/* x (n, n_embd) = the last residual stream of the batch */
+static adam_status record_layers(const am_model *model, am_workspace *w, const am_batch *batch,
+                                 adam_error *error) {
+  adam_status status = check_batch(model, w, batch, error);
+  if (!status && model->config.arch->is_encoder) status = fill_encoder_rows(model, w, batch, error);
+  if (status) return status;
+  w->n_rows = batch->n_tokens;
+  am_queue_embed(w->queue, w->a.x, model->embedding, batch->ids, batch->n_tokens); /* (n, D) */
+  if (model->family->embed) model->family->embed(model, w->queue, &w->a, batch);
+  model->family->layers(model, w->queue, &w->a, batch);
+  return ADAM_OK;
+}
+
 /* logits (n, n_vocab) = output(norm(x[rows])) */
 static void record_logits(const am_model *model, am_workspace *w, const uint32_t *rows, uint32_t n) {
   const am_config *c = &model->config;
@@ -201,14 +245,42 @@ static adam_status run(const am_model *model, am_workspace *w, uint32_t n, float
 adam_status am_model_forward(const am_model *model, am_workspace *workspace, const am_batch *batch,
                              float **logits, adam_error *error) {
   am_workspace *w = workspace;
-  adam_status status = check_batch(model, w, batch, error);
+  if (model->config.arch->is_encoder)
+    return am_fail(error, ADAM_UNSUPPORTED, model->config.arch->name, NULL, "an encoder has no logits");
+  adam_status status = record_layers(model, w, batch, error);
   if (status) return status;
-  w->n_rows = batch->n_tokens;
-  am_queue_embed(w->queue, w->a.x, model->embedding, batch->ids, batch->n_tokens); /* (n, D) */
-  if (model->family->embed) model->family->embed(model, w->queue, &w->a, batch);
-  model->family->layers(model, w->queue, &w->a, batch);
   record_logits(model, w, batch->output_rows, batch->n_outputs);
   return run(model, w, batch->n_outputs, logits, error);
+}
+
+/* Hidden states on the host: on the CPU they lie there already. */
+static adam_status read_hidden(am_workspace *w, const float *hidden, uint32_t n, uint32_t n_embd, float **out,
+                               adam_error *error) {
+  if (strcmp(am_device_name(w->device), "cpu") == 0) {
+    *out = (float *)(uintptr_t)hidden;
+    return ADAM_OK;
+  }
+  if (!w->host_hidden) w->host_hidden = am_mem_zalloc((size_t)w->max_tokens * n_embd, sizeof(float));
+  if (!w->host_hidden) return am_fail_memory(error, "workspace");
+  adam_status status =
+      am_device_read(w->device, hidden, w->host_hidden, (size_t)n * n_embd * sizeof(float), error);
+  if (!status) *out = w->host_hidden;
+  return status;
+}
+
+adam_status am_model_hidden(const am_model *model, am_workspace *workspace, const am_batch *batch,
+                            float **hidden, adam_error *error) {
+  const am_config *c = &model->config;
+  am_workspace *w = workspace;
+  float *out = c->arch->is_encoder ? w->a.x : w->a.y; /* (n, D) */
+  adam_status status = record_layers(model, w, batch, error);
+  if (status) return status;
+  if (model->family->norm)
+    model->family->norm(model, w->queue, out, w->a.x, batch->n_tokens);
+  else if (model->norm)
+    am_queue_rms_norm(w->queue, out, w->a.x, model->norm, c->norm_eps, 0, batch->n_tokens, 1);
+  status = run(model, w, 0, NULL, error);
+  return status ? status : read_hidden(w, out, batch->n_tokens, c->n_embd, hidden, error);
 }
 
 adam_status am_model_logits(const am_model *model, am_workspace *workspace, const uint32_t *rows, uint32_t n,

@@ -152,6 +152,22 @@ static adam_status hf_digest(void *context, adam_backend_model *model, bool by_n
   return am_engine_digest(model->engine, by_name_only, on_progress, user, digest, error);
 }
 
+static adam_status hf_embed(void *context, adam_backend_model *model, const adam_embed_request *request,
+                            const adam_sink *sink,
+                            bool (*on_embedding)(void *user, size_t index, const float *values,
+                                                 size_t n_values),
+                            void *user, adam_embed_outcome *outcome, adam_error *error) {
+  (void)context;
+  return am_engine_embed(model->engine, request, sink, on_embedding, user, outcome, error);
+}
+
+static adam_status hf_rerank(void *context, adam_backend_model *model, const adam_rerank_request *request,
+                             const adam_sink *sink, double *scores, adam_embed_outcome *outcome,
+                             adam_error *error) {
+  (void)context;
+  return am_engine_rerank(model->engine, request, sink, scores, outcome, error);
+}
+
 static const adam_backend_ops ops = {
     .version = ADAM_BACKEND_VERSION,
     .struct_size = sizeof ops,
@@ -166,6 +182,8 @@ static const adam_backend_ops ops = {
     .token_text = hf_token_text,
     .render = hf_render,
     .score = hf_score,
+    .embed = hf_embed,
+    .rerank = hf_rerank,
     .features = ADAM_FEATURE_LOGPROBS | ADAM_FEATURE_ON_LOGITS,
     .tensors = hf_tensors,
     .digest = hf_digest,
