@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "tokenizer/alphabet.h"
+#include "tokenizer/word_pairs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -140,31 +141,66 @@ static size_t text_bytes(const am_json *value) {
   return value && value->type == AM_JSON_STRING ? value->n : 0;
 }
 
+static bool add_sections(const am_bpe *bpe, const am_bpe_merge *slots, const uint32_t *results, size_t n,
+                         am_image_writer *writer) {
+  info facts = {bpe->seed};
+  return am_image_add(writer, AM_BPE_TAG_MERGES, slots, (bpe->mask + 1) * sizeof *slots) &&
+         am_image_add(writer, AM_BPE_TAG_RESULTS, results, n * sizeof *results) &&
+         am_image_add(writer, AM_BPE_TAG_INFO, &facts, sizeof facts);
+}
+
+/* Seed, mask and empty slots for n merges; NULL: memory is out. */
+static am_bpe_merge *open_slots(am_bpe *bpe, size_t n, uint64_t seed) {
+  size_t n_slots = 64;
+  *bpe = (am_bpe){.seed = seed, .shift = 58};
+  while (n_slots < n + n / 2) n_slots *= 2, bpe->shift--;
+  bpe->mask = n_slots - 1;
+  am_bpe_merge *slots = am_mem_alloc(n_slots * sizeof *slots);
+  if (slots) memset(slots, 0xFF, n_slots * sizeof *slots);
+  return slots;
+}
+
+static adam_status build_derived(const am_vocabulary *vocabulary, am_image_writer *writer,
+                                 adam_error *error) {
+  am_word_pairs pairs = {0};
+  am_bpe bpe;
+  adam_status status = am_word_pairs_find(vocabulary, NULL, 0, AM_BPE_MOST_MERGES - 1, &pairs, error);
+  if (status != ADAM_OK) return status;
+  uint64_t seed = am_hash_bytes(pairs.data, pairs.n * sizeof *pairs.data, vocabulary->seed);
+  am_bpe_merge *slots = open_slots(&bpe, pairs.n, seed);
+  uint32_t *results = am_mem_zalloc(pairs.n + 1, sizeof *results);
+  for (size_t i = 0; slots && results && i < pairs.n; i++) {
+    put_merge(slots, &bpe, am_bpe_pair(pairs.data[i].left, pairs.data[i].right), (uint32_t)i);
+    results[i] = pairs.data[i].made;
+  }
+  if (!slots || !results || !add_sections(&bpe, slots, results, pairs.n, writer))
+    status = am_fail_memory(error, "tokenizer");
+  am_mem_free(slots);
+  am_mem_free(results);
+  am_word_pairs_close(&pairs);
+  return status;
+}
+
 adam_status am_bpe_build(const am_model_source *source, const am_vocabulary *vocabulary,
                          am_image_writer *writer, adam_error *error) {
-  size_t n = source->n_merges, n_slots = 64;
+  if (source->derive_merges) return build_derived(vocabulary, writer, error);
+  size_t n = source->n_merges;
   if (source->merges) {
     if (source->merges->type != AM_JSON_ARRAY) return bad_merge(error, 0, "merges is no array");
     n = source->merges->n;
   }
   if (n >= AM_BPE_MOST_MERGES) return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "model: %zu merges", n);
-  am_bpe bpe = {.seed = seed_of(source, vocabulary), .shift = 58};
-  while (n_slots < n + n / 2) n_slots *= 2, bpe.shift--;
-  bpe.mask = n_slots - 1;
-  am_bpe_merge *slots = am_mem_alloc(n_slots * sizeof *slots);
+  am_bpe bpe;
+  am_bpe_merge *slots = open_slots(&bpe, n, seed_of(source, vocabulary));
   uint32_t *results = am_mem_zalloc(n + 1, sizeof *results);
   if (!slots || !results) {
     am_mem_free(slots);
     am_mem_free(results);
     return am_fail_memory(error, "tokenizer");
   }
-  memset(slots, 0xFF, n_slots * sizeof *slots);
   size_t prefix_bytes = text_bytes(am_json_get(source->settings, "continuing_subword_prefix"));
   adam_status status = fill_merges(source, vocabulary, &bpe, prefix_bytes, slots, results, error);
-  info facts = {bpe.seed};
-  if (status == ADAM_OK && (!am_image_add(writer, AM_BPE_TAG_MERGES, slots, n_slots * sizeof *slots) ||
-                            !am_image_add(writer, AM_BPE_TAG_RESULTS, results, n * sizeof *results) ||
-                            !am_image_add(writer, AM_BPE_TAG_INFO, &facts, sizeof facts)))
+  if (status == ADAM_OK && !add_sections(&bpe, slots, results, n, writer))
     status = am_fail_memory(error, "tokenizer");
   am_mem_free(slots);
   am_mem_free(results);

@@ -17,7 +17,8 @@ typedef struct am_model_source {
   const am_json *merges;              /* JSON array, or NULL: */
   const am_vocab_string *merge_lines; /* "left right" */
   size_t n_merges;
-  bool raw_bytes; /* pieces come as bytes, words are spelled in the byte alphabet */
+  bool derive_merges; /* BPE: no merges; every two words that make a word do, lower ids first */
+  bool raw_bytes;     /* pieces come as bytes, words are spelled in the byte alphabet */
 } am_model_source;
 
 typedef struct am_model_memory am_model_memory; /* what encoding needs; one thread at a time */

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "tokenizer/unicode.h"
 #include "tokenizer/word_cache.h"
+#include "tokenizer/word_pairs.h"
 
 #include <string.h>
 
@@ -61,6 +62,12 @@ static bool add_symbols(const am_spm *spm, const uint32_t *symbols, size_t n, am
   return true;
 }
 
+/* Of a character that is no word. */
+static uint32_t symbol_of(const am_spm *spm, uint32_t codepoint) {
+  int64_t at = am_word_pairs_odd(spm->odd, spm->n_odd, codepoint);
+  return at < 0 ? AM_SPM_FOREIGN | codepoint : (uint32_t)(spm->n_ids + (size_t)at);
+}
+
 static adam_status encode_whole(const am_spm *spm, am_model_memory *memory, const char *piece, size_t n_bytes,
                                 am_ids *ids, adam_error *error) {
   size_t n = 0;
@@ -71,7 +78,7 @@ static adam_status encode_whole(const am_spm *spm, am_model_memory *memory, cons
     uint32_t codepoint;
     p += am_unicode_next((const uint8_t *)piece + p, &codepoint);
     int32_t id = am_char_id(&spm->chars, codepoint);
-    symbols[n++] = id >= 0 ? (uint32_t)id : am_spm_symbol(spm->odd, spm->n_odd, spm->n_ids, codepoint);
+    symbols[n++] = id >= 0 ? (uint32_t)id : symbol_of(spm, codepoint);
   }
   n = am_bpe_merge_all(&spm->bpe, &memory->merge, n);
   if (n == SIZE_MAX || !add_symbols(spm, memory->merge.ids, n, ids))

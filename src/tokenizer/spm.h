@@ -29,7 +29,4 @@ adam_status am_spm_build(const am_model_source *source, const am_vocabulary *voc
                          am_image_writer *writer, adam_error *error);
 adam_status am_spm_bind(const am_image *image, const am_json *settings, am_model *model, adam_error *error);
 
-/* Symbol of a character: n_ids + k, or foreign. For characters that are no words. */
-uint32_t am_spm_symbol(const uint32_t *odd, size_t n_odd, size_t n_ids, uint32_t codepoint);
-
 #endif

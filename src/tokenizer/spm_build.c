@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "tokenizer/pieces.h"
 #include "tokenizer/unicode.h"
+#include "tokenizer/word_pairs.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #define MOST_MERGES ((size_t)1 << 23)
-#define MOST_WORK ((uint64_t)1 << 33) /* bytes hashed while looking for merges: a few seconds */
 
 typedef struct info {
   uint64_t seed;
@@ -24,15 +24,6 @@ typedef struct scored {
   float score;
   uint32_t id;
 } scored;
-
-typedef struct maker {
-  const am_vocabulary *vocabulary;
-  uint32_t *odd;
-  size_t n_odd, odd_capacity;
-  am_bpe_merge *merges; /* pair << 22 | id */
-  size_t n, capacity;
-  uint64_t work;
-} maker;
 
 static int by_score(const void *a, const void *b) {
   const scored *x = a, *y = b;
@@ -66,14 +57,9 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-uint32_t am_spm_symbol(const uint32_t *odd, size_t n_odd, size_t n_ids, uint32_t codepoint) {
-  const uint32_t *found = n_odd ? bsearch(&codepoint, odd, n_odd, sizeof *odd, by_value) : NULL;
-  return found ? (uint32_t)(n_ids + (size_t)(found - odd)) : AM_SPM_FOREIGN | codepoint;
-}
-
 /* Characters of longer words that are no words themselves, each once, ascending. */
-static bool find_odd(maker *m) {
-  const am_vocabulary *v = m->vocabulary;
+static bool find_odd(const am_vocabulary *v, uint32_t **out, size_t *n_out) {
+  size_t n = 0, capacity = 0;
   for (size_t id = 0; id < v->n_ids; id++) {
     const char *text = v->bytes + v->bytes_at[id];
     size_t n_bytes = v->bytes_at[id + 1] - v->bytes_at[id];
@@ -81,66 +67,35 @@ static bool find_odd(maker *m) {
       uint32_t codepoint;
       size_t length = am_unicode_next((const uint8_t *)text + p, &codepoint);
       if (length < n_bytes && am_vocabulary_find(v, text + p, length) < 0) {
-        uint32_t *odd = am_grow(m->odd, m->n_odd, 1, &m->odd_capacity, sizeof *odd);
+        uint32_t *odd = am_grow(*out, n, 1, &capacity, sizeof *odd);
         if (!odd) return false;
-        m->odd = odd;
-        odd[m->n_odd++] = codepoint;
+        *out = odd;
+        odd[n++] = codepoint;
       }
       p += length;
     }
   }
-  if (m->n_odd == 0) return true;
-  qsort(m->odd, m->n_odd, sizeof *m->odd, by_value);
-  size_t n = 1;
-  for (size_t i = 1; i < m->n_odd; i++)
-    if (m->odd[i] != m->odd[n - 1]) m->odd[n++] = m->odd[i];
-  m->n_odd = n;
+  if (n == 0) return true;
+  qsort(*out, n, sizeof **out, by_value);
+  size_t kept = 1;
+  for (size_t i = 1; i < n; i++)
+    if ((*out)[i] != (*out)[kept - 1]) (*out)[kept++] = (*out)[i];
+  *n_out = kept;
   return true;
 }
 
-/* The symbol that a part of a word is; UINT32_MAX: none. */
-static uint32_t symbol_of(maker *m, const char *text, size_t n_bytes) {
-  int32_t id = am_vocabulary_find(m->vocabulary, text, n_bytes);
-  uint32_t codepoint;
-  m->work += n_bytes;
-  if (id >= 0) return (uint32_t)id;
-  if (am_unicode_next((const uint8_t *)text, &codepoint) != n_bytes) return UINT32_MAX;
-  uint32_t symbol = am_spm_symbol(m->odd, m->n_odd, m->vocabulary->n_ids, codepoint);
-  return symbol & AM_SPM_FOREIGN ? UINT32_MAX : symbol;
-}
-
-static adam_status add_merges(maker *m, size_t id, adam_error *error) {
-  const am_vocabulary *v = m->vocabulary;
-  const char *text = v->bytes + v->bytes_at[id];
-  size_t n_bytes = v->bytes_at[id + 1] - v->bytes_at[id];
-  uint32_t codepoint;
-  for (size_t p = 0; p < n_bytes;) {
-    p += am_unicode_next((const uint8_t *)text + p, &codepoint);
-    if (p >= n_bytes) break;
-    uint32_t left = symbol_of(m, text, p);
-    uint32_t right = left == UINT32_MAX ? left : symbol_of(m, text + p, n_bytes - p);
-    if (m->work > MOST_WORK || m->n == MOST_MERGES)
-      return am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "its words are too many ways made of each other");
-    if (right == UINT32_MAX) continue;
-    am_bpe_merge *merges = am_grow(m->merges, m->n, 1, &m->capacity, sizeof *merges);
-    if (!merges) return am_fail_memory(error, "tokenizer");
-    m->merges = merges;
-    merges[m->n++] = am_bpe_pair(left, right) << 22 | id;
-  }
-  return ADAM_OK;
-}
-
-static bool add_table(const maker *m, am_image_writer *writer) {
+static bool add_table(const am_word_pairs *pairs, am_image_writer *writer) {
   size_t n_slots = 64;
-  am_bpe bpe = {.shift = 58, .seed = am_hash_bytes(m->merges, m->n * sizeof *m->merges, m->n)};
-  while (n_slots < m->n + m->n / 2) n_slots *= 2, bpe.shift--;
+  am_bpe bpe = {.shift = 58, .seed = am_hash_bytes(pairs->data, pairs->n * sizeof *pairs->data, pairs->n)};
+  while (n_slots < pairs->n + pairs->n / 2) n_slots *= 2, bpe.shift--;
   am_bpe_merge *slots = am_image_add(writer, AM_SPM_TAG_MERGES, NULL, n_slots * sizeof *slots);
   if (!slots) return false;
   memset(slots, 0xFF, n_slots * sizeof *slots);
-  for (size_t i = 0; i < m->n; i++) {
-    size_t at = am_bpe_slot(bpe.seed, bpe.shift, m->merges[i] >> 22);
+  for (size_t i = 0; i < pairs->n; i++) {
+    uint64_t pair = am_bpe_pair(pairs->data[i].left, pairs->data[i].right);
+    size_t at = am_bpe_slot(bpe.seed, bpe.shift, pair);
     while (slots[at] != AM_BPE_EMPTY) at = (at + 1) & (n_slots - 1);
-    slots[at] = m->merges[i];
+    slots[at] = pair << 22 | pairs->data[i].made;
   }
   info facts = {bpe.seed};
   return am_image_add(writer, AM_SPM_TAG_INFO, &facts, sizeof facts) != NULL;
@@ -148,23 +103,19 @@ static bool add_table(const maker *m, am_image_writer *writer) {
 
 adam_status am_spm_build(const am_model_source *source, const am_vocabulary *vocabulary,
                          am_image_writer *writer, adam_error *error) {
-  maker m = {.vocabulary = vocabulary};
-  adam_status status = find_odd(&m) ? ADAM_OK : am_fail_memory(error, "tokenizer");
-  if (status == ADAM_OK && vocabulary->n_ids + m.n_odd >= AM_VOCABULARY_MOST_IDS)
+  am_word_pairs pairs = {0};
+  uint32_t *odd = NULL;
+  size_t n_odd = 0;
+  adam_status status = find_odd(vocabulary, &odd, &n_odd) ? ADAM_OK : am_fail_memory(error, "tokenizer");
+  if (status == ADAM_OK && vocabulary->n_ids + n_odd >= AM_VOCABULARY_MOST_IDS)
     status = am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "its words have %zu characters that are no words",
-                     m.n_odd);
-  for (size_t id = 0; status == ADAM_OK && id < vocabulary->n_ids; id++) {
-    /* Of words with one spelling only the one that can be found is made. */
-    const char *text = vocabulary->bytes + vocabulary->bytes_at[id];
-    size_t n_bytes = vocabulary->bytes_at[id + 1] - vocabulary->bytes_at[id];
-    if (n_bytes > 0 && am_vocabulary_find(vocabulary, text, n_bytes) == (int32_t)id)
-      status = add_merges(&m, id, error);
-  }
-  if (status == ADAM_OK && (!add_priorities(source, vocabulary, writer) || !add_table(&m, writer) ||
-                            !am_image_add(writer, AM_SPM_TAG_ODD, m.odd, m.n_odd * sizeof *m.odd)))
+                     n_odd);
+  if (status == ADAM_OK) status = am_word_pairs_find(vocabulary, odd, n_odd, MOST_MERGES, &pairs, error);
+  if (status == ADAM_OK && (!add_priorities(source, vocabulary, writer) || !add_table(&pairs, writer) ||
+                            !am_image_add(writer, AM_SPM_TAG_ODD, odd, n_odd * sizeof *odd)))
     status = am_fail_memory(error, "tokenizer");
-  am_mem_free(m.odd);
-  am_mem_free(m.merges);
+  am_mem_free(odd);
+  am_word_pairs_close(&pairs);
   return status;
 }
 
