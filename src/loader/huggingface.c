@@ -113,18 +113,25 @@ static adam_status open_weights(am_loader *loader, const char *folder, const cha
   return open_indexed(loader, folder, index_name, error);
 }
 
-static adam_status open_tokenizer(am_loader *loader, const char *folder, const char *cache_dir,
-                                  adam_error *error) {
+/* tokenizer.json comes before tokenizer.model, as in transformers. */
+static adam_status open_tokenizer(am_loader *loader, const char *folder, const am_json *model_config,
+                                  const am_json *tokenizer_config, const char *cache_dir, adam_error *error) {
   const char *path = am_loader_join(loader, folder, "tokenizer.json");
+  const char *model = am_loader_join(loader, folder, "tokenizer.model");
   const char *config = am_loader_join(loader, folder, "tokenizer_config.json");
-  if (!path || !config) return am_fail_memory(error, folder);
-  if (!am_file_is_regular(path)) {
-    am_fail(&loader->no_tokenizer, ADAM_NOT_FOUND, folder, NULL, "there is no tokenizer.json in it");
+  adam_error inner = {0};
+  adam_status status = ADAM_OK;
+  if (!path || !model || !config) return am_fail_memory(error, folder);
+  if (am_file_is_regular(path)) {
+    status = am_tokenizer_open_file(path, am_file_is_regular(config) ? config : NULL, cache_dir,
+                                    &loader->tokenizer, &inner);
+  } else if (am_file_is_regular(model)) {
+    status = am_loader_open_model(loader, folder, model, model_config, tokenizer_config, cache_dir, &inner);
+  } else {
+    am_fail(&loader->no_tokenizer, ADAM_NOT_FOUND, folder, NULL,
+            "there is no tokenizer.json and no tokenizer.model in it");
     return ADAM_OK;
   }
-  adam_error inner = {0};
-  adam_status status = am_tokenizer_open_file(path, am_file_is_regular(config) ? config : NULL, cache_dir,
-                                              &loader->tokenizer, &inner);
   if (status == ADAM_UNSUPPORTED) { /* the weights can be used without it */
     loader->no_tokenizer = inner;
     return ADAM_OK;
@@ -159,7 +166,7 @@ adam_status am_loader_open_folder(am_loader *loader, const char *folder, const c
   }
   if (!status)
     status = am_loader_read_json(loader, folder, "tokenizer_config.json", 0, &tokenizer_config, error);
-  if (!status) status = open_tokenizer(loader, folder, cache_dir, error);
+  if (!status) status = open_tokenizer(loader, folder, config, tokenizer_config, cache_dir, error);
   if (!status) status = am_loader_read_templates(loader, folder, tokenizer_config, error);
   if (!status) status = am_loader_read_special(loader, folder, tokenizer_config, error);
   if (!status) status = am_loader_read_license(loader, folder, error);

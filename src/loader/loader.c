@@ -116,8 +116,8 @@ static adam_status any_file(am_loader *loader, const char *folder, const char *c
 static adam_status open_folder(am_loader *loader, const char *folder, uint32_t flags, const char *cache_dir,
                                adam_error *error) {
   static const char *const weights[] = {"model.safetensors", "model.safetensors.index.json"};
-  static const char *const texts[] = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-                                      "chat_template.json"};
+  static const char *const texts[] = {"tokenizer.json", "tokenizer.model", "tokenizer_config.json",
+                                      "chat_template.jinja", "chat_template.json"};
   bool found;
   adam_status status = any_file(loader, folder, weights, 2, &found, error);
   if (status) return status;
@@ -131,7 +131,7 @@ static adam_status open_folder(am_loader *loader, const char *folder, uint32_t f
     return path ? am_loader_open_gguf(loader, path, flags, cache_dir, error) : am_fail_memory(error, folder);
   }
   bool vocab_only = flags & AM_LOADER_VOCAB_ONLY;
-  status = any_file(loader, folder, texts, 4, &found, error);
+  status = any_file(loader, folder, texts, sizeof texts / sizeof *texts, &found, error);
   if (status) return status;
   if (vocab_only && found) return am_loader_open_folder(loader, folder, NULL, flags, cache_dir, error);
   if (search.n_found > 1) {
@@ -140,7 +140,7 @@ static adam_status open_folder(am_loader *loader, const char *folder, uint32_t f
   }
   return am_fail(error, ADAM_NOT_FOUND, folder, NULL,
                  vocab_only
-                     ? "there is no tokenizer.json, no chat template and no .gguf in it"
+                     ? "there is no tokenizer.json, no tokenizer.model, no chat template and no .gguf in it"
                      : "there is no model.safetensors, no model.safetensors.index.json and no .gguf in it");
 }
 

@@ -56,7 +56,9 @@ static bool add_class_defaults(pairs *p, const am_json *tokenizer_config) {
     const char *name, *unk, *bos, *eos, *pad;
   } classes[] = {{"Qwen2Tokenizer", "<|endoftext|>", NULL, "<|endoftext|>", "<|endoftext|>"},
                  {"GPT2Tokenizer", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL},
-                 {"LlamaTokenizer", "<unk>", "<s>", "</s>", NULL}};
+                 {"LlamaTokenizer", "<unk>", "<s>", "</s>", NULL},
+                 {"CodeLlamaTokenizer", "<unk>", "<s>", "</s>", NULL},
+                 {"GemmaTokenizer", "<unk>", "<bos>", "<eos>", "<pad>"}};
   static const char *const keys[] = {"unk_token", "bos_token", "eos_token", "pad_token"};
   const char *name = am_json_str(am_json_get(tokenizer_config, "tokenizer_class"), "");
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {

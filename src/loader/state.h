@@ -69,6 +69,11 @@ adam_status am_loader_check_weights(am_loader *loader, adam_error *error);
 /* facts.c: what the licence is called. */
 adam_status am_loader_read_license(am_loader *loader, const char *folder, adam_error *error);
 
+/* sentencepiece.c: the tokenizer.model at path, a file of the folder. Both configs may be NULL. */
+adam_status am_loader_open_model(am_loader *loader, const char *folder, const char *path,
+                                 const am_json *model_config, const am_json *tokenizer_config,
+                                 const char *cache_dir, adam_error *error);
+
 /* template.c: which templates a folder has. tokenizer_config may be NULL. */
 adam_status am_loader_read_templates(am_loader *loader, const char *folder, const am_json *tokenizer_config,
                                      adam_error *error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The three ways to open a tokenizer, and the cache of images. A cached image counts only if it was
+/* The ways to open a tokenizer, and the cache of images. A cached image counts only if it was
  * made from the very bytes that the caller has now; anything else about it that is wrong makes it
  * be built anew. */
 #include "tokenizer/tokenizer.h"
@@ -117,6 +117,39 @@ adam_status am_tokenizer_open_file(const char *json_path, const char *config_pat
 done:
   am_mem_free(path);
   inputs_close(&in);
+  return status;
+}
+
+adam_status am_tokenizer_open_model_bytes(const char *name, const void *bytes, size_t n_bytes,
+                                          const char *config_json, size_t config_bytes, am_tokenizer **out,
+                                          adam_error *error) {
+  am_image image;
+  adam_status status =
+      am_pipeline_build_model(name, bytes, n_bytes, config_json, config_bytes, NULL, &image, error);
+  return status == ADAM_OK ? am_pipeline_bind(name, &image, out, error) : status;
+}
+
+adam_status am_tokenizer_open_model(const char *model_path, const char *config_json, size_t config_bytes,
+                                    const char *cache_dir, am_tokenizer **out, adam_error *error) {
+  am_file_map map = {0};
+  am_image image;
+  am_image_source source;
+  char *path = NULL;
+  adam_status status = am_file_map_open(model_path, &map, error);
+  if (status != ADAM_OK) return status;
+  memset(&source, 0, sizeof source);
+  (void)am_file_stamp_get(model_path, &source.files[0]);
+  fingerprint(map.bytes, map.size, config_json, config_json ? config_bytes : 0, source.digest);
+  if (cache_dir) path = cache_path(cache_dir, model_path, "tokenizer.model");
+  if (path && open_cached(model_path, path, &source, out)) goto done;
+  status = am_pipeline_build_model(model_path, map.bytes, map.size, config_json, config_bytes, &source,
+                                   &image, error);
+  if (status != ADAM_OK) goto done;
+  status = am_pipeline_bind(model_path, &image, out, error);
+  if (status == ADAM_OK && path) save_cached(*out, path);
+done:
+  am_mem_free(path);
+  am_file_map_close(&map);
   return status;
 }
 

@@ -178,14 +178,20 @@ static adam_status read_normalizer(const reader *r, const field *message, am_sp_
   return end_of(r, &c, "normalizer_spec");
 }
 
+/* A file that was cut between two fields is still protobuf, but trainer_spec stands behind the pieces. */
 static adam_status count_pieces(const reader *r, size_t n_bytes, size_t *n) {
   am_cursor c = {.bytes = r->file, .size = n_bytes};
   field f;
+  bool has_trainer = false;
   *n = 0;
-  while (next_field(r, &c, &f)) *n += f.number == 1 && f.wire == WIRE_BYTES;
+  while (next_field(r, &c, &f)) {
+    *n += f.number == 1 && f.wire == WIRE_BYTES;
+    has_trainer |= f.number == 2 && f.wire == WIRE_BYTES;
+  }
   adam_status status = end_of(r, &c, "a SentencePiece model");
   if (status != ADAM_OK) return status;
   if (*n == 0) return damaged(r, n_bytes, "a SentencePiece model without pieces");
+  if (!has_trainer) return damaged(r, n_bytes, "a SentencePiece model that ends before its trainer_spec");
   if (*n > AM_VOCABULARY_MOST_IDS)
     return am_fail(r->error, ADAM_LIMIT, r->name, NULL, "%zu pieces, at most %u are allowed", *n,
                    AM_VOCABULARY_MOST_IDS);

@@ -83,7 +83,7 @@ static void test_unknown_fields(void **state) {
       "\xa5\x06"
       "1234"
       "\xa2\x06\x01x\xa3\x06\x0b\x08\x01\x0c\xa4\x06"
-      "\x0a\x07\x0a\x01z\x10\x05\x18\x09");
+      "\x0a\x07\x0a\x01z\x10\x05\x18\x09\x12\x00");
   assert_int_equal(o.status, ADAM_OK);
   assert_int_equal(o.model.n_pieces, 1);
   is_text(&o.model.pieces[0].text, "z");
@@ -102,6 +102,7 @@ static void test_damaged(void **state) {
 #define BAD(literal) {literal, sizeof(literal) - 1}
       BAD(""),                                                 /* no pieces */
       BAD("\x12\x02\x18\x02"),                                 /* trainer alone */
+      BAD("\x0a\x03\x0a\x01z"),                                /* no trainer */
       BAD("\x0a\x05\x0a\x01z"),                                /* length past the end */
       BAD("\x0a\x03\x0a\x02z"),                                /* inner length past the message */
       BAD("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),     /* length 2^64 - 1 */

@@ -26,6 +26,15 @@ adam_status am_tokenizer_open_json(const char *name, const char *json, size_t n_
                                    const char *config_json, size_t config_bytes, am_tokenizer **out,
                                    adam_error *error);
 
+/* From SentencePiece's tokenizer.model, as transformers 5 does where there is no tokenizer.json.
+ * config_json (NULL = none): an object with what tokenizer_config.json says (tokenizer_class, legacy,
+ * add_bos_token, special tokens, added_tokens_decoder, ...) and model_type of config.json. */
+adam_status am_tokenizer_open_model(const char *model_path, const char *config_json, size_t config_bytes,
+                                    const char *cache_dir, am_tokenizer **out, adam_error *error);
+adam_status am_tokenizer_open_model_bytes(const char *name, const void *bytes, size_t n_bytes,
+                                          const char *config_json, size_t config_bytes, am_tokenizer **out,
+                                          adam_error *error);
+
 /* A vocabulary as GGUF has it. Byte-level BPE pieces are spelled in the byte alphabet. All borrowed
  * for the call. */
 typedef struct am_vocab_string {

@@ -2,7 +2,8 @@
 /* Drives a tokenizer from outside: the scripts of tests/golden and bench compare it with the
  * `tokenizers` package through this program. Without arguments it only checks its own frame.
  *
- *   drive FILE.json [CONFIG.json] [--cache DIR]   or   drive --vocab FILE [--cache DIR]
+ *   drive FILE.json [CONFIG.json] [--cache DIR]   or   drive --vocab FILE [--cache DIR]   or
+ *   drive FILE.model [CONFIG.json] [--cache DIR]
  * stdin: records of u32 kind, u32 n_bytes, bytes; kind 0..3: encode with these AM_ENCODE flags;
  * 8..11: encode a pair (u32 most_ids, u32 n, n bytes, the rest) with these flags - 8, answer: ids, then
  * type ids; 16, 17: decode int32 ids (17: skip special tokens), whole and then as a stream, compared here;
@@ -203,6 +204,21 @@ static int serve(const am_tokenizer *t) {
   return result;
 }
 
+static adam_status open_model(const char *path, const char *config_path, const char *cache_dir,
+                              am_tokenizer **out) {
+  am_buf config = {0};
+  adam_status status = config_path ? am_file_read(config_path, (size_t)1 << 30, &config, &error) : ADAM_OK;
+  if (status == ADAM_OK)
+    status = am_tokenizer_open_model(path, config.data, config.len, cache_dir, out, &error);
+  am_buf_close(&config);
+  return status;
+}
+
+static bool is_model(const char *path) {
+  size_t n = strlen(path);
+  return n > 6 && strcmp(path + n - 6, ".model") == 0;
+}
+
 int main(int argc, char **argv) {
   const char *paths[2] = {NULL, NULL}, *vocab = NULL, *cache = NULL;
   am_tokenizer *t = NULL;
@@ -224,7 +240,8 @@ int main(int argc, char **argv) {
     status = open_vocab(vocab, cache, &t);
   } else {
     double start = cpu_ms();
-    status = am_tokenizer_open_file(paths[0], paths[1], cache, &t, &error);
+    status = is_model(paths[0]) ? open_model(paths[0], paths[1], cache, &t)
+                                : am_tokenizer_open_file(paths[0], paths[1], cache, &t, &error);
     fprintf(stderr, "open_ms %.2f\n", cpu_ms() - start);
   }
   if (status != ADAM_OK) return fail("open");
