@@ -7,7 +7,6 @@ about code points, measured from the library itself (its parts come from differe
   python3 tools/make_tokenizer_ranges.py scripts > src/tokenizer/script_data.h
   python3 tools/make_tokenizer_ranges.py graphemes > src/tokenizer/grapheme_data.h
 """
-import base64
 import struct
 import sys
 import unicodedata
@@ -91,5 +90,58 @@ def scripts():
     write("scripts", "class of the script", {c: v for c, v in valued.items() if v != plain})
 
 
+def every_byte_to_b():
+    """A charsmap in which each first byte of a character becomes "b". The library gives it clusters of
+    less than 6 bytes whole and longer ones character by character, so that counting tells the borders."""
+    units = [0] * 1024
+    units[0] = 256 << 10  # the root's children lie at 256 ^ byte
+    for byte in range(1, 256):
+        units[256 ^ byte] = byte | 1 << 8 | (256 ^ byte ^ 768) << 10  # their leaf at 768, shared
+    units[768] = 1 << 31
+    blob = struct.pack("<I", 4 * len(units)) + struct.pack("<%dI" % len(units), *units) + b"b\0"
+    return normalizers.Precompiled(blob)
+
+
+def graphemes():
+    charsmap = every_byte_to_b()
+
+    def parts(text):
+        got = charsmap.normalize_str(text)
+        assert set(got) <= {"b"}, (text, got)
+        return len(got)
+
+    assert parts("ab") == 2 and parts("a\u0301") == 1 and parts("\r\n") == 1 and parts("\u0600a") == 1
+    mark, zwj, value = "\u0301", "\u200d", {}
+    CONTROL, EXTEND, ZWJ, SPACING, PREPEND, REGIONAL, V, T, PICTURE, CONSONANT, LINKER = range(1, 12)
+    value[0] = CONTROL  # ends every search in a charsmap
+    for c in POINTS[1:]:
+        s = chr(c)
+        after_l, after_lv = (parts("\u0600" + x + s) == 3 for x in "\u1100\uac00")
+        if c == 0x200D:
+            value[c] = ZWJ
+        elif 0x1F1E6 <= c <= 0x1F1FF:
+            value[c] = REGIONAL
+        elif parts(s + mark + mark) == 2 and parts(s + mark) == 2:
+            value[c] = CONTROL
+        elif parts("a" + s) == 1:
+            value[c] = EXTEND if parts("\u00a9" + s + zwj + "\u00ae" + mark) == 5 else SPACING
+            if parts("\u0915" + s + "\u0915" + mark) == 4 and parts("\u0915" + zwj + "\u0915" + mark) < 4:
+                value[c] = LINKER
+        elif parts(s + "a") == 1:
+            value[c] = PREPEND
+        elif after_l and after_lv:
+            value[c] = V
+        elif after_lv:
+            value[c] = T
+        elif parts("\u00a9" + zwj + s + mark) == 4:
+            value[c] = PICTURE
+        elif parts(s + "\u094d\u0915" + mark) == 4:
+            value[c] = CONSONANT
+    head()
+    print("enum { GRAPHEME_CONTROL = 1, GRAPHEME_EXTEND, GRAPHEME_ZWJ, GRAPHEME_SPACING, GRAPHEME_PREPEND, "
+          "GRAPHEME_REGIONAL,\n       GRAPHEME_V, GRAPHEME_T, GRAPHEME_PICTURE, GRAPHEME_CONSONANT, GRAPHEME_LINKER };")
+    write("graphemes", "Grapheme_Cluster_Break and its relatives", value)
+
+
 if __name__ == "__main__":
-    {"bert": bert, "scripts": scripts}[sys.argv[1]]()
+    {"bert": bert, "scripts": scripts, "graphemes": graphemes}[sys.argv[1]]()

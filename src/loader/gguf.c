@@ -96,6 +96,11 @@ static adam_status fill_vocabulary(am_loader *loader, vocabulary *v, adam_error 
   v->vocab.add_bos = three_way(loader, "tokenizer.ggml.add_bos_token");
   v->vocab.add_eos = three_way(loader, "tokenizer.ggml.add_eos_token");
   v->vocab.add_space_prefix = three_way(loader, "tokenizer.ggml.add_space_prefix");
+  v->vocab.remove_extra_spaces = three_way(loader, "tokenizer.ggml.remove_extra_whitespaces");
+  const am_gguf_value *rules = am_gguf_get(gguf, "tokenizer.ggml.precompiled_charsmap");
+  bool are_bytes = rules && rules->type == AM_GGUF_ARRAY &&
+                   (rules->element_type == AM_GGUF_U8 || rules->element_type == AM_GGUF_I8);
+  if (are_bytes) v->vocab.charsmap = (am_vocab_string){(const char *)rules->as.array, (size_t)rules->n};
   return ADAM_OK;
 }
 

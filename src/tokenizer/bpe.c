@@ -2,8 +2,8 @@
 #include "tokenizer/bpe.h"
 
 #include "base/mem.h"
+#include "tokenizer/cached_encode.h"
 #include "tokenizer/unicode.h"
-#include "tokenizer/word_cache.h"
 
 #include <string.h>
 
@@ -138,22 +138,7 @@ static adam_status encode_whole(const am_model *model, am_model_memory *memory, 
 
 static adam_status encode(const am_model *model, am_model_memory *memory, const char *piece, size_t n_bytes,
                           size_t readable, am_ids *ids, adam_error *error) {
-  if (n_bytes > AM_WORD_CACHE_MOST_BYTES) return encode_whole(model, memory, piece, n_bytes, ids, error);
-  am_word_key key = am_word_key_of(piece, n_bytes, readable);
-  am_word_place place = am_word_place_of(&key);
-  const am_word_line *line = am_word_cache_find(&memory->cache, &key, place);
-  if (line) {
-    if (ids->capacity - ids->n < AM_WORD_CACHE_MOST_IDS && !am_ids_reserve(ids, AM_WORD_CACHE_MOST_IDS))
-      return am_fail_memory(error, "tokenizer");
-    memcpy(ids->data + ids->n, line->ids, sizeof line->ids);
-    ids->n += line->n;
-    return ADAM_OK;
-  }
-  size_t before = ids->n;
-  adam_status status = encode_whole(model, memory, piece, n_bytes, ids, error);
-  size_t n = ids->n - before;
-  if (status == ADAM_OK) am_word_cache_put(&memory->cache, &key, place, n > 0 ? ids->data + before : NULL, n);
-  return status;
+  return am_encode_cached(&memory->cache, encode_whole, model, memory, piece, n_bytes, readable, ids, error);
 }
 
 const am_model_row am_model_bpe = {"BPE",       "bpe",       am_bpe_build, am_bpe_bind,

@@ -171,7 +171,7 @@ static void write_limits(const builder *b, am_buf *out) {
 
 static bool write_config(void *user, const am_vocabulary *v, am_buf *out) {
   builder *b = user;
-  b->next_id = (int64_t)v->n_words;
+  b->next_id = b->row == &am_model_unigram ? (int64_t)v->n_ids : (int64_t)v->n_words;
   am_buf_append_str(out, "{\"added_tokens\":[");
   if (!write_added(b, v, out) || !write_config_added(b, v, out) || !write_named_tokens(b, v, out))
     return false;
@@ -188,23 +188,32 @@ static bool write_config(void *user, const am_vocabulary *v, am_buf *out) {
   return !out->failed;
 }
 
-/* vocab as an object of ids, as BPE, WordPiece and WordLevel have it. */
-static adam_status read_words(const builder *b, const am_json *vocab, am_vocabulary_word **out,
+/* vocab as an object of ids: BPE, WordPiece, WordLevel. */
+static adam_status read_words(const builder *b, const am_json *vocab, am_vocabulary_word *words,
                               adam_error *error) {
-  if (!vocab || vocab->type != AM_JSON_OBJECT) return damaged(error, b->name, "model: no \"vocab\"");
-  am_vocabulary_word *words = am_mem_zalloc((size_t)vocab->n + 1, sizeof *words);
-  if (!words) return am_fail_memory(error, b->name);
   for (size_t i = 0; i < vocab->n; i++) {
     const am_json_member *member = &vocab->as.members[i];
     int64_t id = member->value.type == AM_JSON_INT ? member->value.as.integer : -1;
-    if (id < 0 || id >= AM_VOCABULARY_MOST_IDS) {
-      am_mem_free(words);
+    if (id < 0 || id >= AM_VOCABULARY_MOST_IDS)
       return am_fail(error, ADAM_DAMAGED, b->name, NULL, "model: vocab: \"%.60s\" has no usable id",
                      member->key);
-    }
     words[i] = (am_vocabulary_word){member->key, member->key_bytes, (int32_t)id};
   }
-  *out = words;
+  return ADAM_OK;
+}
+
+/* vocab as an array of [text, score], whose index is the id: Unigram. */
+static adam_status read_pieces(const builder *b, const am_json *vocab, am_vocabulary_word *words,
+                               adam_error *error) {
+  for (size_t i = 0; i < vocab->n; i++) {
+    const am_json *text = am_json_at(am_json_at(vocab, i), 0), *score = am_json_at(am_json_at(vocab, i), 1);
+    bool scored = score && (score->type == AM_JSON_INT || score->type == AM_JSON_FLOAT);
+    if (!text || text->type != AM_JSON_STRING || !scored)
+      return am_fail(error, ADAM_DAMAGED, b->name, NULL, "model: vocab: item %zu, expected [text, score]", i);
+    if (i >= AM_VOCABULARY_MOST_IDS)
+      return am_fail(error, ADAM_LIMIT, b->name, NULL, "model: over %u words", AM_VOCABULARY_MOST_IDS);
+    words[i] = (am_vocabulary_word){text->as.string, text->n, (int32_t)i};
+  }
   return ADAM_OK;
 }
 
@@ -234,7 +243,6 @@ static const char *type_of(const am_json *model) {
 static adam_status build(builder *b, const am_image_source *source, am_image *out, adam_error *error) {
   const am_json *model = am_json_get(b->root, "model"), *merges = am_json_get(model, "merges");
   const char *type = type_of(model);
-  am_vocabulary_word *words = NULL;
   if (!model || model->type != AM_JSON_OBJECT) return damaged(error, b->name, "no \"model\"");
   am_pipeline_plan plan = {.row = am_model_row_named(type), .write_config = write_config, .user = b};
   if (!plan.row)
@@ -243,14 +251,22 @@ static adam_status build(builder *b, const am_image_source *source, am_image *ou
   bool is_bpe = plan.row == &am_model_bpe;
   if (is_bpe && (!merges || merges->type != AM_JSON_ARRAY))
     return damaged(error, b->name, "model: no \"merges\"");
-  adam_status status = read_words(b, am_json_get(model, "vocab"), &words, error);
-  if (status != ADAM_OK) return status;
+  const am_json *vocab = am_json_get(model, "vocab");
+  bool is_unigram = plan.row == &am_model_unigram;
+  if (!vocab || vocab->type != (is_unigram ? AM_JSON_ARRAY : AM_JSON_OBJECT))
+    return damaged(error, b->name, "model: no \"vocab\"");
+  am_vocabulary_word *words = am_mem_zalloc((size_t)vocab->n + 1, sizeof *words);
+  if (!words) return am_fail_memory(error, b->name);
+  adam_status status = is_unigram ? read_pieces(b, vocab, words, error) : read_words(b, vocab, words, error);
+  if (status != ADAM_OK) goto done;
   plan.model = (am_model_source){.settings = model,
                                  .words = words,
-                                 .n_words = am_json_get(model, "vocab")->n,
+                                 .n_words = vocab->n,
+                                 .pieces = is_unigram ? vocab : NULL,
                                  .merges = merges,
                                  .raw_bytes = is_bpe && wants_raw_bytes(b, model)};
   status = am_pipeline_assemble(&plan, source, out, error);
+done:
   am_mem_free(words);
   return status;
 }

@@ -93,4 +93,4 @@ static bool write_config(void *user, const am_vocabulary *vocabulary, am_buf *ou
   return !out->failed;
 }
 
-const am_vocab_row am_vocab_llama = {"llama", &am_model_spm, false, write_config};
+const am_vocab_row am_vocab_llama = {"llama", &am_model_spm, false, write_config, NULL};

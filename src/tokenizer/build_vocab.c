@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static void write_tokens(const am_vocab_builder *b, am_buf *out) {
+void am_vocab_write_tokens(const am_vocab_builder *b, am_buf *out) {
   const am_vocab *vocab = b->vocab;
   bool any = false;
   for (size_t i = 0; vocab->types && i < vocab->n_tokens; i++) {
@@ -65,7 +65,7 @@ static bool write_config(void *user, const am_vocabulary *vocabulary, am_buf *ou
   const am_vocab_builder *b = user;
   (void)vocabulary;
   am_buf_append_str(out, "{\"added_tokens\":[");
-  write_tokens(b, out);
+  am_vocab_write_tokens(b, out);
   am_buf_append_str(out, "],\"normalizer\":");
   am_buf_append_str(out, b->pre->nfc ? "{\"type\":\"NFC\"}" : "null");
   am_buf_append_str(out, ",\"pre_tokenizer\":");
@@ -79,7 +79,7 @@ static bool write_config(void *user, const am_vocabulary *vocabulary, am_buf *ou
 }
 
 /* Words that are no UTF-8 are spelled with U+FFFD; of one spelling twice the first keeps it. */
-static am_vocabulary_word *read_words(const am_vocab *vocab, am_arena *arena) {
+static am_vocabulary_word *read_words(const am_vocab *vocab, const am_vocab_row *row, am_arena *arena) {
   am_vocabulary_word *words = am_mem_zalloc(vocab->n_tokens + 1, sizeof *words);
   for (size_t i = 0; words && i < vocab->n_tokens; i++) {
     const am_vocab_string *token = &vocab->tokens[i];
@@ -100,13 +100,18 @@ static am_vocabulary_word *read_words(const am_vocab *vocab, am_arena *arena) {
       words = NULL;
     }
   }
+  for (size_t i = 0; words && row->respell && i < vocab->n_tokens; i++) {
+    if (row->respell(&words[i], arena)) continue;
+    am_mem_free(words);
+    words = NULL;
+  }
   return words;
 }
 
-static const am_vocab_row gpt2 = {"gpt2", &am_model_bpe, true, write_config};
+static const am_vocab_row gpt2 = {"gpt2", &am_model_bpe, true, write_config, NULL};
 
 static const am_vocab_row *row_named(const char *model) {
-  static const am_vocab_row *const rows[] = {&gpt2, &am_vocab_llama};
+  static const am_vocab_row *const rows[] = {&gpt2, &am_vocab_llama, &am_vocab_bert, &am_vocab_t5};
   for (size_t i = 0; model && i < sizeof rows / sizeof *rows; i++)
     if (strcmp(rows[i]->model, model) == 0) return rows[i];
   return NULL;
@@ -136,13 +141,13 @@ adam_status am_pipeline_build_vocab(const char *name, const am_vocab *vocab, con
   adam_status status = check(name, vocab, error);
   if (status != ADAM_OK) return status;
   am_arena arena = {0};
-  am_vocabulary_word *words = read_words(vocab, &arena);
+  const am_vocab_row *row = row_named(vocab->model);
+  am_vocabulary_word *words = read_words(vocab, row, &arena);
   if (!words) {
     am_arena_close(&arena);
     return am_fail_memory(error, name);
   }
   am_json settings = {.type = AM_JSON_NULL};
-  const am_vocab_row *row = row_named(vocab->model);
   am_vocab_builder b = {vocab, am_pre_type_named(vocab->pre), words};
   am_pipeline_plan plan = {
       .model = {.settings = &settings,

@@ -20,12 +20,20 @@ typedef struct am_vocab_row {
   const am_model_row *row;
   bool raw_bytes; /* pieces are spelled in the byte alphabet */
   bool (*write_config)(void *builder, const am_vocabulary *vocabulary, am_buf *out);
+  /* Gives a word the spelling that the model wants; false: memory is out. NULL: all stay as they are. */
+  bool (*respell)(am_vocabulary_word *word, am_arena *arena);
 } am_vocab_row;
-extern const am_vocab_row am_vocab_llama;
+extern const am_vocab_row am_vocab_llama, am_vocab_bert, am_vocab_t5;
+
+/* The items of added_tokens: what the types call control, unknown or user-defined. */
+void am_vocab_write_tokens(const am_vocab_builder *b, am_buf *out);
 
 /* true: id is one of the file's tokens. */
 bool am_vocab_has(const am_vocab *vocab, int64_t id);
 /* TemplateProcessing that puts bos before and eos behind the text; -1 = none. */
 void am_vocab_write_post_processor(am_buf *out, int64_t bos_id, int64_t eos_id);
+/* build_t5.c: the members normalizer, pre_tokenizer and decoder of a Unigram model of SentencePiece. */
+void am_unigram_write_parts(am_buf *out, am_vocab_string charsmap, bool remove_extra_spaces,
+                            bool add_space_prefix);
 
 #endif

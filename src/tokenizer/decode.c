@@ -314,11 +314,19 @@ static bool replace_all(am_buf *text, am_buf *spare, const char *from, const cha
   return !text->failed;
 }
 
-static adam_status push_word_piece(am_decode_flow *flow, size_t at, const part *in, am_buf *out,
-                                   adam_error *error) {
+/* What transformers' clean_up_tokenization does to a token; works in scratch and spare. */
+static bool clean_up(am_buf *text, am_buf *spare) {
   static const char *const cleanups[][2] = {
       {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
       {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  bool ok = true;
+  for (size_t i = 0; ok && i < sizeof cleanups / sizeof cleanups[0]; i++)
+    ok = replace_all(text, spare, cleanups[i][0], cleanups[i][1]);
+  return ok;
+}
+
+static adam_status push_word_piece(am_decode_flow *flow, size_t at, const part *in, am_buf *out,
+                                   adam_error *error) {
   const am_decode_step *step = &flow->chain->steps[at];
   am_decode_state *state = &flow->states[at];
   const char *text = in->text;
@@ -331,11 +339,38 @@ static adam_status push_word_piece(am_decode_flow *flow, size_t at, const part *
     n_bytes -= continues ? step->text_bytes : 0;
   }
   bool ok = am_buf_append(&state->scratch, text, n_bytes);
-  for (size_t i = 0; ok && step->cleanup && i < sizeof cleanups / sizeof cleanups[0]; i++)
-    ok = replace_all(&state->scratch, &state->held, cleanups[i][0], cleanups[i][1]);
+  if (ok && step->cleanup) ok = clean_up(&state->scratch, &state->held);
   am_buf_clear(&state->held);
   if (!ok) return no_memory(error);
   return pass_token(flow, at + 1, state->scratch.data, state->scratch.len, out, error);
+}
+
+static adam_status read_ctc(const am_json *json, am_decode_step *step, adam_error *error) {
+  step->cleanup = am_json_bool(am_json_get(json, "cleanup"), true);
+  const char *delimiter = am_json_str(am_json_get(json, "word_delimiter_token"), "|");
+  step->delimiter = am_mem_dup(delimiter, strlen(delimiter));
+  if (!step->delimiter) return no_memory(error);
+  return read_text(json, "pad_token", "<pad>", step, error);
+}
+
+/* Of a run of one token the first counts; pads vanish, delimiters are spaces. */
+static adam_status push_ctc(am_decode_flow *flow, size_t at, const part *in, am_buf *out, adam_error *error) {
+  const am_decode_step *step = &flow->chain->steps[at];
+  am_decode_state *state = &flow->states[at];
+  am_buf *last = &state->held, *made = &state->scratch;
+  bool again = state->n_tokens++ > 0 && last->len == in->n_bytes &&
+               (in->n_bytes == 0 || memcmp(last->data, in->text, in->n_bytes) == 0);
+  if (again) return ADAM_OK;
+  am_buf_clear(last);
+  am_buf_clear(made);
+  am_buf spare = {0};
+  bool ok = am_buf_append(last, in->text, in->n_bytes) && am_buf_append(made, in->text, in->n_bytes);
+  if (ok && step->text_bytes > 0) ok = replace_all(made, &spare, step->text, "");
+  if (ok && step->cleanup)
+    ok = clean_up(made, &spare) && (!*step->delimiter || replace_all(made, &spare, step->delimiter, " "));
+  am_buf_close(&spare);
+  if (!ok) return no_memory(error);
+  return made->len > 0 ? pass_token(flow, at + 1, made->data, made->len, out, error) : ADAM_OK;
 }
 
 static adam_status read_bpe(const am_json *json, am_decode_step *step, adam_error *error) {
@@ -376,6 +411,7 @@ static const am_decode_row rows[] = {
     {"Metaspace", true, read_metaspace, push_metaspace, NULL},
     {"WordPiece", false, read_word_piece, push_word_piece, NULL},
     {"BPEDecoder", false, read_bpe, push_bpe, finish_bpe},
+    {"CTC", false, read_ctc, push_ctc, NULL},
 };
 static const am_decode_row join = {"", false, read_nothing, push_join, NULL};
 /* Strip at the end of a token has to see the end. */
@@ -423,6 +459,7 @@ void am_decode_chain_close(am_decode_chain *chain) {
   for (size_t i = 0; i < chain->n; i++) {
     am_regex_close(&chain->steps[i].regex);
     am_mem_free(chain->steps[i].text);
+    am_mem_free(chain->steps[i].delimiter);
   }
   chain->n = 0;
 }

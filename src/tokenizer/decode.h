@@ -13,12 +13,13 @@
 typedef struct am_decode_step {
   const struct am_decode_row *row;
   am_regex *regex; /* owned: Replace */
-  char *text;      /* owned: Replace's content, BPEDecoder's suffix, WordPiece's prefix */
+  char *text;      /* owned: Replace's content, BPEDecoder's suffix, WordPiece's prefix, CTC's pad token */
   size_t text_bytes;
+  char *delimiter;    /* owned: CTC's word delimiter */
   uint32_t character; /* Strip, Metaspace */
   size_t start, stop; /* Strip, characters */
   bool prepend;       /* Metaspace: the first token loses its spaces */
-  bool cleanup;       /* WordPiece */
+  bool cleanup;       /* WordPiece, CTC */
 } am_decode_step;
 
 typedef struct am_decode_chain {

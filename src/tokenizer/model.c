@@ -7,8 +7,8 @@
 #include <string.h>
 
 const am_model_row *am_model_row_named(const char *type) {
-  static const am_model_row *const rows[] = {&am_model_bpe, &am_model_spm, &am_model_wordpiece,
-                                             &am_model_wordlevel};
+  static const am_model_row *const rows[] = {&am_model_bpe, &am_model_spm, &am_model_unigram,
+                                             &am_model_wordpiece, &am_model_wordlevel};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     if (strcmp(rows[i]->type, type) == 0) return rows[i];
   return NULL;

@@ -14,6 +14,7 @@ typedef struct am_model_source {
   const am_vocabulary_word *words;
   size_t n_words;
   const float *scores;                /* (n_words) or NULL */
+  const am_json *pieces;              /* Unigram: array of [text, score] by id, or NULL: scores */
   const am_json *merges;              /* JSON array, or NULL: */
   const am_vocab_string *merge_lines; /* "left right" */
   size_t n_merges;
@@ -48,7 +49,8 @@ typedef struct am_model_row {
 
 /* The row of a type; NULL: not supported. */
 const am_model_row *am_model_row_named(const char *type);
-extern const am_model_row am_model_bpe, am_model_spm, am_model_wordpiece, am_model_wordlevel;
+extern const am_model_row am_model_bpe, am_model_spm, am_model_unigram, am_model_wordpiece,
+    am_model_wordlevel;
 
 /* Room for `more` ids; false: memory is out. */
 bool am_ids_reserve(am_ids *ids, size_t more);

@@ -227,6 +227,22 @@ static adam_status run_bert(const am_normalizer_step *step, const am_normalized 
   return ok ? ADAM_OK : am_fail_memory(error, "tokenizer");
 }
 
+static adam_status read_precompiled(const am_json *json, am_normalizer_step *step, adam_error *error) {
+  const am_json *text = am_json_get(json, "precompiled_charsmap");
+  if (!text || text->type != AM_JSON_STRING) return bad_field(error, "Precompiled", "precompiled_charsmap");
+  return am_charsmap_open(text->as.string, text->n, &step->charsmap, error);
+}
+
+static adam_status run_precompiled(const am_normalizer_step *step, const am_normalized *in,
+                                   am_stage_memory *memory, am_buf *out, bool *lost_start, bool *unchanged,
+                                   adam_error *error) {
+  (void)memory;
+  (void)lost_start;
+  (void)unchanged;
+  bool ok = am_charsmap_run(step->charsmap, in->text, in->n_bytes, out);
+  return ok ? ADAM_OK : am_fail_memory(error, "tokenizer");
+}
+
 static const am_normalizer_row rows[] = {
     {"NFC", AM_FORM_NFC, read_nothing, run_form},
     {"NFD", AM_FORM_NFD, read_nothing, run_form},
@@ -240,6 +256,7 @@ static const am_normalizer_row rows[] = {
     {"ByteLevel", 0, read_nothing, run_byte_level},
     {"Nmt", 0, read_nothing, run_nmt},
     {"BertNormalizer", 0, read_bert, run_bert},
+    {"Precompiled", 0, read_precompiled, run_precompiled},
 };
 
 static adam_status add_steps(const am_json *json, am_normalizer *out, int depth, adam_error *error) {
@@ -279,6 +296,7 @@ void am_normalizer_close(am_normalizer *normalizer) {
   for (size_t i = 0; i < normalizer->n; i++) {
     am_regex_close(&normalizer->steps[i].regex);
     am_mem_free(normalizer->steps[i].content);
+    am_charsmap_close(&normalizer->steps[i].charsmap);
   }
   am_mem_free(normalizer->steps);
   *normalizer = (am_normalizer){0};

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "tokenizer/bert_normal.h"
+#include "tokenizer/charsmap.h"
 #include "tokenizer/pieces.h"
 
 typedef enum am_form { AM_FORM_NFC, AM_FORM_NFD, AM_FORM_NFKC, AM_FORM_NFKD } am_form;
@@ -16,8 +17,9 @@ typedef struct am_normalizer_step {
   am_regex *regex; /* owned: Replace */
   char *content;   /* owned: Replace, Prepend */
   size_t content_bytes;
-  bool left, right;     /* Strip */
-  am_bert_options bert; /* BertNormalizer */
+  bool left, right;      /* Strip */
+  am_bert_options bert;  /* BertNormalizer */
+  am_charsmap *charsmap; /* owned: Precompiled */
 } am_normalizer_step;
 
 typedef struct am_normalizer {

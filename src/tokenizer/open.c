@@ -155,10 +155,19 @@ done:
 
 /* What the caller's key does not cover: the numbers beside the strings. */
 static void vocab_fingerprint(const am_vocab *vocab, const char *cache_key, char out[64]) {
-  int64_t facts[] = {
-      (int64_t)vocab->n_tokens, (int64_t)vocab->n_merges, vocab->bos_id,          vocab->eos_id,
-      vocab->unknown_id,        vocab->separator_id,      vocab->pad_id,          vocab->cls_id,
-      vocab->add_bos,           vocab->add_eos,           vocab->add_space_prefix};
+  int64_t facts[] = {(int64_t)vocab->n_tokens,
+                     (int64_t)vocab->n_merges,
+                     vocab->bos_id,
+                     vocab->eos_id,
+                     vocab->unknown_id,
+                     vocab->separator_id,
+                     vocab->pad_id,
+                     vocab->cls_id,
+                     vocab->add_bos,
+                     vocab->add_eos,
+                     vocab->add_space_prefix,
+                     vocab->remove_extra_spaces,
+                     (int64_t)vocab->charsmap.n_bytes};
   char names[128];
   (void)snprintf(names, sizeof names, "%.60s/%.60s", vocab->model ? vocab->model : "",
                  vocab->pre ? vocab->pre : "");

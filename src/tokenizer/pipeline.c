@@ -22,10 +22,11 @@ static size_t likely_bytes(const am_model_source *model) {
 
 adam_status am_pipeline_assemble(const am_pipeline_plan *plan, const am_image_source *source, am_image *out,
                                  adam_error *error) {
-  static const uint32_t digest_tags[] = {
-      AM_PIPELINE_TAG_CONFIG,           AM_IMAGE_TAG('V', 'S', 'A', 'T'), AM_IMAGE_TAG('V', 'S', 'P', 'E'),
-      AM_IMAGE_TAG('V', 'K', 'N', 'O'), AM_IMAGE_TAG('B', 'M', 'E', 'R'), AM_IMAGE_TAG('B', 'R', 'E', 'S'),
-      AM_IMAGE_TAG('S', 'M', 'E', 'R'), AM_IMAGE_TAG('S', 'P', 'R', 'I'), 0};
+  static const uint32_t digest_tags[] = {AM_PIPELINE_TAG_CONFIG,           AM_IMAGE_TAG('V', 'S', 'A', 'T'),
+                                         AM_IMAGE_TAG('V', 'S', 'P', 'E'), AM_IMAGE_TAG('V', 'K', 'N', 'O'),
+                                         AM_IMAGE_TAG('B', 'M', 'E', 'R'), AM_IMAGE_TAG('B', 'R', 'E', 'S'),
+                                         AM_IMAGE_TAG('U', 'S', 'C', 'O'), AM_IMAGE_TAG('S', 'M', 'E', 'R'),
+                                         AM_IMAGE_TAG('S', 'P', 'R', 'I'), 0};
   am_image_writer writer;
   am_vocabulary vocabulary;
   am_buf config = {0};

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "tokenizer/alphabet.h"
+#include "tokenizer/scripts.h"
 #include "tokenizer/split.h"
 #include "tokenizer/unicode.h"
 
@@ -311,6 +312,16 @@ static adam_status run_fixed_length(const am_pretokenizer_step *step, am_stage_m
   return ADAM_OK;
 }
 
+static adam_status run_scripts(const am_pretokenizer_step *step, am_stage_memory *memory, adam_error *error) {
+  const am_pieces *in = &memory->pieces;
+  (void)step;
+  memory->other.spans.n = 0;
+  for (size_t i = 0; i < in->spans.n; i++)
+    if (!am_scripts_cut(in->text.data, &in->spans.data[i], &memory->other.spans)) return no_memory(error);
+  exchange_spans(memory);
+  return ADAM_OK;
+}
+
 static const am_pretokenizer_row rows[] = {
     {"ByteLevel", read_byte_level, run_byte_level},
     {"Split", read_split, run_split},
@@ -322,6 +333,7 @@ static const am_pretokenizer_row rows[] = {
     {"CharDelimiterSplit", read_delimiter, run_split},
     {"Delimiter", read_delimiter, run_split},
     {"BertPreTokenizer", read_nothing, run_bert},
+    {"UnicodeScripts", read_nothing, run_scripts},
     {"FixedLength", read_fixed_length, run_fixed_length},
 };
 static const am_pretokenizer_row byte_words = {"ByteLevel", read_byte_level, run_byte_words};

@@ -42,7 +42,7 @@ typedef struct am_vocab_string {
   size_t n_bytes;
 } am_vocab_string;
 typedef struct am_vocab {
-  const char *model; /* "gpt2", "llama" */
+  const char *model; /* "gpt2", "llama", "bert", "t5" */
   const char *name;  /* general.name or NULL: some models' tokens have flags that no key tells */
   const char *pre;   /* "qwen2", "llama-bpe", "smollm", "gpt-2", ...; NULL = default */
   const am_vocab_string *tokens;
@@ -52,7 +52,8 @@ typedef struct am_vocab {
   const am_vocab_string *merges; /* "left right" */
   size_t n_merges;
   int64_t bos_id, eos_id, unknown_id, separator_id, pad_id, cls_id; /* -1 = none */
-  int add_bos, add_eos, add_space_prefix;                           /* -1 = the kind's default */
+  int add_bos, add_eos, add_space_prefix, remove_extra_spaces;      /* -1 = the kind's default */
+  am_vocab_string charsmap; /* "t5": precompiled normalisation rules; n_bytes 0 = none */
 } am_vocab;
 adam_status am_tokenizer_open_vocab(const char *name, const am_vocab *vocab, const char *cache_key,
                                     const char *cache_dir, am_tokenizer **out, adam_error *error);

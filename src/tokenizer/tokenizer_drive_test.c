@@ -31,8 +31,8 @@ static int fail(const char *what) {
 }
 
 /* A vocabulary as make_tokenizer.py writes it: i64 n_tokens, n_merges, bos, eos, unknown, add_bos, add_eos,
- * add_space_prefix; then strings (u32 length, bytes): model, pre, name, tokens, merges; then i32 types and
- * float scores. */
+ * add_space_prefix, separator, cls, remove_extra_spaces; then strings (u32 length, bytes): model, pre, name,
+ * charsmap, tokens, merges; then i32 types and float scores. */
 typedef struct vocab_file {
   am_buf bytes;
   size_t at;
@@ -55,12 +55,13 @@ static am_vocab_string *next_strings(vocab_file *f, size_t n) {
 
 static adam_status open_vocab(const char *path, const char *cache_dir, am_tokenizer **out) {
   static vocab_file f;
-  int64_t head[8];
+  int64_t head[11];
   adam_status status = am_file_read(path, (size_t)1 << 30, &f.bytes, &error);
   if (status != ADAM_OK) return status;
   memcpy(head, f.bytes.data, sizeof head);
   f.at = sizeof head;
-  am_vocab_string model = next_string(&f), pre = next_string(&f), name = next_string(&f);
+  am_vocab_string model = next_string(&f), pre = next_string(&f), name = next_string(&f),
+                  charsmap = next_string(&f);
   f.vocab = (am_vocab){.model = am_mem_dup(model.bytes, model.n_bytes),
                        .pre = am_mem_dup(pre.bytes, pre.n_bytes),
                        .name = am_mem_dup(name.bytes, name.n_bytes),
@@ -69,12 +70,14 @@ static adam_status open_vocab(const char *path, const char *cache_dir, am_tokeni
                        .bos_id = head[2],
                        .eos_id = head[3],
                        .unknown_id = head[4],
-                       .separator_id = -1,
+                       .separator_id = head[8],
                        .pad_id = -1,
-                       .cls_id = -1,
+                       .cls_id = head[9],
+                       .charsmap = charsmap,
                        .add_bos = (int)head[5],
                        .add_eos = (int)head[6],
-                       .add_space_prefix = (int)head[7]};
+                       .add_space_prefix = (int)head[7],
+                       .remove_extra_spaces = (int)head[10]};
   f.vocab.tokens = next_strings(&f, f.vocab.n_tokens);
   f.vocab.merges = next_strings(&f, f.vocab.n_merges);
   f.vocab.types = (const int32_t *)(const void *)am_mem_dup(f.bytes.data + f.at, 4 * f.vocab.n_tokens);

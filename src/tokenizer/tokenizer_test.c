@@ -144,6 +144,25 @@ static void check_decodes(const am_tokenizer *t, const am_json *variant) {
   am_ids_close(&ids);
 }
 
+static void check_pairs(const am_tokenizer *t, const am_json *variant) {
+  const am_json *list = am_json_get(variant, "pairs");
+  am_ids ids = {0}, types = {0};
+  assert_true(list->n > 10);
+  for (size_t i = 0; i < list->n; i++) {
+    const am_json *item = am_json_at(list, i), *first = am_json_at(item, 0), *second = am_json_at(item, 1);
+    uint32_t flags = am_json_bool(am_json_at(item, 2), false) ? AM_ENCODE_SPECIAL : 0;
+    size_t most = (size_t)am_json_int(am_json_at(item, 3), 0);
+    ids.n = types.n = 0;
+    assert_int_equal(am_tokenizer_encode_pair(t, first->as.string, first->n, second->as.string, second->n,
+                                              flags, most, &ids, &types, NULL, &error),
+                     ADAM_OK);
+    if (!same_ids(&ids, am_json_at(item, 4)) || !same_ids(&types, am_json_at(item, 5)))
+      fail_msg("%s: pair %zu", am_json_str(am_json_get(variant, "name"), ""), i);
+  }
+  am_ids_close(&ids);
+  am_ids_close(&types);
+}
+
 static void variants_equal_the_package(void **state) {
   const am_json *list = am_json_get(&cases, "variants");
   (void)state;
@@ -152,6 +171,7 @@ static void variants_equal_the_package(void **state) {
     am_tokenizer *t = open_variant(am_json_at(list, i));
     check_encodes(t, am_json_at(list, i));
     check_decodes(t, am_json_at(list, i));
+    check_pairs(t, am_json_at(list, i));
     am_tokenizer_close(&t);
   }
 }
@@ -221,10 +241,20 @@ static void what_is_unsupported_is_named(void **state) {
     const char *word; /* in the reason */
   } rows[] = {
       {"{\"model\":{\"type\":\"Nope\",\"vocab\":{}}}", ADAM_UNSUPPORTED, "Nope"},
-      {"{\"normalizer\":{\"type\":\"Precompiled\"}," MODEL "}", ADAM_UNSUPPORTED, "Precompiled"},
-      {"{\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}," MODEL "}", ADAM_UNSUPPORTED, "UnicodeScripts"},
+      {"{\"normalizer\":{\"type\":\"Precompiled\"}," MODEL "}", ADAM_DAMAGED, "Precompiled"},
+      {"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"????\"}," MODEL "}",
+       ADAM_DAMAGED, "base64"},
+      {"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"/w==\"}," MODEL "}",
+       ADAM_DAMAGED, "size"},
+      {"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"/wAAAAAA\"}," MODEL "}",
+       ADAM_DAMAGED, "longer"},
+      {"{\"normalizer\":{\"type\":\"Nope\"}," MODEL "}", ADAM_UNSUPPORTED, "Nope"},
+      {"{\"pre_tokenizer\":{\"type\":\"Nope\"}," MODEL "}", ADAM_UNSUPPORTED, "Nope"},
+      {"{\"model\":{\"type\":\"Unigram\",\"vocab\":{\"a\":0}}}", ADAM_DAMAGED, "vocab"},
+      {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", ADAM_DAMAGED, "item 0"},
+      {"{\"model\":{\"type\":\"Unigram\",\"unk_id\":1,\"vocab\":[[\"a\",0.5]]}}", ADAM_DAMAGED, "unk_id"},
       {"{\"post_processor\":{\"type\":\"Nope\"}," MODEL "}", ADAM_UNSUPPORTED, "Nope"},
-      {"{\"decoder\":{\"type\":\"CTC\"}," MODEL "}", ADAM_UNSUPPORTED, "CTC"},
+      {"{\"decoder\":{\"type\":\"Nope\"}," MODEL "}", ADAM_UNSUPPORTED, "Nope"},
       {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}"
        "," MODEL "}",
        ADAM_UNSUPPORTED, "&&"},

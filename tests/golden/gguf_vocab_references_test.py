@@ -130,7 +130,7 @@ def compare(report, name, path, folder, build, texts, rng):
 
 
 def published(report, build, folder):
-    for name in ("llama-spm", "phi-3", "gpt-2"):
+    for name in ("llama-spm", "phi-3", "gpt-2", "bert-bge"):
         base = os.path.join(GOLDENS, "ggml-vocab-%s.gguf" % name)
         if not os.path.exists(base):
             print("not here: %s" % os.path.basename(base))

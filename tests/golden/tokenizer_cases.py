@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What make_tokenizer.py and tokenizer_shared_test.py have in common: tokenizers small enough to be
 committed, in many shapes, and texts that are hard on them."""
+import base64
 import copy
+import itertools
 import random
+import struct
 
 CORPUS = """The quick brown fox jumps over the lazy dog. I'm sure you'll see that it's what we've said they'd do.
 In 2024, 1,234,567 people asked: how do I tokenize text quickly? def main(argc, argv): return argc + 42
@@ -77,6 +80,36 @@ FALLBACK = {"unk_token": "<unk>", "byte_fallback": True, "fuse_unk": True}
 
 def metaspace(scheme, cut=True):
     return {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": cut}
+
+
+def charsmap(rules):
+    """A Precompiled normalizer of {text: replacement}: the double array of darts-clone, by first fit."""
+    strings, trie, at = b"", {}, {}
+    for text, replacement in rules.items():
+        at.setdefault(replacement, len(strings))
+        if at[replacement] == len(strings):
+            strings += replacement.encode("utf-8") + b"\0"
+        node = trie
+        for byte in text.encode("utf-8"):
+            node = node.setdefault(byte, {})
+        node[0] = at[replacement]  # a leaf is the child by byte 0
+    units = {0: 0}
+    todo = [(trie, 0)]
+    while todo:
+        node, place = todo.pop()
+        offset = next(o for o in itertools.count(1) if all(place ^ o ^ byte not in units for byte in node))
+        units[place] |= offset << 10 | (0 in node) << 8
+        for byte, child in node.items():
+            units[place ^ offset ^ byte] = byte or child | 1 << 31
+        todo += [(child, place ^ offset ^ byte) for byte, child in node.items() if byte]
+    n = max(units) // 256 * 256 + 256
+    blob = struct.pack("<I", 4 * n) + struct.pack("<%dI" % n, *(units.get(i, 0) for i in range(n))) + strings
+    return {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(blob).decode("ascii")}
+
+
+def bert(clean=True, chinese=True, strip=None, lower=True):
+    return {"type": "BertNormalizer", "clean_text": clean, "handle_chinese_chars": chinese, "strip_accents": strip,
+            "lowercase": lower}
 
 
 def variant(name, base="bytes", normalizer=None, pre=None, post=None, decoder=None, added=CHAT, **settings):
@@ -154,6 +187,52 @@ VARIANTS = [
             continuing_subword_prefix="##", unk_token="<unk>", fuse_unk=True),
 ]
 
+RULES = charsmap({"\t": " ", "\n": " ", "\r": " ", "\u00a0": " ", "\u3000": " ", "ﬁ": "fi", "Å": "Å", "é": "e\u0301",
+                  "e\u0301": "é", "\u0301": "'", "A": "a", "\u00ad": "", "\u200b": "", "㌀": "アパート", "ABC": "x",
+                  "！": "!", "ﾞ": "゛", "가": "나", "\u0600": "n", "①": "1"})
+BERT_PAIR = {"type": "TemplateProcessing",
+             "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                        {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+             "pair": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                      {"SpecialToken": {"id": "[SEP]", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}},
+                      {"SpecialToken": {"id": "[SEP]", "type_id": 1}}],
+             "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]},
+                                "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]}}}
+BERT_ADDED = [token(i, t) for i, t in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])]
+WORD_PIECE = {"type": "WordPiece", "prefix": "##", "cleanup": True}
+PIECES = {"unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
+BERT_PRE = {"type": "BertPreTokenizer"}
+T5_POST = {"type": "TemplateProcessing",
+           "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+           "pair": [{"Sequence": {"id": "B", "type_id": 3}}, {"SpecialToken": {"id": "</s>", "type_id": 0}},
+                    {"Sequence": {"id": "A", "type_id": 1}}, {"SpecialToken": {"id": "</s>", "type_id": 2}}],
+           "special_tokens": {"</s>": {"id": "</s>", "ids": [1], "tokens": ["</s>"]}}}
+SPACES = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}
+RIGHT = {"type": "Strip", "strip_left": False, "strip_right": True}
+VARIANTS += [
+    variant("bert", "pieces", bert(), BERT_PRE, BERT_PAIR, WORD_PIECE, BERT_ADDED, **PIECES),
+    variant("bert-cased", "pieces", bert(lower=False), BERT_PRE, BERT, WORD_PIECE, BERT_ADDED + ODD, **PIECES),
+    variant("bert-accents", "pieces", bert(clean=False, chinese=False, strip=True, lower=False), BERT_PRE, ROBERTA,
+            {"type": "WordPiece", "prefix": "##", "cleanup": False}, BERT_ADDED, **PIECES),
+    variant("bert-lower", "pieces", bert(strip=False), {"type": "WhitespaceSplit"}, None, WORD_PIECE, BERT_ADDED,
+            **dict(PIECES, max_input_chars_per_word=7)),
+    variant("pieces-bytes", "pieces", None, byte_level(True, True), sequence("processors", byte_level(True, True), BERT_PAIR),
+            byte_level(True, True), CHAT, **dict(PIECES, continuing_subword_prefix="")),
+    variant("levels", "levels", {"type": "Lowercase"}, {"type": "Whitespace"}, BERT, None, CHAT, unk_token="<unk>"),
+    variant("levels-scripts", "levels", None, {"type": "UnicodeScripts"}, T5_POST,
+            {"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "the", "cleanup": True}, ODD, unk_token="<unk>"),
+    variant("t5", "unigram", sequence("normalizers", RULES, RIGHT, SPACES), metaspace("always"), T5_POST,
+            metaspace("always"), ODD, unk_id=2),
+    variant("t5-old", "unigram", RULES, seq_pre({"type": "WhitespaceSplit"}, metaspace("always")), T5_POST,
+            metaspace("always"), CHAT, unk_id=2),
+    variant("xlm-r", "unigram", sequence("normalizers", {"type": "NFKC"}, RULES, {"type": "Lowercase"}),
+            metaspace("first"), ROBERTA, metaspace("first"), CHAT, unk_id=2, byte_fallback=True),
+    variant("unigram-whole", "unigram", SPACE_MARK, None, None, metaspace("never"), CHAT, unk_id=2),
+    variant("unigram-ties", "ties", None, {"type": "UnicodeScripts"}, None, None, CHAT, unk_id=0),
+    variant("unigram-bytes", "ties", {"type": "Nmt"}, {"type": "WhitespaceSplit"}, None,
+            sequence("decoders", {"type": "ByteFallback"}, {"type": "Fuse"}), CHAT, unk_id=0, byte_fallback=True),
+]
+
 ALPHABETS = [
     "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", " \t\n\r\v\f", "'’\"`.,;:!?-()[]{}<>/\\|@#$%^&*_+=~",
     "абвгдежзийклмнопрстуфхцчшщъыьэюяЁЙ", "あいうえおかがきくけこさしすせそアイウエオガギー。、「」", "日本語東京大学中国文字例",
@@ -199,6 +278,8 @@ def document(made, base):
     """The tokenizer.json of a variant over a trained base {vocab, merges}."""
     model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
              "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False}
+    if "type" in base:
+        model = {"type": base["type"]}
     model.update(made["settings"])
     model.update(copy.deepcopy(base))
     parts = {k: made[k] for k in ("added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder")}
