@@ -71,6 +71,12 @@ typedef struct am_config {
   } rope;
   uint32_t window;           /* tokens that a query of a windowed layer sees, its own included; 0 = none */
   uint64_t windowed[AM_ARCH_MOST_LAYERS / 64]; /* bit i % 64 of [i / 64]: layer i has the window */
+  /* Mixture of experts. */
+  uint32_t n_experts;        /* 0 = there are none */
+  uint32_t n_experts_used;   /* of each token */
+  uint32_t n_ff_expert;      /* intermediate size of one */
+  bool normalise_experts;    /* the weights of a token's experts sum to 1 */
+  uint64_t sparse[AM_ARCH_MOST_LAYERS / 64]; /* the same way: layer i chooses among experts */
   float attention_softcap;   /* scores are bent into (-cap, cap); 0 = not */
   float logits_softcap;      /* the same for logits */
   float query_scalar;        /* scores are divided by its root (Gemma); others: head_dim */
@@ -93,6 +99,18 @@ typedef struct am_tensor_role {
   uint32_t (*shape)(const am_config *config, uint64_t shape[2]);
 } am_tensor_role;
 
+/* One matrix (n_out, n_in) of each expert in the layers that have them. Names hold "%u" for the layer, then
+ * for the expert. */
+typedef struct am_expert_role {
+  const char *field;         /* "ffn_gate_exps" */
+  const char *hf;            /* one tensor each: "model.layers.%u.mlp.experts.%u.gate_proj.weight" */
+  const char *hf_merged;     /* or one for all, as transformers 5 has them in memory: (n_experts, n_parts * n_out,
+                                n_in) */
+  uint32_t part, n_parts;    /* rows [part * n_out, (part + 1) * n_out) of an expert there */
+  const char *gguf;          /* one for all: (n_experts, n_out, n_in) */
+  uint32_t (*shape)(const am_config *config, uint64_t shape[2]); /* of one expert's */
+} am_expert_role;
+
 /* Tensor of an open model by its name in the file; NULL = absent. */
 typedef const am_tensor *(*am_find_tensor)(const void *user, const char *name);
 
@@ -114,6 +132,10 @@ typedef struct am_arch {
                               const char *path, adam_error *error);
   const am_tensor_role *roles;
   size_t n_roles;
+  const am_expert_role *expert_roles; /* NULL = none */
+  size_t n_expert_roles;
+  /* Which layers have a role's tensor; NULL = all. */
+  bool (*has)(const am_config *config, const am_tensor_role *role, uint32_t layer);
 } am_arch;
 
 /* The families, NULL-terminated. */
@@ -138,6 +160,15 @@ uint64_t am_arch_ctx(const am_config *config);
 uint64_t am_arch_extended_ctx(const am_config *config);
 /* Switches that YaRN on, which costs a little quality on short text; nothing where there is none. */
 void am_arch_extend(am_config *config);
+const am_expert_role *am_arch_expert_role(const am_arch *arch, const char *field);
+/* Name of an expert's tensor; `merged`: of the one that holds all experts of the layer. false: there is no
+ * such spelling. */
+bool am_arch_expert_name(const am_config *config, const am_expert_role *role, uint32_t layer, uint32_t expert,
+                         bool merged, bool bare, char *out, size_t capacity);
+/* Whether this layer chooses among experts. */
+bool am_arch_is_sparse(const am_config *config, uint32_t layer);
+/* Of n_parameters, those that one token is computed with: all, less the experts it does not choose. */
+uint64_t am_arch_active_parameters(const am_config *config, uint64_t n_parameters);
 /* Tokens that a query of this layer sees; 0 = all. */
 uint32_t am_arch_window(const am_config *config, uint32_t layer);
 /* KV bytes of a token over all layers for one element size, and, at n_ctx tokens, of a timeline: there a

@@ -141,7 +141,8 @@ static adam_status check_gguf_sizes(const am_keys *keys, const am_config *c) {
   if (value_length != c->head_dim) {
     return am_keys_unsupported(keys, "attention.value_length", "not the attention.key_length");
   }
-  if (n_experts > 0) return am_keys_unsupported(keys, "expert_count", "not 0: a mixture of experts");
+  if (n_experts > 0 && c->n_experts == 0)
+    return am_keys_unsupported(keys, "expert_count", "not 0: a mixture of experts");
   return ADAM_OK;
 }
 

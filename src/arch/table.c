@@ -7,8 +7,9 @@
 #include "arch/families.h"
 #include "arch/keys.h"
 
-static const am_arch *const families[] = {&am_arch_gemma2, &am_arch_llama, &am_arch_qwen3, &am_arch_bert,
-                                         &am_arch_roberta, &am_arch_nomic_bert, NULL};
+static const am_arch *const families[] = {
+    &am_arch_gemma2, &am_arch_llama,   &am_arch_qwen3,      &am_arch_qwen3moe,
+    &am_arch_bert,   &am_arch_roberta, &am_arch_nomic_bert, NULL};
 
 const am_arch *const *am_arch_table(void) { return families; }
 
@@ -94,6 +95,51 @@ bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, ui
                                         (int)(end - hole - 2), hole + 2)
                              : snprintf(out, capacity, "%.*s", (int)(end - pattern), pattern);
   return n > 0 && (size_t)n < capacity;
+}
+
+const am_expert_role *am_arch_expert_role(const am_arch *arch, const char *field) {
+  for (size_t i = 0; i < arch->n_expert_roles; i++)
+    if (strcmp(arch->expert_roles[i].field, field) == 0) return &arch->expert_roles[i];
+  return NULL;
+}
+
+bool am_arch_expert_name(const am_config *config, const am_expert_role *role, uint32_t layer, uint32_t expert,
+                         bool merged, bool bare, char *out, size_t capacity) {
+  const char *prefix = config->arch->hf_prefix ? config->arch->hf_prefix : "model.";
+  const char *pattern = config->source == AM_SOURCE_GGUF ? role->gguf : merged ? role->hf_merged : role->hf;
+  uint32_t numbers[2] = {layer, expert}, n_numbers = 0;
+  size_t at = 0;
+  if (config->source == AM_SOURCE_GGUF && (!merged || bare)) return false;
+  if (bare) {
+    if (strncmp(pattern, prefix, strlen(prefix)) != 0) return false;
+    pattern += strlen(prefix);
+  }
+  while (*pattern && at < capacity) {
+    int n = 1;
+    if (strncmp(pattern, "%u", 2) == 0 && n_numbers < 2) {
+      n = snprintf(out + at, capacity - at, "%u", numbers[n_numbers++]);
+      pattern += 2;
+    } else {
+      out[at] = *pattern++;
+    }
+    at += n > 0 ? (size_t)n : 0;
+  }
+  if (at == 0 || at >= capacity) return false;
+  out[at] = 0;
+  return true;
+}
+
+bool am_arch_is_sparse(const am_config *config, uint32_t layer) {
+  return layer < AM_ARCH_MOST_LAYERS && (config->sparse[layer / 64] >> layer % 64 & 1);
+}
+
+uint64_t am_arch_active_parameters(const am_config *config, uint64_t n_parameters) {
+  uint64_t idle = 0, shape[2];
+  for (uint32_t i = 0; i < config->n_layers; i++)
+    for (size_t r = 0; am_arch_is_sparse(config, i) && r < config->arch->n_expert_roles; r++)
+      if (config->arch->expert_roles[r].shape(config, shape) == 2)
+        idle += (config->n_experts - config->n_experts_used) * shape[0] * shape[1];
+  return n_parameters > idle ? n_parameters - idle : 0;
 }
 
 uint32_t am_arch_window(const am_config *config, uint32_t layer) {

@@ -56,6 +56,10 @@ const am_tensor *am_loader_find(const am_loader *loader, const char *name);
  * *out = NULL and ADAM_OK; a tensor that should be there and is not gives ADAM_DAMAGED. */
 adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t layer,
                            const am_tensor **out, adam_error *error);
+/* One expert's matrix (n_out, n_in) of a layer that has them: a tensor of its own, or a part of the one that
+ * holds all; *out is a view, its name the tensor's. A layer without: ADAM_INVALID. */
+adam_status am_loader_expert(const am_loader *loader, const char *field, uint32_t layer, uint32_t expert,
+                             am_tensor *out, adam_error *error);
 uint64_t am_loader_weights_bytes(const am_loader *loader);
 uint64_t am_loader_n_parameters(const am_loader *loader);
 /* As the model names it ("apache-2.0": a GGUF's general.license, the README.md's header, or the first line of

@@ -50,6 +50,11 @@ static const am_tensor *find_role(const am_loader *loader, const am_tensor_role 
   return NULL;
 }
 
+static adam_status missing(const am_loader *loader, const char *name, adam_error *error) {
+  return am_fail(error, ADAM_DAMAGED, loader->file, "the file is damaged or incomplete: download it again",
+                 "tensor %s is missing, expected one among %zu tensors", name, loader->n_tensors);
+}
+
 static adam_status check_shape(const am_loader *loader, const am_tensor *tensor, uint32_t n_dims,
                                const uint64_t *shape, adam_error *error) {
   bool same = tensor->n_dims == n_dims;
@@ -74,7 +79,9 @@ adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t 
     return am_fail(error, ADAM_INVALID, loader->file, NULL, "only the vocabulary is open");
   }
   const am_tensor_role *role = am_arch_role(loader->config.arch, field);
+  const am_arch *arch = loader->config.arch;
   uint32_t n_dims = role ? role->shape(&loader->config, shape) : 0;
+  if (n_dims > 0 && arch->has && !arch->has(&loader->config, role, layer)) n_dims = 0;
   if (n_dims == 0) {
     *out = NULL;
     return ADAM_OK;
@@ -87,11 +94,75 @@ adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t 
     }
     char name[NAME_CAPACITY] = "";
     am_arch_tensor_name(&loader->config, role, layer, false, name, sizeof name);
-    return am_fail(error, ADAM_DAMAGED, loader->file, "the file is damaged or incomplete: download it again",
-                   "tensor %s is missing, expected one among %zu tensors", name, loader->n_tensors);
+    return missing(loader, name, error);
   }
   adam_status status = check_shape(loader, tensor, n_dims, shape, error);
   if (!status) *out = tensor;
+  return status;
+}
+
+static const am_tensor *find_expert(const am_loader *loader, const am_expert_role *role, uint32_t layer,
+                                    uint32_t expert, bool merged) {
+  char name[NAME_CAPACITY];
+  for (int bare = 0; bare < 2; bare++) {
+    if (!am_arch_expert_name(&loader->config, role, layer, expert, merged, bare, name, sizeof name)) continue;
+    const am_tensor *tensor = am_loader_find(loader, name);
+    if (tensor) return tensor;
+  }
+  return NULL;
+}
+
+/* The expert's rows of a tensor that holds all of the layer's. */
+static adam_status cut_expert(const am_loader *loader, const am_expert_role *role, const am_tensor *whole,
+                              uint32_t expert, const uint64_t matrix[2], am_tensor *out, adam_error *error) {
+  const am_config *c = &loader->config;
+  uint64_t n_parts = c->source == AM_SOURCE_GGUF ? 1 : role->n_parts, row_bytes;
+  uint64_t part = c->source == AM_SOURCE_GGUF ? 0 : role->part;
+  const uint64_t shape[3] = {c->n_experts, n_parts * matrix[0], matrix[1]};
+  adam_status status = check_shape(loader, whole, 3, shape, error);
+  if (status) return status;
+  if (!am_dtype_row_bytes(whole->dtype, matrix[1], &row_bytes))
+    return am_fail(error, ADAM_DAMAGED, loader->file, NULL, "tensor %s: rows of %llu are no whole blocks",
+                   whole->name, (unsigned long long)matrix[1]);
+  *out = (am_tensor){.name = whole->name,
+                     .dtype = whole->dtype,
+                     .n_dims = 2,
+                     .shape = {matrix[0], matrix[1]},
+                     .data = (const uint8_t *)whole->data + (expert * n_parts + part) * matrix[0] * row_bytes,
+                     .n_bytes = matrix[0] * row_bytes};
+  return ADAM_OK;
+}
+
+adam_status am_loader_expert(const am_loader *loader, const char *field, uint32_t layer, uint32_t expert,
+                             am_tensor *out, adam_error *error) {
+  uint64_t shape[2];
+  char name[NAME_CAPACITY] = "";
+  const am_expert_role *role = loader->has_config ? am_arch_expert_role(loader->config.arch, field) : NULL;
+  if (!role || role->shape(&loader->config, shape) != 2 || !am_arch_is_sparse(&loader->config, layer) ||
+      expert >= loader->config.n_experts)
+    return am_fail(error, ADAM_INVALID, loader->file, NULL, "layer %u has no %s of an expert %u", layer,
+                   field, expert);
+  const am_tensor *tensor = find_expert(loader, role, layer, expert, false);
+  if (tensor) {
+    adam_status status = check_shape(loader, tensor, 2, shape, error);
+    if (!status) *out = *tensor;
+    return status;
+  }
+  tensor = find_expert(loader, role, layer, expert, true);
+  if (tensor) return cut_expert(loader, role, tensor, expert, shape, out, error);
+  am_arch_expert_name(&loader->config, role, layer, expert, loader->config.source == AM_SOURCE_GGUF, false,
+                      name, sizeof name);
+  return missing(loader, name, error);
+}
+
+static adam_status check_experts(const am_loader *loader, const am_expert_role *role, adam_error *error) {
+  adam_status status = ADAM_OK;
+  for (uint32_t layer = 0; layer < loader->config.n_layers; layer++)
+    for (uint32_t e = 0; !status && e < loader->config.n_experts && am_arch_is_sparse(&loader->config, layer);
+         e++) {
+      am_tensor tensor;
+      status = am_loader_expert(loader, role->field, layer, e, &tensor, error);
+    }
   return status;
 }
 
@@ -109,6 +180,8 @@ adam_status am_loader_check_weights(am_loader *loader, adam_error *error) {
       status = am_loader_role(loader, arch->roles[i].field, layer, &tensor, error);
     }
   }
+  for (size_t i = 0; i < arch->n_expert_roles && !status; i++)
+    status = check_experts(loader, &arch->expert_roles[i], error);
   return status;
 }
 

@@ -15,8 +15,12 @@ typedef struct am_activations {
   float *k;        /* (n, n_kv_heads, head_dim) */
   float *v;        /* (n, n_kv_heads, head_dim) */
   float *attended; /* (n, n_heads, head_dim) */
-  float *gate;     /* (n, n_ff) */
-  float *up;       /* (n, n_ff) */
+  float *gate;     /* (n, n_ff), or (n n_experts_used, n_ff_expert) */
+  float *up;       /* the same */
+  /* Where there are experts, else NULL. */
+  float *router;   /* (n, n_experts) logits */
+  float *mixed;    /* (n n_experts_used, n_embd) what each chosen expert gives back */
+  void *routes;    /* am_routing_bytes */
   /* Encoders; host memory. */
   int32_t *positions; /* (n) row of the table of positions */
   int32_t *types;     /* (n) row of the table of token types */
@@ -44,6 +48,7 @@ extern const am_family am_family_gemma2;
 extern const am_family am_family_llama;
 extern const am_family am_family_nomic_bert;
 extern const am_family am_family_qwen3;
+extern const am_family am_family_qwen3moe;
 extern const am_family am_family_roberta;
 
 struct am_model {
@@ -70,6 +75,11 @@ adam_status am_bind(am_model *model, const am_loader *loader, const char *field,
  * tensor, nothing copied. ADAM_DAMAGED where the tensor has fewer. */
 adam_status am_bind_rows(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
                          uint64_t first_row, uint64_t n_rows, am_weight **out, adam_error *error);
+
+/* Role `field` of all experts of a layer that has them: out (n_experts), which are alike, as device.h wants
+ * them; else ADAM_UNSUPPORTED. */
+adam_status am_bind_experts(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
+                            const am_weight **out, adam_error *error);
 
 /* model->rope from config.rope and, for AM_ROPE_FACTORS, the role "rope_freqs". */
 adam_status am_rope_open(am_model *model, const am_loader *loader, adam_error *error);

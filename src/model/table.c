@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const am_family *const families[] = {
-    &am_family_bert,  &am_family_gemma2,  &am_family_llama,
-    &am_family_qwen3, &am_family_roberta, &am_family_nomic_bert,
+    &am_family_bert,     &am_family_gemma2,  &am_family_llama,      &am_family_qwen3,
+    &am_family_qwen3moe, &am_family_roberta, &am_family_nomic_bert,
 };
 
 static const am_family *find_family(const char *name) {
@@ -81,6 +81,22 @@ static adam_status bind_ends(am_model *model, const am_loader *loader, adam_erro
                    "the token embedding or the final norm is missing");
   if (!model->output) model->output = model->embedding; /* tied: one matrix, looked up and multiplied */
   return ADAM_OK;
+}
+
+adam_status am_bind_experts(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
+                            const am_weight **out, adam_error *error) {
+  uint32_t n = model->config.n_experts;
+  for (uint32_t i = 0; i < n; i++) {
+    am_tensor tensor;
+    am_weight *weight = NULL;
+    adam_status status = am_loader_expert(loader, field, layer, i, &tensor, error);
+    if (!status) status = open_weight(model, &tensor, &weight, error);
+    if (status) return status;
+    out[i] = weight;
+  }
+  if (am_weights_alike(out, n)) return ADAM_OK;
+  return am_fail(error, ADAM_UNSUPPORTED, am_loader_path(loader), NULL,
+                 "the experts of layer %u have %s of different types", layer, field);
 }
 
 static adam_status list_windows(am_model *model, adam_error *error) {

@@ -27,7 +27,7 @@ struct am_workspace {
 
 /* Where each activation begins in one block, in floats. */
 typedef struct layout {
-  uint64_t x, y, z, q, k, v, attended, gate, up, taken, logits, total;
+  uint64_t x, y, z, q, k, v, attended, gate, up, router, mixed, routes, taken, logits, total;
   bool overflow;
 } layout;
 
@@ -37,6 +37,22 @@ static uint64_t place(layout *l, uint64_t rows, uint64_t columns) {
       !am_u64_add(l->total, n / ALIGN_FLOATS * ALIGN_FLOATS, &l->total))
     l->overflow = true;
   return begin;
+}
+
+/* The feed-forward of all rows, or of a row and each expert chosen for it. */
+static void place_feed_forward(layout *l, const am_config *c, uint32_t max_tokens) {
+  const am_routing routing = {.n_experts = c->n_experts, .n_used = c->n_experts_used};
+  uint64_t dense = 0, pairs = (uint64_t)max_tokens * c->n_experts_used, sparse = 0;
+  if (!am_u64_mul(max_tokens, c->n_ff, &dense) || !am_u64_mul(pairs, c->n_ff_expert, &sparse))
+    l->overflow = true;
+  l->gate = place(l, 1, dense > sparse ? dense : sparse);
+  l->up = place(l, 1, dense > sparse ? dense : sparse);
+  if (c->n_experts == 0) return;
+  uint64_t routes_bytes = am_routing_bytes(max_tokens, &routing);
+  if (routes_bytes == 0) l->overflow = true;
+  l->router = place(l, max_tokens, c->n_experts);
+  l->mixed = place(l, pairs, c->n_embd);
+  l->routes = place(l, 1, routes_bytes / sizeof(float));
 }
 
 static layout lay_out(const am_model *model, uint32_t max_tokens, uint32_t max_outputs) {
@@ -54,8 +70,7 @@ static layout lay_out(const am_model *model, uint32_t max_tokens, uint32_t max_o
   l.attended = place(&l, max_tokens, heads);
   attention = l.total;
   l.total = shared;
-  l.gate = place(&l, max_tokens, c->n_ff);
-  l.up = place(&l, max_tokens, c->n_ff);
+  place_feed_forward(&l, c, max_tokens);
   if (l.total < attention) l.total = attention;
   l.taken = place(&l, max_outputs, c->n_embd);
   l.logits = place(&l, max_outputs, c->n_vocab);
@@ -96,6 +111,11 @@ adam_status am_workspace_open(const am_model *model, uint32_t max_tokens, uint32
                           .attended = w->memory + l.attended,
                           .gate = w->memory + l.gate,
                           .up = w->memory + l.up};
+  if (c->n_experts > 0) {
+    w->a.router = w->memory + l.router;
+    w->a.mixed = w->memory + l.mixed;
+    w->a.routes = w->memory + l.routes;
+  }
   w->taken = w->memory + l.taken;
   w->logits = w->memory + l.logits;
   if (strcmp(am_device_name(model->device), "cpu") != 0) {

@@ -23,6 +23,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast,
 
 import tiny_families
 import tiny_gguf
+import tiny_moe
 import tiny_tokenizers
 
 LLAMA3 = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0,
@@ -60,6 +61,7 @@ MODELS = {
     "gguf-llama-k-quants": dict(arch="llama", shape=(1, 256, 256, 4, 2, 64, 300), tied=False, gguf="mixed", rope=LLAMA3),
 }
 MODELS.update(tiny_families.MODELS)
+MODELS.update(tiny_moe.MODELS)
 
 
 def build(spec, seed):
@@ -71,6 +73,8 @@ def build(spec, seed):
                   rope_parameters=spec.get("rope", {"rope_type": "default", "rope_theta": 10000.0}))
     if spec["arch"] in tiny_families.ARCHS:
         model = tiny_families.new(spec)
+    elif spec["arch"] == "qwen3_moe":
+        model = tiny_moe.new(spec)
     elif spec["arch"] == "llama":
         bias = spec.get("bias", False)
         config = LlamaConfig(attention_bias=bias, mlp_bias=bias, **common)
@@ -92,7 +96,7 @@ def build(spec, seed):
             elif "embed_tokens" in name:
                 p.normal_(0, 0.25 if spec["tied"] else 1.0)
             else:
-                p.normal_(0, 1.4 / p.shape[1] ** 0.5)
+                p.normal_(0, 1.4 / p.shape[-1] ** 0.5)
     return model.eval()
 
 
@@ -100,6 +104,7 @@ def load(model, weights):
     """The same model in float32 with the given weights."""
     fresh = type(model)(model.config).float().eval()
     fresh.set_attn_implementation("eager")
+    weights = tiny_moe.merge(weights)
     missing, unexpected = fresh.load_state_dict({k: v.float() for k, v in weights.items()}, strict=False)
     assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
     fresh.tie_weights()
@@ -108,7 +113,10 @@ def load(model, weights):
 
 def reference(model, rng, n_text_ids):
     """Random ids, their logits, and a prompt with 64 greedy ids that rounding cannot change."""
-    ids = rng.integers(0, n_text_ids, N_IDS).tolist()
+    if model.config.model_type == "qwen3_moe":
+        ids = tiny_moe.steady_ids(model, rng, N_IDS, n_text_ids)
+    else:
+        ids = rng.integers(0, n_text_ids, N_IDS).tolist()
     with torch.no_grad():
         logits = model(torch.tensor([ids])).logits[0].float().numpy()
         prompts = torch.from_numpy(rng.integers(0, n_text_ids, (64, N_PROMPT)))
@@ -153,13 +161,14 @@ def to_old_dialect(path):
     config["torch_dtype"] = config.pop("dtype")
     config.pop("layer_types", None)
     tiny_families.to_old_dialect(config)
+    tiny_moe.to_old_dialect(config)
     config["transformers_version"] = "4.51.3"
     if config["model_type"] == "qwen3":
         config.update(use_sliding_window=False, sliding_window=None, max_window_layers=config["num_hidden_layers"])
     own = config["model_type"] == "gemma2"  # its default is not hidden_size / num_attention_heads
     if "head_dim" in config and not own and config["head_dim"] * config["num_attention_heads"] == config["hidden_size"]:
         config.pop("head_dim")
-    if config["num_key_value_heads"] == config["num_attention_heads"]:
+    if config["num_key_value_heads"] == config["num_attention_heads"] and config["model_type"] != "qwen3_moe":
         config.pop("num_key_value_heads")
     with open(path, "w") as f:
         json.dump(config, f, indent=2)
@@ -180,6 +189,8 @@ def save_hf(folder, model, spec, tokenizer, kind):
     total = sum(p.numel() * p.element_size() for p in model.parameters())
     source = model.model if spec.get("bare") else model
     source.save_pretrained(folder, max_shard_size=total // spec["shards"] if "shards" in spec else "1GB")
+    if spec.get("merged"):
+        tiny_moe.save_merged(os.path.join(folder, "model.safetensors"))
     config_path = os.path.join(folder, "config.json")
     if spec.get("old"):
         to_old_dialect(config_path)
@@ -203,6 +214,7 @@ def mixed_type(name):
         return T.Q6_K if name.startswith("output") else T.Q4_K
     _, layer, role, _ = name.split(".")
     roles = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]
+    role = role.removesuffix("_exps")
     return order[(roles.index(role) + 2 * int(layer)) % 5]
 
 
@@ -218,7 +230,7 @@ def make(root, name, seed):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     rng = np.random.default_rng(seed)
-    kind = "qwen" if spec["arch"] == "qwen3" else "llama"
+    kind = "qwen" if spec["arch"] in ("qwen3", "qwen3_moe") else "llama"
     vocab = spec["shape"][-1]
     n_text_ids = vocab - 3 if vocab % 8 == 0 else vocab  # some models have more rows than tokens
     tokenizer = getattr(tiny_tokenizers, kind + "_like")(n_text_ids)
@@ -246,7 +258,7 @@ def main():
     root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
     for i, name in enumerate(MODELS):
         if len(sys.argv) == 1 or name in sys.argv[1:]:
-            make(root, name, 1000 + i)
+            make(root, name, MODELS[name].get("seed", 1000 + i))
 
 
 if __name__ == "__main__":

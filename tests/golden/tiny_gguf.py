@@ -11,6 +11,7 @@ from gguf.quants import dequantize, quantize
 
 import random_blocks
 import tiny_families
+import tiny_moe
 import tiny_tokenizers
 
 K_TYPES = (T.Q2_K, T.Q3_K, T.Q4_K, T.Q5_K, T.Q6_K)
@@ -64,7 +65,8 @@ def rope_freqs(config):
 def encode(w, qtype, rng):
     """Bytes of w in qtype; K-quants, which the gguf package cannot make, become random blocks."""
     if qtype in K_TYPES:
-        return random_blocks.rows(rng, *w.shape, qtype, float(w.std()))
+        blocks = random_blocks.rows(rng, w.size // w.shape[-1], w.shape[-1], qtype, float(w.std()))
+        return blocks.reshape(*w.shape[:-1], -1)
     return quantize(w, qtype)
 
 
@@ -77,7 +79,7 @@ def write(path, model, tokenizer, kind, type_of, rng, parts=1, name=None, fused=
         state.pop("lm_head.weight", None)
     if fused:
         state = tiny_families.fuse_qkv(state)
-    writer = gguf.GGUFWriter(path, tiny_families.GGUF_ARCHS.get(arch, arch), split_max_tensors=0 if parts == 1 else -(-(len(state) + 1) // parts))
+    writer = gguf.GGUFWriter(path, {**tiny_families.GGUF_ARCHS, "qwen3_moe": "qwen3moe"}.get(arch, arch), split_max_tensors=0 if parts == 1 else -(-(len(state) + 1) // parts))
     writer.add_name(name or "tiny " + arch)
     write_config(writer, config)
     write_vocabulary(writer, config, tokenizer, kind)
@@ -85,16 +87,26 @@ def write(path, model, tokenizer, kind, type_of, rng, parts=1, name=None, fused=
     if arch == "llama" and config.rope_parameters["rope_type"] == "llama3":
         writer.add_tensor("rope_freqs.weight", rope_freqs(config))
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+
+    def put(target, stored, qtype):
+        """Adds a tensor; what a reader gets back."""
+        data = encode(np.ascontiguousarray(stored), qtype, rng)
+        writer.add_tensor(target, data, raw_dtype=qtype)
+        back = data.astype(np.float32) if qtype in (T.F32, T.F16) else dequantize(data, qtype)
+        return back.reshape(stored.shape)
+
     for key, w in state.items():
+        experts = tiny_moe.gguf_tensors(key, w)
+        if experts:
+            parts, join = experts
+            read_back[key] = torch.from_numpy(join([put(n, part, type_of(n) if part.ndim == 3 else T.F32) for n, part in parts]))
+            continue
         turned = [n for part, n in heads.items() if arch == "llama" and f".{part}." in key]
         offset = tiny_families.gguf_offset(config, key)
         stored = (interleave(w, turned[0]) if turned else w) + np.float32(offset)
         target = gguf_name(key, arch)
         qtype = type_of(target) if w.ndim == 2 else T.F32
-        data = encode(np.ascontiguousarray(stored), qtype, rng)
-        writer.add_tensor(target, data, raw_dtype=qtype)
-        back = data.astype(np.float32) if qtype in (T.F32, T.F16) else dequantize(data, qtype)
-        back = back.reshape(w.shape) - np.float32(offset)
+        back = put(target, stored, qtype) - np.float32(offset)
         read_back[key] = torch.from_numpy(np.ascontiguousarray(halve(back, turned[0]) if turned else back))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -104,6 +116,8 @@ def write(path, model, tokenizer, kind, type_of, rng, parts=1, name=None, fused=
 
 
 def write_config(writer, config):
+    if config.model_type == "qwen3_moe":
+        tiny_moe.write_gguf_config(writer, config)
     if config.model_type in tiny_families.ARCHS:
         tiny_families.write_gguf_config(writer, config)
         return
