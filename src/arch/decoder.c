@@ -63,6 +63,17 @@ adam_status am_decoder_silu_from_hf(const am_keys *keys) {
   return status;
 }
 
+adam_status am_decoder_gelu_from_hf(const am_keys *keys, const char *absent, am_config *c) {
+  static const char *const by_tanh[] = {"gelu_new", "gelu_pytorch_tanh", "gelu_fast"};
+  const char *act = absent;
+  adam_status status = am_keys_string(keys, "hidden_act", &act);
+  for (size_t i = 0; i < sizeof by_tanh / sizeof *by_tanh && !status; i++)
+    if (strcmp(act, by_tanh[i]) == 0) c->gelu_tanh = true;
+  if (!status && !c->gelu_tanh && strcmp(act, "gelu") != 0)
+    status = am_keys_unsupported(keys, "hidden_act", act);
+  return status;
+}
+
 adam_status am_decoder_rest_from_hf(const am_keys *keys, am_config *c) {
   uint32_t n_bos = 0;
   adam_status status = am_keys_bool(keys, "tie_word_embeddings", &c->tied_embeddings);

@@ -17,6 +17,8 @@ adam_status am_decoder_from_gguf(const am_keys *keys, am_rope_style style, am_co
  * ids. Between them a family reads its own norm and activation. */
 adam_status am_decoder_sizes_from_hf(const am_keys *keys, am_config *config);
 adam_status am_decoder_silu_from_hf(const am_keys *keys);
+/* gelu: hidden_act, which is `absent` where there is none, is one of the forms of gelu: config->gelu_tanh. */
+adam_status am_decoder_gelu_from_hf(const am_keys *keys, const char *absent, am_config *config);
 adam_status am_decoder_rest_from_hf(const am_keys *keys, am_config *config);
 adam_status am_decoder_sizes_from_gguf(const am_keys *keys, am_config *config);
 adam_status am_decoder_rest_from_gguf(const am_keys *keys, am_rope_style style, am_config *config);
@@ -43,6 +45,7 @@ uint32_t am_shape_attn_output(const am_config *c, uint64_t shape[2]); /* (D, n_h
 uint32_t am_shape_q_bias(const am_config *c, uint64_t shape[2]);     /* these with attention_bias */
 uint32_t am_shape_kv_bias(const am_config *c, uint64_t shape[2]);
 uint32_t am_shape_attn_output_bias(const am_config *c, uint64_t shape[2]);
+uint32_t am_shape_fused_qkv(const am_config *c, uint64_t shape[2]);  /* ((n_heads + 2 n_kv_heads) head_dim, D) */
 uint32_t am_shape_ffn(const am_config *c, uint64_t shape[2]);        /* (F, D) */
 uint32_t am_shape_ffn_down(const am_config *c, uint64_t shape[2]);   /* (D, F) */
 uint32_t am_shape_ffn_bias(const am_config *c, uint64_t shape[2]);   /* these with mlp_bias */

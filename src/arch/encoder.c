@@ -26,17 +26,6 @@ adam_status am_encoder_check(const am_keys *keys, am_config *c) {
   return ADAM_OK;
 }
 
-static adam_status read_activation(const am_keys *keys, am_config *c) {
-  static const char *const by_tanh[] = {"gelu_new", "gelu_pytorch_tanh", "gelu_fast"};
-  const char *name = "gelu";
-  adam_status status = am_keys_string(keys, "hidden_act", &name);
-  for (size_t i = 0; i < sizeof by_tanh / sizeof *by_tanh && !status; i++)
-    if (strcmp(name, by_tanh[i]) == 0) c->gelu_tanh = true;
-  if (!status && !c->gelu_tanh && strcmp(name, "gelu") != 0)
-    status = am_keys_unsupported(keys, "hidden_act", name);
-  return status;
-}
-
 /* A classifier's labels: num_labels, else as many as id2label has, else transformers' default of 2; none
  * where the architecture has no such head. */
 static adam_status read_labels(const am_keys *keys, am_config *c) {
@@ -67,7 +56,7 @@ adam_status am_encoder_from_hf(const am_keys *keys, am_config *c) {
   if (!status) status = am_keys_u32(keys, "max_position_embeddings", true, 1, MOST_CTX, &c->n_positions);
   if (!status) status = am_keys_u32(keys, "type_vocab_size", false, 0, MOST_TYPES, &c->n_types);
   if (!status) status = am_keys_real(keys, "layer_norm_eps", false, 0, 1, &eps);
-  if (!status) status = read_activation(keys, c);
+  if (!status) status = am_decoder_gelu_from_hf(keys, "gelu", c);
   if (!status) status = am_keys_string(keys, "position_embedding_type", &position_type);
   if (!status && strcmp(position_type, "absolute") != 0)
     status = am_keys_unsupported(keys, "position_embedding_type", position_type);

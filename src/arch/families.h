@@ -9,6 +9,8 @@ extern const am_arch am_arch_bert;
 extern const am_arch am_arch_gemma2;
 extern const am_arch am_arch_llama;
 extern const am_arch am_arch_nomic_bert;
+extern const am_arch am_arch_phi2;
+extern const am_arch am_arch_phi3;
 extern const am_arch am_arch_qwen3;
 extern const am_arch am_arch_qwen3moe;
 extern const am_arch am_arch_roberta;

@@ -25,6 +25,10 @@ uint32_t am_shape_norm(const am_config *c, uint64_t shape[2]) { return vector(sh
 uint32_t am_shape_head_norm(const am_config *c, uint64_t shape[2]) { return vector(shape, c->head_dim); }
 uint32_t am_shape_q(const am_config *c, uint64_t shape[2]) { return matrix(shape, q_width(c), c->n_embd); }
 uint32_t am_shape_kv(const am_config *c, uint64_t shape[2]) { return matrix(shape, kv_width(c), c->n_embd); }
+uint32_t am_shape_fused_qkv(const am_config *c, uint64_t shape[2]) {
+  return matrix(shape, q_width(c) + 2 * kv_width(c), c->n_embd);
+}
+
 uint32_t am_shape_attn_output(const am_config *c, uint64_t shape[2]) {
   return matrix(shape, c->n_embd, q_width(c));
 }

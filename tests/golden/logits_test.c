@@ -107,7 +107,7 @@ static float *run_in_chunks(golden *g, const uint32_t *sizes, size_t n_sizes, am
   for (size_t done = 0, turn = 0; done < g->n_ids; turn++) {
     uint32_t left = (uint32_t)(g->n_ids - done), take = sizes[turn % n_sizes];
     if (take > left) take = left;
-    am_segment segment = {.kv = kv, .n = take, .position = done};
+    am_segment segment = {.kv = kv, .n = take, .position = done, .length = g->n_ids};
     am_batch batch = {.ids = g->ids + done,
                       .n_tokens = take,
                       .segments = &segment,
@@ -205,13 +205,13 @@ static void timelines_do_not_mix(void **state) {
     must(am_kv_open(g.device, &options, &kv[0], &error), &error);
     must(am_kv_open(g.device, &options, &kv[1], &error), &error);
     must(am_workspace_open(g.model, n + rest, 2, &workspace, &error), &error);
-    am_segment start = {.kv = kv[1], .n = ahead};
+    am_segment start = {.kv = kv[1], .n = ahead, .length = n};
     am_batch first = {.ids = g.ids, .n_tokens = ahead, .segments = &start, .n_segments = 1};
     must(am_model_forward(g.model, workspace, &first, &logits, &error), &error);
     assert_null(logits);
     memcpy(ids, g.ids, n * sizeof *ids);
     memcpy(ids + n, g.ids + ahead, rest * sizeof *ids);
-    am_segment both[2] = {{.kv = kv[0], .n = n}, {.kv = kv[1], .first = n, .n = rest, .position = ahead}};
+    am_segment both[2] = {{.kv = kv[0], .n = n}, {.kv = kv[1], .first = n, .n = rest, .position = ahead, .length = n}};
     am_batch batch = {.ids = ids,
                       .n_tokens = n + rest,
                       .segments = both,

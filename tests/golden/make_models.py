@@ -221,7 +221,7 @@ def mixed_type(name):
 def save_gguf(folder, model, spec, tokenizer, kind, rng):
     type_of = mixed_type if spec["gguf"] == "mixed" else lambda name: spec["gguf"]
     return tiny_gguf.write(os.path.join(folder, "model.gguf"), model, tokenizer, kind, type_of, rng,
-                           parts=spec.get("parts", 1), name="Tiny " + spec["arch"], fused=spec.get("fused", False))
+                           parts=spec.get("parts", 1), name=spec.get("name", "Tiny " + spec["arch"]), fused=spec.get("fused", False))
 
 
 def make(root, name, seed):

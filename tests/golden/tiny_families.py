@@ -25,12 +25,28 @@ def plain(partial=1.0):
 
 # As make_models.MODELS; "set" goes into the config as it is.
 MODELS = {
+    "phi2-bf16": dict(arch="phi", shape=(2, 32, 80, 2, 2, 16, 312), tied=False, hf="bfloat16", rope=plain(0.5)),
+    "phi2-f16-old-norms": dict(arch="phi", shape=(2, 30, 64, 3, 1, 10, 301), tied=False, hf="float16", old=True,
+                               rope=plain(0.4), set=dict(qk_layernorm=True)),
+    "phi3-bf16-window": dict(arch="phi3", shape=(2, 32, 48, 2, 2, 16, 304), tied=False, hf="bfloat16", rope=plain(),
+                             set=dict(sliding_window=7)),
+    "phi3-f32-longrope-old": dict(arch="phi3", shape=(1, 24, 40, 2, 1, 12, 301), tied=False, hf="float32", old=True,
+                                  rope=longrope(12, 20), set=dict(original_max_position_embeddings=20)),
+    "phi4-bf16-longrope": dict(arch="phi3", shape=(2, 32, 40, 2, 1, 16, 317), tied=True, hf="bfloat16",
+                               rope=longrope(12, 40, 0.75), set=dict(original_max_position_embeddings=40)),
     "gemma2-bf16": dict(arch="gemma2", shape=(3, 32, 48, 4, 2, 16, 304), tied=True, hf="bfloat16",
                         set=dict(sliding_window=6, query_pre_attn_scalar=24, attn_logit_softcapping=2.5,
                                  final_logit_softcapping=4.0)),
     "gemma2-f32-old": dict(arch="gemma2", shape=(2, 24, 40, 2, 1, 16, 300), tied=True, hf="float32", old=True,
                            set=dict(sliding_window=16, query_pre_attn_scalar=16, attn_logit_softcapping=None,
                                     final_logit_softcapping=None)),
+    "gguf-phi2-f16-fused": dict(arch="phi", shape=(2, 32, 128, 2, 2, 16, 304), tied=False, gguf=gguf.GGMLQuantizationType.F16,
+                                rope=plain(0.5), fused=True),
+    "gguf-phi2-q8_0": dict(arch="phi", shape=(1, 32, 128, 2, 2, 16, 301), tied=False, gguf=gguf.GGMLQuantizationType.Q8_0,
+                           rope=plain(0.5)),
+    "gguf-phi3-q8_0-longrope": dict(arch="phi3", shape=(2, 64, 64, 2, 1, 32, 304), tied=False,
+                                    gguf=gguf.GGMLQuantizationType.Q8_0, rope=longrope(24, 20, 0.75),
+                                    set=dict(original_max_position_embeddings=20), name="Tiny Phi"),
     "gguf-gemma2-q5_0": dict(arch="gemma2", shape=(2, 32, 64, 2, 1, 32, 301), tied=True,
                              gguf=gguf.GGMLQuantizationType.Q5_0,
                              set=dict(sliding_window=8, query_pre_attn_scalar=32, attn_logit_softcapping=3.0,
@@ -56,7 +72,7 @@ def to_old_dialect(config):
     kind = config["model_type"]
     if kind == "phi3" and config["rope_scaling"] is not None:
         config["rope_scaling"].pop("original_max_position_embeddings")
-        config["rope_scaling"]["type"] = {"longrope": "su"}[config["rope_scaling"].pop("rope_type")]
+        config["rope_scaling"]["type"] = config["rope_scaling"].pop("rope_type")
     if kind == "gemma2":
         config.update(hidden_act="gelu_pytorch_tanh", cache_implementation="hybrid")
     if kind == "phi":
