@@ -117,7 +117,7 @@ adam_status am_engine_info(am_engine *engine, adam_model_info *info, adam_error 
     info->n_embd = config->n_embd;
     info->n_vocab = config->n_vocab;
     info->n_ctx_train = config->n_ctx_train;
-    info->n_ctx_extended = config->n_ctx_train;
+    info->n_ctx_extended = (int64_t)am_arch_extended_ctx(config);
     if (!config->arch->is_encoder)
       info->kv_bytes_per_token =
           am_arch_kv_bytes_per_token(config, am_dtype_info(engine->kv_dtype)->block_bytes);
