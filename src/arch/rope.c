@@ -271,7 +271,9 @@ static bool is_documented(const am_config *c) {
 uint64_t am_arch_ctx(const am_config *c) {
   uint64_t reached = 0, n_train = c->n_ctx_train;
   if (c->rope.scaling == AM_ROPE_YARN) reached = (uint64_t)(c->rope.factor * c->rope.original_ctx);
-  if (c->rope.scaling == AM_ROPE_DYNAMIC) reached = (uint64_t)(c->rope.factor * (double)n_train);
+  /* Some configs give the length before scaling here and some after it: too much is the user's to ask for. */
+  if (c->rope.scaling == AM_ROPE_DYNAMIC || c->rope.scaling == AM_ROPE_LINEAR)
+    reached = (uint64_t)(c->rope.factor * (double)n_train);
   if (reached > MOST_CTX) reached = MOST_CTX;
   return n_train > 0 && reached > n_train ? reached : n_train;
 }
