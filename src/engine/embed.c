@@ -29,6 +29,7 @@ typedef struct embedding {
   void *user;
   adam_embed_outcome *outcome;
   size_t longest; /* text that was cut, tokens */
+  am_ids specials; /* owned; ids of special tokens, where texts are lower-cased */
 } embedding;
 
 static adam_status choose_prompt(embedding *e, adam_error *error) {
@@ -194,6 +195,21 @@ static bool lowers(const am_tokenizer *tokenizer) {
   return same;
 }
 
+/* Texts are lower-cased before a tokenizer that does not do it; special tokens are found first. */
+static adam_status choose_case(embedding *e, adam_error *error) {
+  const am_tokenizer *tokenizer = e->fit.tokenizer;
+  e->fit.lower_case = e->sentence->lower_case && !lowers(tokenizer);
+  if (!e->fit.lower_case) return ADAM_OK;
+  size_t n_ids = am_tokenizer_size(tokenizer);
+  e->specials.data = am_mem_zalloc(n_ids, sizeof *e->specials.data);
+  if (!e->specials.data) return am_fail_memory(error, "tokenizer");
+  for (size_t id = 0; id < n_ids; id++)
+    if (am_tokenizer_is_special(tokenizer, (int32_t)id)) e->specials.data[e->specials.n++] = (int32_t)id;
+  e->fit.specials = e->specials.data;
+  e->fit.n_specials = e->specials.n;
+  return ADAM_OK;
+}
+
 uint64_t am_engine_text_limit(const am_engine *engine) {
   const am_config *config = am_model_config(engine->model);
   uint64_t limit = am_loader_sentence(engine->loader)->max_tokens;
@@ -216,13 +232,14 @@ adam_status am_engine_embed(am_engine *engine, const adam_embed_request *request
   if (status) return status;
   e.fit.limit = am_engine_text_limit(engine);
   e.fit.keep_end = e.sentence->truncate_left;
-  e.fit.lower_case = e.sentence->lower_case && !lowers(e.fit.tokenizer);
-  status = choose_prompt(&e, error);
+  status = choose_case(&e, error);
+  if (!status) status = choose_prompt(&e, error);
   if (!status) status = count_prompt(&e, error);
   if (!status) status = choose_steps(&e, error);
   if (!status) status = run_texts(&e, error);
   if (!status) send_notices(&e, sink);
   am_pooling_close(&e.pool);
   am_steps_close(&e.steps);
+  am_ids_close(&e.specials);
   return status;
 }

@@ -8,8 +8,26 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-adam_status am_fit_lower(const char *text, size_t n_bytes, am_buf *out, adam_error *error) {
+/* Bytes of the longest special token that is spelled at text; 0 = none. */
+static size_t special_bytes(const am_fit *fit, const char *text, size_t n_left) {
+  size_t longest = 0, n = 0;
+  for (size_t i = 0; i < fit->n_specials; i++) {
+    const char *piece = am_tokenizer_piece(fit->tokenizer, fit->specials[i], &n);
+    if (piece && n > longest && n <= n_left && memcmp(piece, text, n) == 0) longest = n;
+  }
+  return longest;
+}
+
+/* Lower case by code point, as tokenizers' Lowercase before everything but special tokens. */
+static adam_status lower_case(const am_fit *fit, const char *text, size_t n_bytes, am_buf *out,
+                              adam_error *error) {
   for (size_t at = 0; at < n_bytes;) {
+    size_t n_special = special_bytes(fit, text + at, n_bytes - at);
+    if (n_special) {
+      am_buf_append(out, text + at, n_special);
+      at += n_special;
+      continue;
+    }
     uint32_t codepoint;
     int used = am_utf8_decode(text + at, n_bytes - at, &codepoint);
     at += (size_t)(used < 0 ? -used : used);
@@ -62,7 +80,7 @@ adam_status am_fit_text(const am_fit *fit, const char *text, size_t n_bytes, am_
   am_buf lower = {0};
   am_ids made = {0};
   adam_status status = ADAM_OK;
-  if (fit->lower_case) status = am_fit_lower(text, n_bytes, &lower, error);
+  if (fit->lower_case) status = lower_case(fit, text, n_bytes, &lower, error);
   if (!status && fit->lower_case)
     status = encode(fit, lower.data ? lower.data : "", lower.len, &made, n_whole, error);
   else if (!status)

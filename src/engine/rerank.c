@@ -157,7 +157,8 @@ static adam_status add_pair(reranking *r, am_pack *pack, size_t i, adam_error *e
                      ids.n);
   if (n_dropped) r->outcome->n_truncated++;
   r->outcome->n_tokens += ids.n;
-  if (!status) status = am_pack_add(pack, i, ids.data, r->steps ? types.data : NULL, (uint32_t)ids.n, error);
+  bool typed = r->steps && r->sentence->uses_types;
+  if (!status) status = am_pack_add(pack, i, ids.data, typed ? types.data : NULL, (uint32_t)ids.n, error);
   am_ids_close(&ids);
   am_ids_close(&types);
   return status;

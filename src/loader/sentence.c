@@ -107,6 +107,15 @@ static void limit_by_tokenizer(am_loader *loader, const am_json *tokenizer_confi
   if (n_ctx && (s->max_tokens == 0 || s->max_tokens > n_ctx)) s->max_tokens = n_ctx;
 }
 
+/* Whether transformers' tokenizer gives token types: what its config lists, else what its class does. */
+static bool gives_types(const am_json *tokenizer_config) {
+  const am_json *names = am_json_get(tokenizer_config, "model_input_names");
+  const char *class_name = am_json_str(am_json_get(tokenizer_config, "tokenizer_class"), "BertTokenizer");
+  for (uint32_t i = 0; names && names->type == AM_JSON_ARRAY && i < names->n; i++)
+    if (strcmp(am_json_str(am_json_at(names, i), ""), "token_type_ids") == 0) return true;
+  return am_json_is_null(names) && strncmp(class_name, "BertTokenizer", strlen("BertTokenizer")) == 0;
+}
+
 static adam_status read_limits(am_loader *loader, const char *folder, const am_json *tokenizer_config,
                                adam_error *error) {
   static const char *const names[] = {
@@ -121,6 +130,7 @@ static adam_status read_limits(am_loader *loader, const char *folder, const am_j
   if (status) return status;
   const char *side = am_json_str(am_json_get(tokenizer_config, "truncation_side"), "right");
   loader->sentence.truncate_left = strcmp(side, "left") == 0;
+  loader->sentence.uses_types = gives_types(tokenizer_config);
   limit_by_tokenizer(loader, tokenizer_config);
   return ADAM_OK;
 }
@@ -167,7 +177,7 @@ adam_status am_loader_gguf_sentence(am_loader *loader, const am_json *metadata, 
   const char *architecture = am_json_str(am_json_get(metadata, "general.architecture"), "");
   char prefix[80] = "";
   uint32_t pooling = POOLING_NONE;
-  *s = (am_sentence){.transformer = "", .true_id = -1, .false_id = -1};
+  *s = (am_sentence){.transformer = "", .uses_types = true, .true_id = -1, .false_id = -1};
   if (!loader->has_config) return ADAM_OK;
   size_t n = strlen(architecture);
   if (n + 2 > sizeof prefix) return ADAM_OK;

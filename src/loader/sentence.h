@@ -56,6 +56,7 @@ typedef struct am_sentence {
   uint64_t max_tokens;   /* longest input, special tokens counted; 0 = not said */
   bool lower_case;       /* texts are lower-cased first */
   bool truncate_left;    /* of a longer text the end is kept */
+  bool uses_types;       /* the second text of a pair has token type 1 */
   const am_json *prompts; /* object: name -> text; NULL = none */
   const char *default_prompt; /* name; NULL = none */
   /* Rerankers. */
