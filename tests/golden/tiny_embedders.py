@@ -6,7 +6,6 @@ of version 2 to 5 ("old") and 6 ("new"), cross-encoders, and GGUF files of encod
 """
 import json
 import os
-import random
 
 import gguf
 import numpy as np
@@ -325,7 +324,7 @@ def write_encoder_gguf(folder, path, spec, pooling_type, matrix_type=gguf.GGMLQu
     w.add_unk_token_id(vocab["[UNK]"])
     w.add_sep_token_id(vocab["[SEP]"])
     w.add_pad_token_id(vocab["[PAD]"])
-    w.add_cls_token_id(vocab["[CLS]"])
+    w.add_uint32("tokenizer.ggml.cls_token_id", vocab["[CLS]"])
     w.add_mask_token_id(vocab["[MASK]"])
     w.add_bos_token_id(vocab["[CLS]"])
     w.add_eos_token_id(vocab["[SEP]"])
@@ -355,7 +354,3 @@ def texts(rng):
     pieces = (WORDS.replace("##", "").split() + list("中文日本語привет🦆.,!?") + ["Hello", "THE", "un", "playing", "\n", "[CLS]"])
     made = [" ".join(rng.choice(pieces) for _ in range(rng.randrange(1, 30))) for _ in range(12)]
     return TEXTS + made
-
-
-def random_of(seed):
-    return random.Random(seed)
