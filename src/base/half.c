@@ -41,3 +41,9 @@ uint16_t am_f32_to_f16(float f) {
   if (rest > half || (rest == half && (rounded & 1u))) rounded++;
   return (uint16_t)(sign | rounded);
 }
+
+float am_e4m3_to_f32(uint8_t code) {
+  if ((code & 0x7F) == 0x7F) return am_f16_to_f32((uint16_t)(0x7E00 | (code & 0x80) << 8));
+  /* binary16 with fewer bits and another bias */
+  return am_f16_to_f32((uint16_t)((code & 0x80) << 8 | (code & 0x7F) << 7)) * 256.0f;
+}

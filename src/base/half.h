@@ -21,6 +21,8 @@ static inline uint16_t am_f32_to_bf16(float f) {
   return (uint16_t)((u + 0x7FFFu + ((u >> 16) & 1u)) >> 16);
 }
 
+/* FP8 E4M3 without infinities ("fn"): exact. 0x7F and 0xFF are NaN. */
+float am_e4m3_to_f32(uint8_t code);
 float am_f16_to_f32(uint16_t h);
 uint16_t am_f32_to_f16(float f);
 

@@ -7,6 +7,7 @@
 #define AM_KERNELS_BLOCKS_H
 
 #include <stdint.h>
+#include <string.h>
 
 #define AM_PACKED __attribute__((packed))
 
@@ -80,6 +81,44 @@ typedef struct am_block_q6_k { /* y = d sc (q - 32) */
   int8_t scales[16];
   uint16_t d;
 } AM_PACKED am_block_q6_k;
+
+/* 32 elements, nibbles as in Q4_0: an index into am_iq4_values. */
+typedef struct am_block_iq4_nl { /* y = d value */
+  uint16_t d;
+  uint8_t qs[16];
+} AM_PACKED am_block_iq4_nl;
+
+/* 256 elements: 8 parts of 32, each as a block of IQ4_NL; part b has the scale ls(b) - 32, low 4 bits in
+ * nibble b % 2 of scales_low[b / 2], high 2 at bit 2b of scales_high. */
+typedef struct am_block_iq4_xs { /* y = d (ls - 32) value */
+  uint16_t d;
+  uint16_t scales_high;
+  uint8_t scales_low[4];
+  uint8_t qs[128];
+} AM_PACKED am_block_iq4_xs;
+
+/* 32 elements, nibbles as in Q4_0: E2M1 numbers, doubled in am_e2m1_values. */
+typedef struct am_block_mxfp4 { /* y = 2^(e - 128) value */
+  uint8_t e;
+  uint8_t qs[16];
+} AM_PACKED am_block_mxfp4;
+
+static const int8_t am_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                         1,    13,   25,  38,  53,  69,  89,  113};
+static const int8_t am_e2m1_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+static inline int am_iq4_xs_scale(const am_block_iq4_xs *b, int part) {
+  int low = b->scales_low[part / 2] >> (part & 1 ? 4 : 0) & 15;
+  return (low | (b->scales_high >> (2 * part) & 3) << 4) - 32;
+}
+
+/* 2^(e - 128), also where that is denormal (e < 2). */
+static inline float am_mxfp4_scale(uint8_t e) {
+  uint32_t bits = e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23;
+  float scale;
+  memcpy(&scale, &bits, sizeof scale);
+  return scale;
+}
 
 /* Activations for the 32-element types: four blocks (128 elements) of one token, each quantised to
  * q = round(x / d), d = max|x| / 127. The bytes are interleaved in words of four elements, so that

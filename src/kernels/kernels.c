@@ -12,6 +12,7 @@ static void fill_x86(am_kernels *k, const am_cpu_flags *flags) {
     am_kernels_avx2_quants(k);
     am_kernels_avx2_q32(k);
     am_kernels_avx2_q256(k);
+    am_kernels_avx2_scaled(k);
     k->tier = "avx2";
   }
   if (flags->avx2 && flags->avxvnni) {
@@ -22,6 +23,7 @@ static void fill_x86(am_kernels *k, const am_cpu_flags *flags) {
   if (flags->avx2 && flags->avx512) {
     am_kernels_avx512_float(k);
     am_kernels_avx512_rows(k);
+    am_kernels_avx512_scaled(k);
     k->tier = "avx512";
   }
   if (flags->avx2 && flags->avx512 && flags->avx512vnni) {
@@ -37,6 +39,8 @@ void am_kernels_fill(am_kernels *out, const am_cpu_flags *flags) {
   am_kernels_c_quants(out);
   am_kernels_c_matmul(out);
   am_kernels_c_rows(out);
+  am_kernels_c_scaled(out);
+  am_kernels_c_iq4(out);
   out->tier = "c";
 #if defined(__x86_64__)
   fill_x86(out, flags);

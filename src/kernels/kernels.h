@@ -26,7 +26,7 @@ typedef enum am_x_format {
 typedef struct am_matmul {
   float *out;
   size_t out_stride; /* floats from token to token */
-  const void *w;     /* (n_rows, n_in) of the slot's dtype */
+  const void *w;     /* (n_rows, n_in) of the slot's dtype; am_scaled_row[n_rows] for a SCALED one */
   size_t w_stride;   /* bytes from row to row */
   const void *x;     /* (n_tokens, n_in) in the slot's x_format; quantised ones 64-byte aligned */
   size_t x_stride;   /* bytes from token to token */
@@ -95,15 +95,19 @@ size_t am_kernels_x_bytes(am_x_format format, size_t n);
 void am_kernels_c_quants(am_kernels *k);
 void am_kernels_c_matmul(am_kernels *k);
 void am_kernels_c_rows(am_kernels *k);
+void am_kernels_c_scaled(am_kernels *k);
+void am_kernels_c_iq4(am_kernels *k);
 void am_kernels_avx2_float(am_kernels *k);
 void am_kernels_avx2_rows(am_kernels *k);
 void am_kernels_avx2_quants(am_kernels *k);
 void am_kernels_avx2_q32(am_kernels *k);
 void am_kernels_avx2_q256(am_kernels *k);
+void am_kernels_avx2_scaled(am_kernels *k);
 void am_kernels_avxvnni_q32(am_kernels *k);
 void am_kernels_avxvnni_q256(am_kernels *k);
 void am_kernels_avx512_float(am_kernels *k);
 void am_kernels_avx512_rows(am_kernels *k);
+void am_kernels_avx512_scaled(am_kernels *k);
 void am_kernels_avx512vnni_q32(am_kernels *k);
 void am_kernels_avx512vnni_q256(am_kernels *k);
 

@@ -34,12 +34,18 @@ bool am_dtype_from_gguf(uint32_t type, am_dtype *out) {
   return false;
 }
 
-bool am_dtype_is_quantized(am_dtype dtype) { return rows[dtype].block_elements > 1; }
+bool am_dtype_is_quantized(am_dtype dtype) { return rows[dtype].block_elements != 1; }
+
+bool am_dtype_is_scaled(am_dtype dtype) { return rows[dtype].block_elements == 0; }
 
 bool am_dtype_is_float(am_dtype dtype) { return dtype <= AM_DTYPE_F64 || am_dtype_is_quantized(dtype); }
 
 bool am_dtype_row_bytes(am_dtype dtype, uint64_t n_elements, uint64_t *bytes) {
   const am_dtype_row *row = &rows[dtype];
+  if (row->block_elements == 0) {
+    *bytes = row->block_bytes;
+    return true;
+  }
   if (n_elements % row->block_elements != 0) return false;
   return am_u64_mul(n_elements / row->block_elements, row->block_bytes, bytes);
 }

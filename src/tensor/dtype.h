@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tensor/dtype: one row per element type: its names in safetensors and GGUF, block size and bytes.
- * A row of n elements takes n / block_elements * block_bytes bytes; n must be a multiple.
- * Layouts: docs and sources in formats/gguf.h and kernels/blocks.h. Pure data. */
+ * A row of n elements takes n / block_elements * block_bytes bytes; n must be a multiple. Where
+ * block_elements is 0, a row of any length is one record of block_bytes (tensor/scaled.h).
+ * Layouts: docs and sources in formats/gguf.h, kernels/blocks.h and tensor/scaled.h. Pure data. */
 #ifndef AM_TENSOR_DTYPE_H
 #define AM_TENSOR_DTYPE_H
 
@@ -25,6 +26,13 @@
   X(Q4_K, "q4_k", "", 12, 256, 144)           \
   X(Q5_K, "q5_k", "", 13, 256, 176)           \
   X(Q6_K, "q6_k", "", 14, 256, 210)           \
+  X(IQ4_NL, "iq4_nl", "", 20, 32, 18)         \
+  X(IQ4_XS, "iq4_xs", "", 23, 256, 136)       \
+  X(MXFP4, "mxfp4", "", 39, 32, 17)           \
+  X(SCALED_U4, "scaled_u4", "", -1, 0, 40)    \
+  X(SCALED_T4, "scaled_t4", "", -1, 0, 40)    \
+  X(SCALED_I8, "scaled_i8", "", -1, 0, 40)    \
+  X(SCALED_F8, "scaled_f8", "", -1, 0, 40)    \
   X(I8, "i8", "I8", 24, 1, 1)                 \
   X(I16, "i16", "I16", 25, 1, 2)              \
   X(I32, "i32", "I32", 26, 1, 4)              \
@@ -35,7 +43,8 @@
   X(U64, "u64", "U64", -1, 1, 8)              \
   X(BOOL, "bool", "BOOL", -1, 1, 1)           \
   X(F8_E4M3, "f8_e4m3", "F8_E4M3", -1, 1, 1)  \
-  X(F8_E5M2, "f8_e5m2", "F8_E5M2", -1, 1, 1)
+  X(F8_E5M2, "f8_e5m2", "F8_E5M2", -1, 1, 1)  \
+  X(F8_E8M0, "f8_e8m0", "F8_E8M0", -1, 1, 1)
 
 typedef enum am_dtype {
 #define AM_DTYPE_ENUM(id, name, st, gguf, elements, bytes) AM_DTYPE_##id,
@@ -48,14 +57,15 @@ typedef struct am_dtype_row {
   const char *name;        /* as printed and as --type takes it */
   const char *safetensors; /* "" = does not occur there */
   int gguf;                /* ggml type number; -1 = does not occur there */
-  uint32_t block_elements;
+  uint32_t block_elements; /* 0: a row is one record, whatever its length */
   uint32_t block_bytes;
 } am_dtype_row;
 
 const am_dtype_row *am_dtype_info(am_dtype dtype);
 bool am_dtype_from_safetensors(const char *name, size_t name_bytes, am_dtype *out);
 bool am_dtype_from_gguf(uint32_t type, am_dtype *out);
-bool am_dtype_is_quantized(am_dtype dtype); /* block_elements > 1 */
+bool am_dtype_is_quantized(am_dtype dtype); /* a row is blocks of several elements, or a record */
+bool am_dtype_is_scaled(am_dtype dtype);    /* a row is an am_scaled_row (tensor/scaled.h) */
 bool am_dtype_is_float(am_dtype dtype);     /* F32, F16, BF16, F64 or quantized: can be dequantised */
 /* Bytes of n_elements in one row; false: not a multiple of the block, or overflow. */
 bool am_dtype_row_bytes(am_dtype dtype, uint64_t n_elements, uint64_t *bytes);

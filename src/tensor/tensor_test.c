@@ -26,7 +26,8 @@ static void rows(void **state) {
       {7, "q5_1", 32, 2 * HALF + 4 + 16}, {8, "q8_0", 32, HALF + 32},
       {10, "q2_k", K, K / 16 + K / 4 + 2 * HALF}, {11, "q3_k", K, K / 8 + K / 4 + 12 + HALF},
       {12, "q4_k", K, 2 * HALF + 12 + K / 2}, {13, "q5_k", K, 2 * HALF + 12 + K / 8 + K / 2},
-      {14, "q6_k", K, K / 2 + K / 4 + K / 16 + HALF}, {24, "i8", 1, 1}, {25, "i16", 1, 2}, {26, "i32", 1, 4},
+      {14, "q6_k", K, K / 2 + K / 4 + K / 16 + HALF},
+      {20, "iq4_nl", 32, HALF + 16}, {23, "iq4_xs", K, HALF + 2 + K / 64 + K / 2}, {39, "mxfp4", 32, 1 + 16}, {24, "i8", 1, 1}, {25, "i16", 1, 2}, {26, "i32", 1, 4},
       {27, "i64", 1, 8},
   };
   for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
@@ -37,7 +38,7 @@ static void rows(void **state) {
     assert_int_equal(row->block_elements, want[i].elements);
     assert_int_equal(row->block_bytes, want[i].bytes);
     assert_int_equal(am_dtype_is_quantized(dtype), want[i].elements > 1);
-    assert_int_equal(am_dtype_is_float(dtype), want[i].name[0] != 'i');
+    assert_int_equal(am_dtype_is_float(dtype), want[i].name[0] != 'i' || want[i].elements > 1);
     uint64_t bytes = 0;
     assert_true(am_dtype_row_bytes(dtype, want[i].elements * 12, &bytes));
     assert_int_equal(bytes, want[i].bytes * 12);
@@ -61,7 +62,8 @@ static void safetensors_names(void **state) {
   } want[] = {{"F64", AM_DTYPE_F64, 8}, {"F32", AM_DTYPE_F32, 4}, {"F16", AM_DTYPE_F16, 2}, {"BF16", AM_DTYPE_BF16, 2},
               {"I64", AM_DTYPE_I64, 8}, {"I32", AM_DTYPE_I32, 4}, {"I16", AM_DTYPE_I16, 2}, {"I8", AM_DTYPE_I8, 1},
               {"U64", AM_DTYPE_U64, 8}, {"U32", AM_DTYPE_U32, 4}, {"U16", AM_DTYPE_U16, 2}, {"U8", AM_DTYPE_U8, 1},
-              {"BOOL", AM_DTYPE_BOOL, 1}, {"F8_E4M3", AM_DTYPE_F8_E4M3, 1}, {"F8_E5M2", AM_DTYPE_F8_E5M2, 1}};
+              {"BOOL", AM_DTYPE_BOOL, 1}, {"F8_E4M3", AM_DTYPE_F8_E4M3, 1}, {"F8_E5M2", AM_DTYPE_F8_E5M2, 1},
+              {"F8_E8M0", AM_DTYPE_F8_E8M0, 1}};
   for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
     am_dtype dtype;
     assert_true(am_dtype_from_safetensors(want[i].name, strlen(want[i].name), &dtype));

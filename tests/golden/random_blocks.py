@@ -5,15 +5,17 @@ Where the scales lie in a block is from ggml's block structs (ggml-common.h)."""
 import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType as T
 
-# type -> byte offsets of the f16 scale d, and of the f16 minimum (dmin or m) or None
+# type -> byte offsets of the f16 scale d (None: it has none), and of the f16 minimum (dmin or m) or None
 SCALES = {
     T.Q8_0: (0, None), T.Q4_0: (0, None), T.Q4_1: (0, 2), T.Q5_0: (0, None), T.Q5_1: (0, 2),
     T.Q2_K: (80, 82), T.Q3_K: (108, None), T.Q4_K: (0, 2), T.Q5_K: (0, 2), T.Q6_K: (208, None),
+    T.IQ4_NL: (0, None), T.IQ4_XS: (0, None), T.MXFP4: (None, None),
 }
 # Typical magnitude of y / d, and the minimum that centres y, as a multiple of d.
 SPREAD = {
     T.Q8_0: (74.0, 0), T.Q4_0: (4.6, 0), T.Q4_1: (4.6, -7.5), T.Q5_0: (9.2, 0), T.Q5_1: (9.2, -15.5),
     T.Q2_K: (14.0, 1.5), T.Q3_K: (37.0, 0), T.Q4_K: (220.0, 7.5), T.Q5_K: (450.0, 15.5), T.Q6_K: (1100.0, 0),
+    T.IQ4_NL: (66.0, 0), T.IQ4_XS: (1200.0, 0), T.MXFP4: (6.1, 0),
 }
 
 
@@ -29,7 +31,10 @@ def rows(rng, n_rows, n_columns, qtype, std):
     spread, centre = SPREAD[qtype]
     d = std / spread * rng.uniform(0.7, 1.3, n_blocks)
     d_at, m_at = SCALES[qtype]
-    put_f16(blocks, d_at, d)
+    if d_at is None:  # MXFP4: the scale is 2^(byte - 128)
+        blocks[:, 0] = np.round(128 + np.log2(d)).astype(np.uint8)
+    else:
+        put_f16(blocks, d_at, d)
     if m_at is not None:
         put_f16(blocks, m_at, d * centre * rng.uniform(0.9, 1.1, n_blocks))
     return blocks.reshape(n_rows, -1)

@@ -63,8 +63,8 @@ def rope_freqs(config):
 
 
 def encode(w, qtype, rng):
-    """Bytes of w in qtype; K-quants, which the gguf package cannot make, become random blocks."""
-    if qtype in K_TYPES:
+    """Bytes of w in qtype; what the gguf package cannot make (K-quants, IQ4) becomes random blocks."""
+    if qtype in K_TYPES or qtype in (T.IQ4_NL, T.IQ4_XS):
         blocks = random_blocks.rows(rng, w.size // w.shape[-1], w.shape[-1], qtype, float(w.std()))
         return blocks.reshape(*w.shape[:-1], -1)
     return quantize(w, qtype)

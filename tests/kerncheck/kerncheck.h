@@ -83,7 +83,9 @@ static inline const block_fields *block_fields_of(am_dtype dtype) {
                                       {AM_DTYPE_Q5_0, {0, -1}, 2, 22},   {AM_DTYPE_Q5_1, {0, 2}, 4, 24},
                                       {AM_DTYPE_Q8_0, {0, -1}, 2, 34},   {AM_DTYPE_Q2_K, {80, 82}, 16, 80},
                                       {AM_DTYPE_Q3_K, {108, -1}, 0, 96}, {AM_DTYPE_Q4_K, {0, 2}, 16, 144},
-                                      {AM_DTYPE_Q5_K, {0, 2}, 16, 176},  {AM_DTYPE_Q6_K, {208, -1}, 0, 192}};
+                                      {AM_DTYPE_Q5_K, {0, 2}, 16, 176},  {AM_DTYPE_Q6_K, {208, -1}, 0, 192},
+                                      {AM_DTYPE_IQ4_NL, {0, -1}, 2, 18}, {AM_DTYPE_IQ4_XS, {0, -1}, 8, 136},
+                                      {AM_DTYPE_MXFP4, {-1, -1}, 1, 17}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].dtype == dtype) return &rows[i];
   return NULL;
