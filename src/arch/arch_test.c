@@ -363,8 +363,6 @@ static void test_refused(void **state) {
   expect_error(qwen3_old, am_arch_config_hf, "model_type", "", ADAM_DAMAGED, "model_type is missing");
   expect_error(qwen3_old, am_arch_config_hf, "model_type", "\"model_type\":7", ADAM_DAMAGED,
                "model_type is 7");
-  expect_error(qwen3_old, am_arch_config_hf, "x", "\"quantization_config\":{\"quant_method\":\"gptq\"}",
-               ADAM_UNSUPPORTED, "weights quantised by 'gptq'");
   expect_error(qwen3_old, am_arch_config_hf, "eos_token_id", "\"eos_token_id\":\"x\"", ADAM_DAMAGED,
                "eos_token_id is \"x\"");
   expect_error(qwen3_old, am_arch_config_hf, "tie_word_embeddings", "\"tie_word_embeddings\":1", ADAM_DAMAGED,

@@ -50,11 +50,6 @@ adam_status am_arch_config_hf(const am_json *config_json, const char *path, am_c
   am_config made;
   adam_status status = recognise(config_json, path, AM_SOURCE_HF, "model_type", &made, error);
   if (status) return status;
-  const am_json *quantized = am_json_get(config_json, "quantization_config");
-  if (!am_json_is_null(quantized)) {
-    return am_fail(error, ADAM_UNSUPPORTED, path, NULL, "weights quantised by '%s' are not supported",
-                   am_json_str(am_json_get(quantized, "quant_method"), "an unnamed method"));
-  }
   status = made.arch->from_hf(config_json, path, &made, error);
   if (!status) *config = made;
   return status;

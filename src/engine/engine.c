@@ -128,7 +128,7 @@ adam_status am_engine_info(am_engine *engine, adam_model_info *info, adam_error 
   info->is_reranker = am_engine_is_reranker(engine);
   if (!engine->model) am_engine_template_features(engine, &info->template_features);
   if (am_loader_n_files(loader) > 0) {
-    info->dtype = am_dtype_info(am_loader_dtype(loader))->name;
+    info->dtype = am_loader_dtype_name(loader);
     info->n_parameters = am_loader_n_parameters(loader);
     info->n_active_parameters = info->n_parameters;
     info->weights_bytes = am_loader_weights_bytes(loader);

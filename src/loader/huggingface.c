@@ -3,6 +3,7 @@
  * index, tokenizer.json. Nothing is read outside the folder. */
 #include <string.h>
 
+#include "loader/prequant/prequant.h"
 #include "loader/state.h"
 #include "os/file.h"
 
@@ -140,6 +141,28 @@ static adam_status open_tokenizer(am_loader *loader, const char *folder, const a
   return status;
 }
 
+/* How the weights were quantised, where they were: config.json says so, or a file beside it that AutoGPTQ or
+ * AutoAWQ wrote. */
+static adam_status read_scheme(am_loader *loader, const char *folder, const am_json *config, adam_error *error) {
+  static const struct {
+    const char *file, *method;
+  } beside[] = {{"quantize_config.json", "gptq"}, {"quant_config.json", "awq"}};
+  const char *path = am_loader_join(loader, folder, "config.json");
+  const am_json *found = am_json_get(config, "quantization_config");
+  if (!path) return am_fail_memory(error, folder);
+  if (am_json_is_null(found)) found = am_json_get(config, "compression_config"); /* compressed-tensors, once */
+  if (!am_json_is_null(found)) return am_scheme_read(found, path, NULL, &loader->scheme, error);
+  for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+    const am_json *whole = NULL;
+    path = am_loader_join(loader, folder, beside[i].file);
+    if (!path) return am_fail_memory(error, folder);
+    adam_status status = am_loader_read_json(loader, folder, beside[i].file, 0, &whole, error);
+    if (!status && whole) status = am_scheme_read(whole, path, beside[i].method, &loader->scheme, error);
+    if (status || whole) return status;
+  }
+  return ADAM_OK;
+}
+
 static adam_status read_config(am_loader *loader, const char *folder, uint32_t flags, const am_json **config,
                                adam_error *error) {
   const char *path = am_loader_join(loader, folder, "config.json");
@@ -153,7 +176,7 @@ static adam_status read_config(am_loader *loader, const char *folder, uint32_t f
   if (!*config) return am_fail(error, ADAM_NOT_FOUND, path, NULL, "there is no such file beside the weights");
   status = am_arch_config_hf(*config, path, &loader->config, error);
   loader->has_config = status == ADAM_OK;
-  return status;
+  return status ? status : read_scheme(loader, folder, *config, error);
 }
 
 adam_status am_loader_open_folder(am_loader *loader, const char *folder, const char *file, uint32_t flags,
@@ -162,6 +185,7 @@ adam_status am_loader_open_folder(am_loader *loader, const char *folder, const c
   adam_status status = read_config(loader, folder, flags, &config, error);
   if (!status && !(flags & AM_LOADER_VOCAB_ONLY)) {
     status = open_weights(loader, folder, file, error);
+    if (!status) status = am_prequant_compose(loader, !(flags & AM_LOADER_NO_DATA), error);
     if (!status) status = am_loader_check_weights(loader, error);
   }
   if (!status)

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "loader/prequant/prequant.h"
 #include "loader/state.h"
 #include "os/file.h"
 
@@ -210,6 +211,7 @@ void am_loader_close(am_loader **loader) {
   am_tokenizer_close(&l->tokenizer);
   for (size_t i = 0; i < l->n_shards; i++) am_safetensors_close(&l->shards[i]);
   for (size_t i = 0; i < AM_SENTENCE_STEPS; i++) am_safetensors_close(&l->module_files[i]);
+  am_prequant_close(l);
   am_gguf_close(&l->gguf);
   am_map_close(&l->by_name);
   am_arena_close(&l->arena);

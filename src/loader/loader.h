@@ -3,7 +3,8 @@
  * Purpose: config + named tensors + vocabulary + template + generation defaults, from a Hugging Face
  *   directory (one file or sharded by index), a .safetensors file beside its config.json, or a GGUF.
  * Out: an open model that owns the maps; tensors, config and texts are borrowed until close.
- * Threads: immutable after open. Invariant: every tensor's bytes lie inside a mapped file. */
+ * Threads: immutable after open. Invariant: every tensor's bytes lie inside a mapped file, or belong to a
+ *   weight that prequant/ composed. */
 #ifndef AM_LOADER_LOADER_H
 #define AM_LOADER_LOADER_H
 
@@ -14,7 +15,11 @@
 
 typedef struct am_loader am_loader;
 
-enum { AM_LOADER_VOCAB_ONLY = 1u << 0 }; /* tokenizer and template; config and weights may be absent */
+enum {
+  AM_LOADER_VOCAB_ONLY = 1u << 0, /* tokenizer and template; config and weights may be absent */
+  AM_LOADER_NO_DATA = 1u << 1     /* to look at only: weights composed of several tensors (prequant/) have names,
+                                     shapes and dtypes, but no data */
+};
 
 /* path: directory, .gguf or .safetensors. cache_dir: for cached tokenizers; NULL = none. */
 adam_status am_loader_open(const char *path, uint32_t flags, const char *cache_dir, am_loader **out,
@@ -70,5 +75,8 @@ size_t am_loader_n_files(const am_loader *loader);
 const char *am_loader_file_at(const am_loader *loader, size_t index);
 /* Type that most weight bytes have. */
 am_dtype am_loader_dtype(const am_loader *loader);
+/* The same for people: the scheme of a pre-quantised checkpoint ("nf4", "gptq-4bit", "fp8-block"), or the
+ * dtype's name. */
+const char *am_loader_dtype_name(const am_loader *loader);
 
 #endif

@@ -8,6 +8,7 @@
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "loader/loader.h"
+#include "loader/prequant/scheme.h"
 
 enum { AM_LOADER_MAX_END_IDS = 64 };
 
@@ -15,6 +16,8 @@ typedef struct am_loader_text {
   const char *name;
   const char *text;
 } am_loader_text;
+
+typedef struct am_prequant am_prequant; /* prequant/prequant.h */
 
 struct am_loader {
   am_arena arena; /* names, texts, JSON, tables */
@@ -29,9 +32,12 @@ struct am_loader {
   const char **shard_paths;
   size_t n_shards;
   am_gguf *gguf;
-  const am_tensor **tensors; /* n_tensors, in arena; borrowed from the files */
+  const am_tensor **tensors; /* n_tensors, in arena; borrowed from the files, or of prequants */
   size_t n_tensors;
   am_map by_name; /* tensor name -> index; names borrowed from the files */
+  am_scheme scheme; /* of a pre-quantised checkpoint */
+  am_prequant *prequants; /* n_prequants weights composed of several tensors, in arena */
+  size_t n_prequants;
   am_loader_text *templates;
   size_t n_templates;
   am_json special_tokens; /* object of strings */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "loader/prequant/prequant.h"
 #include "loader/state.h"
 
 enum { NAME_CAPACITY = 256 };
@@ -187,7 +188,10 @@ adam_status am_loader_check_weights(am_loader *loader, adam_error *error) {
 
 uint64_t am_loader_weights_bytes(const am_loader *loader) {
   uint64_t sum = 0;
-  for (size_t i = 0; i < loader->n_tensors; i++) sum += loader->tensors[i]->n_bytes;
+  for (size_t i = 0; i < loader->n_tensors; i++)
+    if (!am_dtype_is_scaled(loader->tensors[i]->dtype)) sum += loader->tensors[i]->n_bytes;
+  for (size_t i = 0; i < loader->n_prequants; i++)
+    sum += loader->prequants[i].file_bytes + loader->prequants[i].owned_bytes;
   return sum;
 }
 
@@ -206,4 +210,8 @@ am_dtype am_loader_dtype(const am_loader *loader) {
   for (int i = 0; i < AM_DTYPE_COUNT; i++)
     if (bytes[i] > bytes[most]) most = (am_dtype)i;
   return most;
+}
+
+const char *am_loader_dtype_name(const am_loader *loader) {
+  return loader->n_prequants > 0 ? loader->scheme.name : am_dtype_info(am_loader_dtype(loader))->name;
 }

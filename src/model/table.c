@@ -53,10 +53,10 @@ adam_status am_bind_rows(am_model *model, const am_loader *loader, const char *f
     *out = NULL;
     return ADAM_OK;
   }
-  uint64_t columns = whole->n_dims == 2 ? whole->shape[1] : 1;
+  const uint64_t front[2] = {first_row, whole->shape[1]}, taken[2] = {n_rows, whole->shape[1]};
   if (n_rows > whole->shape[0] || first_row > whole->shape[0] - n_rows ||
-      !am_dtype_row_bytes(whole->dtype, first_row * columns, &before) ||
-      !am_dtype_row_bytes(whole->dtype, n_rows * columns, &n_bytes) || before > whole->n_bytes ||
+      !am_tensor_bytes(whole->dtype, whole->n_dims, front, &before) ||
+      !am_tensor_bytes(whole->dtype, whole->n_dims, taken, &n_bytes) || before > whole->n_bytes ||
       n_bytes > whole->n_bytes - before)
     return am_fail(error, ADAM_DAMAGED, am_loader_path(loader), NULL,
                    "tensor %s has %llu rows, expected %llu behind the first %llu", whole->name,

@@ -24,6 +24,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast,
 import tiny_families
 import tiny_gguf
 import tiny_moe
+import tiny_prequant
 import tiny_tokenizers
 
 LLAMA3 = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0,
@@ -62,6 +63,7 @@ MODELS = {
 }
 MODELS.update(tiny_families.MODELS)
 MODELS.update(tiny_moe.MODELS)
+MODELS.update(tiny_prequant.MODELS)
 
 
 def build(spec, seed):
@@ -204,6 +206,8 @@ def save_hf(folder, model, spec, tokenizer, kind):
             weights.update(load_file(os.path.join(folder, file)))
     if spec.get("bare"):
         weights = {"model." + k: v for k, v in weights.items()}
+    if "quant" in spec:
+        weights = tiny_prequant.convert(folder, spec["quant"], np.random.default_rng(len(weights)))
     return weights
 
 
