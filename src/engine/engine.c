@@ -66,8 +66,9 @@ adam_status am_engine_open(const char *path, const adam_model_options *options, 
   engine->has_mutex = am_mutex_open(&engine->mutex);
   if (!engine->has_mutex) status = am_fail_memory(error, path);
   if (!status)
-    status = am_loader_open(path, options->vocab_only ? AM_LOADER_VOCAB_ONLY : 0, cache_dir, &engine->loader,
-                            error);
+    status = am_loader_open(path,
+                            (options->vocab_only ? AM_LOADER_VOCAB_ONLY : 0u) | (options->describe ? AM_LOADER_NO_DATA : 0u),
+                            cache_dir, &engine->loader, error);
   if (!status && !options->vocab_only && !options->describe) status = open_model(engine, options, error);
   am_mem_free(cache_dir);
   if (status) {

@@ -55,6 +55,10 @@ adam_status am_loader_need_sentence(const am_loader *loader, const am_sentence *
 
 size_t am_loader_n_tensors(const am_loader *loader);
 const am_tensor *am_loader_tensor_at(const am_loader *loader, size_t index);
+/* Of a tensor as the files have it, for people: its dtype's name, or the scheme of a weight that is composed of
+ * several tensors; and the bytes of all of these. */
+const char *am_loader_tensor_type(const am_loader *loader, const am_tensor *tensor);
+uint64_t am_loader_tensor_bytes(const am_loader *loader, const am_tensor *tensor);
 /* By the name in the file; NULL = absent. */
 const am_tensor *am_loader_find(const am_loader *loader, const char *name);
 /* By role (arch.h) and layer; checks the shape. A role that this config does not have gives

@@ -35,6 +35,17 @@ const am_tensor *am_loader_tensor_at(const am_loader *loader, size_t index) {
   return index < loader->n_tensors ? loader->tensors[index] : NULL;
 }
 
+const char *am_loader_tensor_type(const am_loader *loader, const am_tensor *tensor) {
+  return am_dtype_is_scaled(tensor->dtype) ? loader->scheme.name : am_dtype_info(tensor->dtype)->name;
+}
+
+uint64_t am_loader_tensor_bytes(const am_loader *loader, const am_tensor *tensor) {
+  if (!am_dtype_is_scaled(tensor->dtype)) return tensor->n_bytes;
+  for (size_t i = 0; i < loader->n_prequants; i++)
+    if (&loader->prequants[i].tensor == tensor) return loader->prequants[i].stored_bytes;
+  return 0;
+}
+
 const am_tensor *am_loader_find(const am_loader *loader, const char *name) {
   uint64_t index;
   return am_map_get(&loader->by_name, name, strlen(name), &index) ? loader->tensors[index] : NULL;

@@ -137,10 +137,10 @@ static adam_status hf_tensors(void *context, adam_backend_model *model, adam_on_
   for (size_t i = 0; i < am_loader_n_tensors(loader); i++) {
     const am_tensor *tensor = am_loader_tensor_at(loader, i);
     const adam_tensor_entry entry = {.name = tensor->name,
-                                     .dtype = am_dtype_info(tensor->dtype)->name,
+                                     .dtype = am_loader_tensor_type(loader, tensor),
                                      .shape = tensor->shape,
                                      .n_dims = tensor->n_dims,
-                                     .n_bytes = tensor->n_bytes};
+                                     .n_bytes = am_loader_tensor_bytes(loader, tensor)};
     if (on_tensor(user, &entry)) break;
   }
   return ADAM_OK;

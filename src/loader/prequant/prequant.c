@@ -56,7 +56,8 @@ static adam_status plan_one(am_loader *loader, const am_prequant_ops *ops, const
   const am_tensor *parts[] = {p->codes, p->scales,        p->zeros,       p->map,
                               p->table, p->nested_scales, p->nested_table};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-    if (parts[i]) p->file_bytes += parts[i]->n_bytes;
+    if (parts[i]) p->stored_bytes += parts[i]->n_bytes;
+  p->file_bytes = p->stored_bytes;
   loader->n_prequants++;
   return ADAM_OK;
 }

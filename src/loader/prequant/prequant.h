@@ -37,7 +37,9 @@ struct am_prequant {
   am_scaled_row *rows;
   void *owned[AM_PREQUANT_MAX_OWNED];
   uint32_t n_owned;
-  uint64_t owned_bytes, file_bytes; /* of the parts that stay in use */
+  uint64_t stored_bytes; /* of all parts in the files */
+  uint64_t file_bytes;   /* of those that stay in use */
+  uint64_t owned_bytes;  /* of memory */
 };
 
 /* How a method names its tensors, and makes weights of them. */
