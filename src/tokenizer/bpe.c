@@ -98,7 +98,8 @@ static bool symbols_of_characters(symbols *s, const am_vocabulary *vocabulary, a
       text = symbol->data;
       text_bytes = symbol->len;
     }
-    int32_t id = am_vocabulary_find(vocabulary, text, text_bytes);
+    int32_t id = prefixed || suffixed ? am_vocabulary_find(vocabulary, text, text_bytes)
+                                      : am_char_id(&s->bpe->chars, codepoint);
     if (id >= 0)
       add_known(s, id);
     else if (!add_bytes(s, text, text_bytes))
@@ -106,6 +107,12 @@ static bool symbols_of_characters(symbols *s, const am_vocabulary *vocabulary, a
     p += length;
   }
   return ok;
+}
+
+void am_bpe_close(void *own) {
+  am_bpe *bpe = own;
+  am_char_ids_close(&bpe->chars);
+  am_mem_free(bpe);
 }
 
 static adam_status encode_whole(const am_model *model, am_model_memory *memory, const char *piece,
@@ -136,10 +143,36 @@ static adam_status encode_whole(const am_model *model, am_model_memory *memory, 
   return ADAM_OK;
 }
 
-static adam_status encode(const am_model *model, am_model_memory *memory, const char *piece, size_t n_bytes,
-                          size_t readable, am_ids *ids, adam_error *error) {
+static adam_status encode_cached(const am_model *model, am_model_memory *memory, const char *piece,
+                                 size_t n_bytes, size_t readable, am_ids *ids, adam_error *error) {
   return am_encode_cached(&memory->cache, encode_whole, model, memory, piece, n_bytes, readable, ids, error);
 }
 
-const am_model_row am_model_bpe = {"BPE",       "bpe",       am_bpe_build, am_bpe_bind,
-                                   am_mem_free, memory_open, memory_close, encode};
+/* Unknown characters may be fused into one token, and dropped ones let their neighbours meet: around them
+ * nothing is cut. */
+static bool between_words(const am_bpe *bpe, const uint8_t *piece, size_t at) {
+  uint32_t before, behind;
+  am_unicode_next(piece + am_unicode_previous(piece, at), &before);
+  am_unicode_next(piece + at, &behind);
+  return am_char_id(&bpe->chars, before) >= 0 && am_char_id(&bpe->chars, behind) >= 0;
+}
+
+/* A long piece, as of models without a pre-tokenizer, goes part by part where that changes nothing. */
+static adam_status encode(const am_model *model, am_model_memory *memory, const char *piece, size_t n_bytes,
+                          size_t readable, am_ids *ids, adam_error *error) {
+  const am_bpe *bpe = model->own;
+  if (n_bytes <= AM_WORD_CACHE_MOST_BYTES || !bpe->cuts.plain)
+    return encode_cached(model, memory, piece, n_bytes, readable, ids, error);
+  const uint8_t *text = (const uint8_t *)piece;
+  adam_status status = ADAM_OK;
+  for (size_t start = 0, stop; status == ADAM_OK && start < n_bytes; start = stop) {
+    stop = am_cuts_next(&bpe->cuts, text, n_bytes, start);
+    while (bpe->loses && stop < n_bytes && !between_words(bpe, text, stop))
+      stop = am_cuts_next(&bpe->cuts, text, n_bytes, stop);
+    status = encode_cached(model, memory, piece + start, stop - start, readable - start, ids, error);
+  }
+  return status;
+}
+
+const am_model_row am_model_bpe = {"BPE",        "bpe",       am_bpe_build, am_bpe_bind,
+                                   am_bpe_close, memory_open, memory_close, encode};

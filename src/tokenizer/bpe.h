@@ -4,6 +4,8 @@
 #ifndef AM_TOKENIZER_BPE_H
 #define AM_TOKENIZER_BPE_H
 
+#include "tokenizer/char_ids.h"
+#include "tokenizer/cuts.h"
 #include "tokenizer/model.h"
 
 #define AM_BPE_NONE UINT32_MAX
@@ -28,6 +30,9 @@ typedef struct am_bpe {
   bool raw_bytes, ignore_merges, fuse_unknown, byte_fallback;
   bool wants_unknown;          /* an unknown token is named */
   int32_t unknown_id;          /* -1: not in the vocabulary */
+  am_char_ids chars;           /* owned; pieces of characters only */
+  am_cuts cuts;                /* none where a piece cannot be encoded part by part */
+  bool loses;                  /* a character can be no word and have no bytes: it is unknown, or dropped */
   const char *prefix, *suffix; /* continuing_subword_prefix, end_of_word_suffix; borrowed; "" = none */
   size_t prefix_bytes, suffix_bytes;
 } am_bpe;
@@ -57,6 +62,9 @@ static inline uint32_t am_bpe_rank(const am_bpe *bpe, uint32_t left, uint32_t ri
 adam_status am_bpe_build(const am_model_source *source, const am_vocabulary *vocabulary,
                          am_image_writer *writer, adam_error *error);
 adam_status am_bpe_bind(const am_image *image, const am_json *settings, am_model *model, adam_error *error);
+
+/* For models that hold one. */
+void am_bpe_close(void *own);
 
 /* bpe_merge.c: merges symbols (n of them, ids) in place until no pair has a merge; the new n, or
  * SIZE_MAX when memory is out. */

@@ -183,6 +183,7 @@ static adam_status build_derived(const am_vocabulary *vocabulary, am_image_write
 
 adam_status am_bpe_build(const am_model_source *source, const am_vocabulary *vocabulary,
                          am_image_writer *writer, adam_error *error) {
+  if (!vocabulary->raw_bytes && !am_cuts_build(vocabulary, writer)) return am_fail_memory(error, "tokenizer");
   if (source->derive_merges) return build_derived(vocabulary, writer, error);
   size_t n = source->n_merges;
   if (source->merges) {
@@ -243,6 +244,37 @@ static void read_settings(const am_json *settings, const am_vocabulary *v, am_bp
   }
 }
 
+/* true: an unknown token or a byte's token is part of a merge, so that characters which are in no word
+ * side by side can grow together all the same. */
+static bool merges_of_fallback(const am_bpe *bpe, size_t n_ids) {
+  uint64_t *marked = am_mem_zalloc(n_ids / 64 + 1, sizeof *marked);
+  bool found = !marked;
+  for (int i = -1; marked && i < 256; i++) {
+    int32_t id = i < 0 ? bpe->unknown_id : bpe->byte_ids[i];
+    if (id >= 0) marked[id / 64] |= (uint64_t)1 << (id % 64);
+  }
+  for (size_t at = 0; !found && at <= bpe->mask; at++) {
+    uint64_t pair = bpe->merges[at] >> 22, left = pair >> 21, right = pair & (((uint64_t)1 << 21) - 1);
+    if (bpe->merges[at] == AM_BPE_EMPTY) continue;
+    found = (left < n_ids && marked[left / 64] >> (left % 64) & 1) ||
+            (right < n_ids && marked[right / 64] >> (right % 64) & 1);
+  }
+  am_mem_free(marked);
+  return found;
+}
+
+/* Where parts of a piece can be encoded one by one: not if the piece as a whole means something. */
+static bool bind_cuts(const am_image *image, const am_vocabulary *v, am_bpe *bpe) {
+  bool all_bytes = bpe->byte_fallback;
+  if (!am_char_ids_open(v, &bpe->chars)) return false;
+  if (bpe->ignore_merges || bpe->prefix_bytes + bpe->suffix_bytes > 0 || merges_of_fallback(bpe, v->n_ids))
+    return true;
+  for (int byte = 0; byte < 256; byte++) all_bytes = all_bytes && bpe->byte_ids[byte] >= 0;
+  bpe->loses = !all_bytes;
+  if (!am_cuts_bind(image, &bpe->cuts)) bpe->cuts = (am_cuts){0};
+  return true;
+}
+
 adam_status am_bpe_bind(const am_image *image, const am_json *settings, am_model *model, adam_error *error) {
   size_t n_slots = 0, n_results = 0, n_info = 0;
   const am_bpe_merge *slots = am_image_section(image, AM_BPE_TAG_MERGES, sizeof *slots, &n_slots);
@@ -264,6 +296,10 @@ adam_status am_bpe_bind(const am_image *image, const am_json *settings, am_model
   bpe->shift = __builtin_clzll((unsigned long long)n_slots) + 1;
   bpe->seed = facts->seed;
   read_settings(settings, &model->vocabulary, bpe);
+  if (!bpe->raw_bytes && !bind_cuts(image, &model->vocabulary, bpe)) {
+    am_bpe_close(bpe);
+    return am_fail_memory(error, "tokenizer");
+  }
   model->own = bpe;
   return ADAM_OK;
 }

@@ -34,7 +34,7 @@ static void memory_close(am_model_memory *memory) {
 
 static void own_close(void *own) {
   am_spm *spm = own;
-  am_char_ids_close(&spm->chars);
+  am_char_ids_close(&spm->bpe.chars);
   am_mem_free(spm);
 }
 
@@ -77,7 +77,7 @@ static adam_status encode_whole(const am_spm *spm, am_model_memory *memory, cons
   for (size_t p = 0; p < n_bytes;) {
     uint32_t codepoint;
     p += am_unicode_next((const uint8_t *)piece + p, &codepoint);
-    int32_t id = am_char_id(&spm->chars, codepoint);
+    int32_t id = am_char_id(&spm->bpe.chars, codepoint);
     symbols[n++] = id >= 0 ? (uint32_t)id : symbol_of(spm, codepoint);
   }
   n = am_bpe_merge_all(&spm->bpe, &memory->merge, n);
@@ -87,10 +87,36 @@ static adam_status encode_whole(const am_spm *spm, am_model_memory *memory, cons
   return ADAM_OK;
 }
 
+static adam_status encode_part(const am_spm *spm, am_model_memory *memory, const char *part, size_t n_bytes,
+                               size_t readable, am_ids *ids, adam_error *error) {
+  if (n_bytes > AM_WORD_CACHE_MOST_BYTES) return encode_whole(spm, memory, part, n_bytes, ids, error);
+  am_word_key key = am_word_key_of(part, n_bytes, readable);
+  am_word_place place = am_word_place_of(&key);
+  const am_word_line *line = am_word_cache_find(&memory->cache, &key, place);
+  if (line) {
+    if (ids->capacity - ids->n < AM_WORD_CACHE_MOST_IDS && !am_ids_reserve(ids, AM_WORD_CACHE_MOST_IDS))
+      return am_fail_memory(error, "tokenizer");
+    memcpy(ids->data + ids->n, line->ids, sizeof line->ids);
+    ids->n += line->n;
+    return ADAM_OK;
+  }
+  size_t before = ids->n;
+  adam_status status = encode_whole(spm, memory, part, n_bytes, ids, error);
+  size_t n = ids->n - before;
+  if (status == ADAM_OK) am_word_cache_put(&memory->cache, &key, place, n > 0 ? ids->data + before : NULL, n);
+  return status;
+}
+
 static adam_status encode(const am_model *model, am_model_memory *memory, const char *piece, size_t n_bytes,
                           size_t readable, am_ids *ids, adam_error *error) {
-  (void)readable;
-  return encode_whole(model->own, memory, piece, n_bytes, ids, error);
+  const am_spm *spm = model->own;
+  adam_status status = ADAM_OK;
+  if (!spm->bpe.cuts.plain) return encode_part(spm, memory, piece, n_bytes, readable, ids, error);
+  for (size_t start = 0, stop; status == ADAM_OK && start < n_bytes; start = stop) {
+    stop = am_cuts_next(&spm->bpe.cuts, (const uint8_t *)piece, n_bytes, start);
+    status = encode_part(spm, memory, piece + start, stop - start, readable - start, ids, error);
+  }
+  return status;
 }
 
 const am_model_row am_model_spm = {"SPM",     "spm",       am_spm_build, am_spm_bind,

@@ -14,8 +14,7 @@
 #define AM_SPM_FOREIGN 0x80000000u
 
 typedef struct am_spm {
-  am_bpe bpe;          /* merges, priorities */
-  am_char_ids chars;   /* owned */
+  am_bpe bpe;          /* merges, priorities, chars, cuts */
   const uint32_t *odd; /* (n_odd) ascending code points */
   size_t n_odd, n_ids;
 } am_spm;

@@ -111,8 +111,9 @@ adam_status am_spm_build(const am_model_source *source, const am_vocabulary *voc
     status = am_fail(error, ADAM_LIMIT, "tokenizer", NULL, "its words have %zu characters that are no words",
                      n_odd);
   if (status == ADAM_OK) status = am_word_pairs_find(vocabulary, odd, n_odd, MOST_MERGES, &pairs, error);
-  if (status == ADAM_OK && (!add_priorities(source, vocabulary, writer) || !add_table(&pairs, writer) ||
-                            !am_image_add(writer, AM_SPM_TAG_ODD, odd, n_odd * sizeof *odd)))
+  if (status == ADAM_OK &&
+      (!am_cuts_build(vocabulary, writer) || !add_priorities(source, vocabulary, writer) ||
+       !add_table(&pairs, writer) || !am_image_add(writer, AM_SPM_TAG_ODD, odd, n_odd * sizeof *odd)))
     status = am_fail_memory(error, "tokenizer");
   am_mem_free(odd);
   am_word_pairs_close(&pairs);
@@ -145,7 +146,7 @@ adam_status am_spm_bind(const am_image *image, const am_json *settings, am_model
       !sections_are_sound(slots, n_slots, odd, n_odd, v->n_ids))
     return am_fail(error, ADAM_DAMAGED, "tokenizer cache", NULL, "SPM sections do not fit together");
   am_spm *spm = am_mem_zalloc(1, sizeof *spm);
-  if (!spm || !am_char_ids_open(v, &spm->chars)) {
+  if (!spm || !am_char_ids_open(v, &spm->bpe.chars)) {
     am_mem_free(spm);
     return am_fail_memory(error, "tokenizer");
   }
@@ -154,6 +155,7 @@ adam_status am_spm_bind(const am_image *image, const am_json *settings, am_model
   spm->bpe.mask = n_slots - 1;
   spm->bpe.shift = __builtin_clzll((unsigned long long)n_slots) + 1;
   spm->bpe.seed = facts->seed;
+  if (!am_cuts_bind(image, &spm->bpe.cuts)) spm->bpe.cuts = (am_cuts){0};
   spm->odd = odd;
   spm->n_odd = n_odd;
   spm->n_ids = v->n_ids;
