@@ -72,14 +72,15 @@ static inline __attribute__((always_inline)) size_t merge_short(const am_bpe *bp
   return n;
 }
 
+/* A heap with four children a node: half the levels of two, and the four lie in one cache line. */
 static bool heap_push(am_bpe_memory *m, uint64_t entry) {
   uint64_t *heap = am_grow(m->heap, m->heap_n, 1, &m->heap_capacity, sizeof *heap);
   if (!heap) return false;
   m->heap = heap;
   size_t at = m->heap_n++;
-  while (at > 0 && heap[(at - 1) / 2] > entry) {
-    heap[at] = heap[(at - 1) / 2];
-    at = (at - 1) / 2;
+  while (at > 0 && heap[(at - 1) / 4] > entry) {
+    heap[at] = heap[(at - 1) / 4];
+    at = (at - 1) / 4;
   }
   heap[at] = entry;
   return true;
@@ -89,12 +90,12 @@ static uint64_t heap_pop(am_bpe_memory *m) {
   uint64_t *heap = m->heap, top = heap[0], last = heap[--m->heap_n];
   size_t at = 0, n = m->heap_n;
   for (;;) {
-    size_t child = 2 * at + 1;
+    size_t child = 4 * at + 1, end = child + 4 < n ? child + 4 : n, least = child;
     if (child >= n) break;
-    if (child + 1 < n && heap[child + 1] < heap[child]) child++;
-    if (heap[child] >= last) break;
-    heap[at] = heap[child];
-    at = child;
+    for (size_t i = child + 1; i < end; i++) least = heap[i] < heap[least] ? i : least;
+    if (heap[least] >= last) break;
+    heap[at] = heap[least];
+    at = least;
   }
   if (n > 0) heap[at] = last;
   return top;
