@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "tokenizer/cached_encode.h"
 #include "tokenizer/unicode.h"
-#include "tokenizer/word_cache.h"
 #include "tokenizer/word_pairs.h"
 
 #include <string.h>
@@ -68,8 +68,9 @@ static uint32_t symbol_of(const am_spm *spm, uint32_t codepoint) {
   return at < 0 ? AM_SPM_FOREIGN | codepoint : (uint32_t)(spm->n_ids + (size_t)at);
 }
 
-static adam_status encode_whole(const am_spm *spm, am_model_memory *memory, const char *piece, size_t n_bytes,
-                                am_ids *ids, adam_error *error) {
+static adam_status encode_whole(const am_model *model, am_model_memory *memory, const char *piece,
+                                size_t n_bytes, am_ids *ids, adam_error *error) {
+  const am_spm *spm = model->own;
   size_t n = 0;
   if (n_bytes > UINT32_MAX / 2 || !am_bpe_reserve(&memory->merge, n_bytes))
     return am_fail_memory(error, "tokenizer");
@@ -87,34 +88,19 @@ static adam_status encode_whole(const am_spm *spm, am_model_memory *memory, cons
   return ADAM_OK;
 }
 
-static adam_status encode_part(const am_spm *spm, am_model_memory *memory, const char *part, size_t n_bytes,
-                               size_t readable, am_ids *ids, adam_error *error) {
-  if (n_bytes > AM_WORD_CACHE_MOST_BYTES) return encode_whole(spm, memory, part, n_bytes, ids, error);
-  am_word_key key = am_word_key_of(part, n_bytes, readable);
-  am_word_place place = am_word_place_of(&key);
-  const am_word_line *line = am_word_cache_find(&memory->cache, &key, place);
-  if (line) {
-    if (ids->capacity - ids->n < AM_WORD_CACHE_MOST_IDS && !am_ids_reserve(ids, AM_WORD_CACHE_MOST_IDS))
-      return am_fail_memory(error, "tokenizer");
-    memcpy(ids->data + ids->n, line->ids, sizeof line->ids);
-    ids->n += line->n;
-    return ADAM_OK;
-  }
-  size_t before = ids->n;
-  adam_status status = encode_whole(spm, memory, part, n_bytes, ids, error);
-  size_t n = ids->n - before;
-  if (status == ADAM_OK) am_word_cache_put(&memory->cache, &key, place, n > 0 ? ids->data + before : NULL, n);
-  return status;
+static adam_status encode_part(const am_model *model, am_model_memory *memory, const char *part,
+                               size_t n_bytes, size_t readable, am_ids *ids, adam_error *error) {
+  return am_encode_cached(&memory->cache, encode_whole, model, memory, part, n_bytes, readable, ids, error);
 }
 
 static adam_status encode(const am_model *model, am_model_memory *memory, const char *piece, size_t n_bytes,
                           size_t readable, am_ids *ids, adam_error *error) {
   const am_spm *spm = model->own;
   adam_status status = ADAM_OK;
-  if (!spm->bpe.cuts.plain) return encode_part(spm, memory, piece, n_bytes, readable, ids, error);
+  if (!spm->bpe.cuts.plain) return encode_part(model, memory, piece, n_bytes, readable, ids, error);
   for (size_t start = 0, stop; status == ADAM_OK && start < n_bytes; start = stop) {
     stop = am_cuts_next(&spm->bpe.cuts, (const uint8_t *)piece, n_bytes, start);
-    status = encode_part(spm, memory, piece + start, stop - start, readable - start, ids, error);
+    status = encode_part(model, memory, piece + start, stop - start, readable - start, ids, error);
   }
   return status;
 }
