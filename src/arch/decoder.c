@@ -123,6 +123,18 @@ adam_status am_decoder_window_from_hf(const am_keys *keys, uint32_t window, uint
   return ADAM_OK;
 }
 
+/* Released Qwen models have no window; use_sliding_window gives one to the layers from max_window_layers on.
+ */
+adam_status am_qwen_windows_from_hf(const am_keys *keys, am_config *config) {
+  uint32_t first = 28, window = 4096; /* transformers' defaults; a window of null is none */
+  bool used = false;
+  if (am_json_get(keys->object, "sliding_window") && !am_keys_get(keys, "sliding_window")) window = 0;
+  adam_status status = am_keys_bool(keys, "use_sliding_window", &used);
+  if (!status) status = am_keys_u32(keys, "max_window_layers", false, 0, INT32_MAX, &first);
+  if (!status) status = am_keys_u32(keys, "sliding_window", false, 1, INT32_MAX, &window);
+  return status ? status : am_decoder_window_from_hf(keys, used ? window : 0, first, 1, config);
+}
+
 /* A count that llama.cpp allows to differ per layer; all alike is what we know. */
 static adam_status read_per_layer(const am_keys *keys, const char *key, bool required, uint32_t most,
                                   uint32_t *out) {

@@ -27,6 +27,8 @@ void am_decoder_set_window(am_config *config, uint32_t window, uint32_t first, u
 /* The same, but layer_types says which layers where it is there: "sliding_attention" or "full_attention" each. */
 adam_status am_decoder_window_from_hf(const am_keys *keys, uint32_t window, uint32_t first, uint32_t step,
                                       am_config *config);
+/* Windows of Qwen 2 and 3: use_sliding_window, sliding_window, max_window_layers, layer_types. */
+adam_status am_qwen_windows_from_hf(const am_keys *keys, am_config *config);
 /* The rope part of both: rope.c. */
 adam_status am_rope_from_hf(const am_keys *keys, am_config *config);
 adam_status am_rope_from_gguf(const am_keys *keys, am_rope_style style, am_config *config);

@@ -15,7 +15,11 @@ static adam_status from_hf(const am_json *config_json, const char *path, am_conf
 static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config,
                              adam_error *error) {
   am_keys keys = {metadata, path, "llama.", error};
-  return am_decoder_from_gguf(&keys, AM_ROPE_PAIRS, config);
+  uint32_t window = 0; /* Mistral v0.1 is of this family here */
+  adam_status status = am_decoder_from_gguf(&keys, AM_ROPE_PAIRS, config);
+  if (!status) status = am_keys_u32(&keys, "attention.sliding_window", false, 0, INT32_MAX, &window);
+  if (!status) am_decoder_set_window(config, window, 0, 1);
+  return status;
 }
 
 #define HF "model.layers.%u."

@@ -4,22 +4,11 @@
 #include "arch/decoder.h"
 #include "arch/families.h"
 
-/* Released models have no window; use_sliding_window gives one to the layers from max_window_layers on. */
-static adam_status read_windows(const am_keys *keys, am_config *config) {
-  uint32_t first = 28, window = 4096; /* transformers' defaults; a window of null is none */
-  bool used = false;
-  if (am_json_get(keys->object, "sliding_window") && !am_keys_get(keys, "sliding_window")) window = 0;
-  adam_status status = am_keys_bool(keys, "use_sliding_window", &used);
-  if (!status) status = am_keys_u32(keys, "max_window_layers", false, 0, INT32_MAX, &first);
-  if (!status) status = am_keys_u32(keys, "sliding_window", false, 1, INT32_MAX, &window);
-  return status ? status : am_decoder_window_from_hf(keys, used ? window : 0, first, 1, config);
-}
-
 static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
                            adam_error *error) {
   am_keys keys = {config_json, path, "", error};
   adam_status status = am_decoder_from_hf(&keys, config);
-  return status ? status : read_windows(&keys, config);
+  return status ? status : am_qwen_windows_from_hf(&keys, config);
 }
 
 static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config,

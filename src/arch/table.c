@@ -7,9 +7,10 @@
 #include "arch/families.h"
 #include "arch/keys.h"
 
-static const am_arch *const families[] = {
-    &am_arch_gemma2,   &am_arch_llama, &am_arch_phi2,    &am_arch_phi3,       &am_arch_qwen3,
-    &am_arch_qwen3moe, &am_arch_bert,  &am_arch_roberta, &am_arch_nomic_bert, NULL};
+static const am_arch *const families[] = {&am_arch_gemma2,  &am_arch_llama,      &am_arch_phi2,
+                                          &am_arch_phi3,    &am_arch_qwen3,      &am_arch_mistral,
+                                          &am_arch_qwen2,   &am_arch_qwen3moe,   &am_arch_bert,
+                                          &am_arch_roberta, &am_arch_nomic_bert, NULL};
 
 const am_arch *const *am_arch_table(void) { return families; }
 

@@ -46,9 +46,11 @@ typedef struct am_family {
 extern const am_family am_family_bert;
 extern const am_family am_family_gemma2;
 extern const am_family am_family_llama;
+extern const am_family am_family_mistral;
 extern const am_family am_family_nomic_bert;
 extern const am_family am_family_phi2;
 extern const am_family am_family_phi3;
+extern const am_family am_family_qwen2;
 extern const am_family am_family_qwen3;
 extern const am_family am_family_qwen3moe;
 extern const am_family am_family_roberta;

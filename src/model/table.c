@@ -7,8 +7,9 @@
 #include <string.h>
 
 static const am_family *const families[] = {
-    &am_family_bert, &am_family_gemma2, &am_family_llama,    &am_family_nomic_bert, &am_family_phi2,
-    &am_family_phi3, &am_family_qwen3,  &am_family_qwen3moe, &am_family_roberta,
+    &am_family_bert,    &am_family_gemma2,  &am_family_llama, &am_family_nomic_bert,
+    &am_family_phi2,    &am_family_phi3,    &am_family_qwen3, &am_family_qwen3moe,
+    &am_family_roberta, &am_family_mistral, &am_family_qwen2,
 };
 
 static const am_family *find_family(const char *name) {

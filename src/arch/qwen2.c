@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Qwen 2 and 2.5: the common decoder with biases on query, key and value, always; windows as in Qwen 3. */
+#include "arch/decoder.h"
+#include "arch/families.h"
+
+static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
+                           adam_error *error) {
+  am_keys keys = {config_json, path, "", error};
+  adam_status status = am_decoder_from_hf(&keys, config);
+  config->attention_bias = true; /* no key says it */
+  return status ? status : am_qwen_windows_from_hf(&keys, config);
+}
+
+static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config,
+                             adam_error *error) {
+  am_keys keys = {metadata, path, "qwen2.", error};
+  return am_decoder_from_gguf(&keys, AM_ROPE_HALF, config);
+}
+
+#define HF "model.layers.%u."
+#define GGUF "blk.%u."
+static const am_tensor_role roles[] = {
+    {"token_embd", "model.embed_tokens.weight", "token_embd.weight", false, false, am_shape_embd},
+    {"output_norm", "model.norm.weight", "output_norm.weight", false, false, am_shape_norm},
+    {"output", "lm_head.weight", "output.weight", false, false, am_shape_output},
+    {"attn_norm", HF "input_layernorm.weight", GGUF "attn_norm.weight", true, false, am_shape_norm},
+    {"attn_q", HF "self_attn.q_proj.weight", GGUF "attn_q.weight", true, false, am_shape_q},
+    {"attn_q_bias", HF "self_attn.q_proj.bias", GGUF "attn_q.bias", true, false, am_shape_q_bias},
+    {"attn_k", HF "self_attn.k_proj.weight", GGUF "attn_k.weight", true, false, am_shape_kv},
+    {"attn_k_bias", HF "self_attn.k_proj.bias", GGUF "attn_k.bias", true, false, am_shape_kv_bias},
+    {"attn_v", HF "self_attn.v_proj.weight", GGUF "attn_v.weight", true, false, am_shape_kv},
+    {"attn_v_bias", HF "self_attn.v_proj.bias", GGUF "attn_v.bias", true, false, am_shape_kv_bias},
+    {"attn_output", HF "self_attn.o_proj.weight", GGUF "attn_output.weight", true, false,
+     am_shape_attn_output},
+    {"ffn_norm", HF "post_attention_layernorm.weight", GGUF "ffn_norm.weight", true, false, am_shape_norm},
+    {"ffn_gate", HF "mlp.gate_proj.weight", GGUF "ffn_gate.weight", true, false, am_shape_ffn},
+    {"ffn_up", HF "mlp.up_proj.weight", GGUF "ffn_up.weight", true, false, am_shape_ffn},
+    {"ffn_down", HF "mlp.down_proj.weight", GGUF "ffn_down.weight", true, false, am_shape_ffn_down},
+};
+
+static const char *const hf_model_types[] = {"qwen2", NULL};
+static const char *const gguf_names[] = {"qwen2", NULL};
+
+const am_arch am_arch_qwen2 = {
+    .name = "qwen2",
+    .hf_model_types = hf_model_types,
+    .gguf_names = gguf_names,
+    .from_hf = from_hf,
+    .from_gguf = from_gguf,
+    .from_tensors = am_decoder_from_tensors,
+    .roles = roles,
+    .n_roles = sizeof roles / sizeof *roles,
+};
