@@ -19,7 +19,8 @@ import torch
 import transformers
 from gguf import GGMLQuantizationType as T
 from safetensors.torch import load_file
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import (LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast,
+                          Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 import tiny_families
 import tiny_gguf
@@ -29,6 +30,7 @@ import tiny_tokenizers
 
 LLAMA3 = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0,
           "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 32}
 N_IDS, N_PROMPT, N_GREEDY = 24, 8, 64
 MARGIN = 0.005  # the best logit leads by this at every greedy step, so that rounding cannot change the ids
 
@@ -60,7 +62,21 @@ MODELS = {
     "gguf-llama-q5_1": dict(arch="llama", shape=(2, 64, 96, 4, 4, 16, 320), tied=True, gguf=T.Q5_1, bias=True),
     "gguf-qwen3-k-quants": dict(arch="qwen3", shape=(1, 256, 256, 4, 1, 64, 320), tied=True, gguf="mixed"),
     "gguf-llama-k-quants": dict(arch="llama", shape=(1, 256, 256, 4, 2, 64, 300), tied=False, gguf="mixed", rope=LLAMA3),
+    "qwen2-bf16-windows": dict(arch="qwen2", shape=(3, 32, 48, 4, 2, 16, 304), tied=True, hf="bfloat16",
+                               set=dict(use_sliding_window=True, sliding_window=7, max_window_layers=1)),
+    "qwen2-f16-old": dict(arch="qwen2", shape=(2, 32, 48, 2, 1, 16, 300), tied=False, hf="float16", old=True),
+    "gguf-qwen2-q8_0-yarn": dict(arch="qwen2", shape=(2, 64, 96, 4, 2, 16, 301), tied=False, gguf=T.Q8_0, rope=YARN),
+    "mistral-bf16-window-old": dict(arch="mistral", shape=(2, 32, 48, 4, 1, 16, 304), tied=False, hf="bfloat16", old=True,
+                                    set=dict(sliding_window=6)),
+    "mistral-f16-full": dict(arch="mistral", shape=(1, 32, 48, 2, 2, 32, 300), tied=False, hf="float16",
+                             set=dict(sliding_window=None)),
+    "gguf-mistral-q4_0-window": dict(arch="mistral", shape=(2, 64, 64, 4, 2, 16, 302), tied=False, gguf=T.Q4_0,
+                                     set=dict(sliding_window=9)),
+    "qwen3-bf16-yarn-old": dict(arch="qwen3", shape=(2, 32, 48, 2, 1, 32, 304), tied=True, hf="bfloat16", old=True,
+                                rope=YARN),
 }
+CLASSES = {"llama": (LlamaConfig, LlamaForCausalLM), "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+           "qwen2": (Qwen2Config, Qwen2ForCausalLM), "mistral": (MistralConfig, MistralForCausalLM)}
 MODELS.update(tiny_families.MODELS)
 MODELS.update(tiny_moe.MODELS)
 MODELS.update(tiny_prequant.MODELS)
@@ -72,18 +88,16 @@ def build(spec, seed):
     common = dict(num_hidden_layers=layers, hidden_size=hidden, intermediate_size=ffn, num_attention_heads=heads,
                   num_key_value_heads=kv_heads, head_dim=head_dim, vocab_size=vocab, max_position_embeddings=512,
                   tie_word_embeddings=spec["tied"], rms_norm_eps=1e-5,
-                  rope_parameters=spec.get("rope", {"rope_type": "default", "rope_theta": 10000.0}))
+                  rope_parameters=dict(spec.get("rope", {"rope_type": "default", "rope_theta": 10000.0})))
     if spec["arch"] in tiny_families.ARCHS:
         model = tiny_families.new(spec)
     elif spec["arch"] == "qwen3_moe":
         model = tiny_moe.new(spec)
-    elif spec["arch"] == "llama":
-        bias = spec.get("bias", False)
-        config = LlamaConfig(attention_bias=bias, mlp_bias=bias, **common)
-        model = LlamaForCausalLM(config)
     else:
-        config = Qwen3Config(**common)
-        model = Qwen3ForCausalLM(config)
+        if spec["arch"] == "llama":
+            common.update(attention_bias=spec.get("bias", False), mlp_bias=spec.get("bias", False))
+        config, kind = CLASSES[spec["arch"]]
+        model = kind(config(**{**common, **spec.get("set", {})}))
     torch.manual_seed(seed)
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -165,7 +179,7 @@ def to_old_dialect(path):
     tiny_families.to_old_dialect(config)
     tiny_moe.to_old_dialect(config)
     config["transformers_version"] = "4.51.3"
-    if config["model_type"] == "qwen3":
+    if config["model_type"] in ("qwen2", "qwen3") and not config.get("use_sliding_window"):
         config.update(use_sliding_window=False, sliding_window=None, max_window_layers=config["num_hidden_layers"])
     own = config["model_type"] == "gemma2"  # its default is not hidden_size / num_attention_heads
     if "head_dim" in config and not own and config["head_dim"] * config["num_attention_heads"] == config["hidden_size"]:
@@ -228,13 +242,18 @@ def save_gguf(folder, model, spec, tokenizer, kind, rng):
                            parts=spec.get("parts", 1), name=spec.get("name", "Tiny " + spec["arch"]), fused=spec.get("fused", False))
 
 
+def kind_of(spec):
+    """Which tokenizer and template a family has here."""
+    return "qwen" if spec["arch"] in ("qwen2", "qwen3", "qwen3_moe") else "llama"
+
+
 def make(root, name, seed):
     spec = MODELS[name]
     folder = os.path.join(root, name)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     rng = np.random.default_rng(seed)
-    kind = "qwen" if spec["arch"] in ("qwen3", "qwen3_moe") else "llama"
+    kind = kind_of(spec)
     vocab = spec["shape"][-1]
     n_text_ids = vocab - 3 if vocab % 8 == 0 else vocab  # some models have more rows than tokens
     tokenizer = getattr(tiny_tokenizers, kind + "_like")(n_text_ids)

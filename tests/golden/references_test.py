@@ -73,7 +73,7 @@ def check(root, name, seed):
     rng = random.Random(seed)
     spec = dict(make_models.MODELS[name])
     vocab = spec["shape"][-1]
-    kind = "qwen" if spec["arch"] in ("qwen3", "qwen3_moe") else "llama"
+    kind = make_models.kind_of(spec)
     tokenizer = getattr(tiny_tokenizers, kind + "_like")(vocab)
     folder = os.path.join(root, name)
     os.makedirs(folder)

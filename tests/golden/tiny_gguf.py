@@ -62,6 +62,9 @@ def rope_freqs(config):
     return np.array(out, np.float32)
 
 
+GGUF_ARCHS = {**tiny_families.GGUF_ARCHS, "qwen3_moe": "qwen3moe", "mistral": "llama"}
+
+
 def encode(w, qtype, rng):
     """Bytes of w in qtype; what the gguf package cannot make (K-quants, IQ4) becomes random blocks."""
     if qtype in K_TYPES or qtype in (T.IQ4_NL, T.IQ4_XS):
@@ -79,7 +82,7 @@ def write(path, model, tokenizer, kind, type_of, rng, parts=1, name=None, fused=
         state.pop("lm_head.weight", None)
     if fused:
         state = tiny_families.fuse_qkv(state)
-    writer = gguf.GGUFWriter(path, {**tiny_families.GGUF_ARCHS, "qwen3_moe": "qwen3moe"}.get(arch, arch), split_max_tensors=0 if parts == 1 else -(-(len(state) + 1) // parts))
+    writer = gguf.GGUFWriter(path, GGUF_ARCHS.get(arch, arch), split_max_tensors=0 if parts == 1 else -(-(len(state) + 1) // parts))
     writer.add_name(name or "tiny " + arch)
     write_config(writer, config)
     write_vocabulary(writer, config, tokenizer, kind)
@@ -101,7 +104,7 @@ def write(path, model, tokenizer, kind, type_of, rng, parts=1, name=None, fused=
             parts, join = experts
             read_back[key] = torch.from_numpy(join([put(n, part, type_of(n) if part.ndim == 3 else T.F32) for n, part in parts]))
             continue
-        turned = [n for part, n in heads.items() if arch == "llama" and f".{part}." in key]
+        turned = [n for part, n in heads.items() if arch in ("llama", "mistral") and f".{part}." in key]
         offset = tiny_families.gguf_offset(config, key)
         stored = (interleave(w, turned[0]) if turned else w) + np.float32(offset)
         target = gguf_name(key, arch)
@@ -132,12 +135,18 @@ def write_config(writer, config):
     writer.add_value_length(config.head_dim)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_freq_base(rope["rope_theta"])
-    if config.model_type == "llama":
+    if config.model_type in ("llama", "mistral"):
         writer.add_rope_dimension_count(config.head_dim)
         writer.add_vocab_size(config.vocab_size)
     if rope["rope_type"] == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(rope["factor"])
+    if rope["rope_type"] == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+    if config.model_type == "mistral" and config.sliding_window:
+        writer.add_sliding_window(config.sliding_window)
 
 
 def write_vocabulary(writer, config, tokenizer, kind):
