@@ -358,8 +358,8 @@ static void test_refused(void **state) {
   (void)state;
   expect_error(qwen3_old, am_arch_config_hf, "hidden_act", "\"hidden_act\":\"gelu\"", ADAM_UNSUPPORTED,
                "hidden_act is gelu");
-  expect_error(qwen3_old, am_arch_config_hf, "model_type", "\"model_type\":\"mistral\"", ADAM_UNSUPPORTED,
-               "model_type is 'mistral'");
+  expect_error(qwen3_old, am_arch_config_hf, "model_type", "\"model_type\":\"mixtral\"", ADAM_UNSUPPORTED,
+               "model_type is 'mixtral'");
   expect_error(qwen3_old, am_arch_config_hf, "model_type", "", ADAM_DAMAGED, "model_type is missing");
   expect_error(qwen3_old, am_arch_config_hf, "model_type", "\"model_type\":7", ADAM_DAMAGED,
                "model_type is 7");
