@@ -39,6 +39,14 @@ void am_generate_request(const am_arguments *arguments, adam_request *request) {
                             .think = is_set[AM_OPTION_THINK]      ? ADAM_THINK_ON
                                      : is_set[AM_OPTION_NO_THINK] ? ADAM_THINK_OFF
                                                                   : ADAM_THINK_DEFAULT};
+  if (is_set[AM_OPTION_REGEX]) {
+    request->constraint = ADAM_CONSTRAINT_REGEX;
+    request->constraint_text = arguments->text[AM_OPTION_REGEX];
+  } else if (is_set[AM_OPTION_CHOICE]) {
+    request->constraint = ADAM_CONSTRAINT_CHOICE;
+    request->choices = arguments->choice;
+    request->n_choices = arguments->n_choice;
+  }
   request->sampling = (adam_sampling){.temperature = number[AM_OPTION_TEMPERATURE],
                                       .top_p = number[AM_OPTION_TOP_P],
                                       .top_k = (int32_t)integer[AM_OPTION_TOP_K],

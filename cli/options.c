@@ -189,6 +189,7 @@ static void store(am_arguments *out, am_option_id option, const char *value, am_
   if (option == AM_OPTION_THINK) out->is_set[AM_OPTION_NO_THINK] = false; /* the last one counts */
   if (option == AM_OPTION_NO_THINK) out->is_set[AM_OPTION_THINK] = false;
   if (option == AM_OPTION_STOP) out->stop[out->n_stop++] = value;
+  if (option == AM_OPTION_CHOICE) out->choice[out->n_choice++] = value;
   out->is_set[option] = true;
   out->text[option] = value;
   out->number[option] = checked.number;
@@ -275,8 +276,9 @@ adam_status am_arguments_parse(int argc, char **argv, am_arguments *out, adam_er
     return am_command_unknown(argv[1], error);
   }
   out->stop = calloc((size_t)argc, sizeof *out->stop);
+  out->choice = calloc((size_t)argc, sizeof *out->choice);
   out->positional = calloc((size_t)argc, sizeof *out->positional);
-  if (!out->stop || !out->positional) status = am_report_no_memory(error);
+  if (!out->stop || !out->choice || !out->positional) status = am_report_no_memory(error);
   for (int i = 2; i < argc && status == ADAM_OK; i++) {
     if (options_end || argv[i][0] != '-' || !argv[i][1])
       out->positional[out->n_positional++] = argv[i];
@@ -292,6 +294,7 @@ adam_status am_arguments_parse(int argc, char **argv, am_arguments *out, adam_er
 
 void am_arguments_close(am_arguments *arguments) {
   free(arguments->stop);
+  free(arguments->choice);
   free(arguments->positional);
   *arguments = (am_arguments){0};
 }

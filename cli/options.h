@@ -56,6 +56,10 @@ typedef enum am_option_id {
   AM_OPTION_MAX_TOKENS,
   AM_OPTION_STOP,
   AM_OPTION_IGNORE_EOS,
+  AM_OPTION_SCHEMA,
+  AM_OPTION_GRAMMAR,
+  AM_OPTION_REGEX,
+  AM_OPTION_CHOICE,
   AM_OPTION_LOGPROBS,
   AM_OPTION_TOP_LOGPROBS,
   AM_OPTION_NO_SPECIAL,
@@ -135,14 +139,14 @@ typedef struct am_command {
   bool needs_model;                         /* -m or --size must be given */
   const char *summary;                      /* one line, no full stop */
   const char *description;                  /* sentences */
-  am_example examples[6];                   /* ends at the first NULL */
+  am_example examples[8];                   /* ends at the first NULL */
 } am_command;
 
 extern const am_command am_commands[AM_COMMAND_COUNT];
 extern const am_option am_options[AM_OPTION_COUNT];
 extern const char *const am_option_groups[AM_GROUP_COUNT];
 
-/* What was typed. Strings are borrowed from argv; the two arrays are owned. */
+/* What was typed. Strings are borrowed from argv; the three arrays are owned. */
 typedef struct am_arguments {
   am_command_id command;
   bool is_set[AM_OPTION_COUNT];
@@ -151,6 +155,8 @@ typedef struct am_arguments {
   int64_t integer[AM_OPTION_COUNT];
   const char **stop;
   size_t n_stop;
+  const char **choice;
+  size_t n_choice;
   const char **positional;
   size_t n_positional;
 } am_arguments;

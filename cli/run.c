@@ -37,7 +37,9 @@ static adam_status take_positionals(const am_arguments *arguments, const char **
 }
 
 static adam_status refuse_chat(const am_arguments *arguments, adam_error *error) {
-  static const am_option_id alone[] = {AM_OPTION_JSON, AM_OPTION_RAW, AM_OPTION_NO_STREAM};
+  static const am_option_id alone[] = {AM_OPTION_JSON,   AM_OPTION_RAW,     AM_OPTION_NO_STREAM,
+                                       AM_OPTION_SCHEMA, AM_OPTION_GRAMMAR, AM_OPTION_REGEX,
+                                       AM_OPTION_CHOICE};
   for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
     if (arguments->is_set[alone[i]])
       return am_report_fill(error, ADAM_INVALID, "adam run", "- reads it from standard input",
@@ -89,6 +91,8 @@ static adam_status need_json(const am_arguments *arguments, adam_error *error) {
 typedef struct question {
   const char *prompt; /* borrowed; NULL = messages, or a chat */
   size_t prompt_bytes;
+  adam_constraint kind;
+  char *constraint;              /* owned: a schema or a grammar */
   char *text, *messages, *tools; /* owned; text is what prompt points to where it was read */
 } question;
 
@@ -106,6 +110,10 @@ static int answer(const am_arguments *arguments, adam_manager *manager, const qu
   request.prompt_bytes = asked->prompt_bytes;
   request.messages_json = asked->messages;
   request.tools_json = asked->tools;
+  if (asked->constraint) {
+    request.constraint = asked->kind;
+    request.constraint_text = asked->constraint;
+  }
   adam_status status = am_generate_stream(manager, &request, show, &result, &cancelled, &error);
   status = print_answer(arguments, manager, &result, stream, status, &error);
   if (status == ADAM_OK) status = take_notices(arguments, manager, &result, &error);
@@ -113,6 +121,26 @@ static int answer(const am_arguments *arguments, adam_manager *manager, const qu
   adam_result_close(&result);
   int code = am_exit_code(status, &error);
   return code == 0 && cancelled ? adam_status_exit_code(ADAM_CANCELLED) : code;
+}
+
+static const am_option_id constraints[] = {AM_OPTION_SCHEMA, AM_OPTION_GRAMMAR, AM_OPTION_REGEX,
+                                           AM_OPTION_CHOICE};
+
+/* The file of --schema or --grammar; more than one constraint is refused. */
+static adam_status take_constraint(const am_arguments *arguments, question *out, adam_error *error) {
+  const am_option *first = NULL;
+  for (size_t i = 0; i < sizeof constraints / sizeof *constraints; i++) {
+    if (!arguments->is_set[constraints[i]]) continue;
+    const am_option *row = &am_options[constraints[i]];
+    if (first)
+      return am_report_fill(error, ADAM_INVALID, "adam run", "", "--%s and --%s exclude each other",
+                            first->name, row->name);
+    first = row;
+  }
+  am_option_id file = arguments->is_set[AM_OPTION_SCHEMA] ? AM_OPTION_SCHEMA : AM_OPTION_GRAMMAR;
+  out->kind = file == AM_OPTION_SCHEMA ? ADAM_CONSTRAINT_SCHEMA : ADAM_CONSTRAINT_GRAMMAR;
+  if (!arguments->is_set[file]) return ADAM_OK;
+  return am_input_read_string(arguments->text[file], &out->constraint, error);
 }
 
 /* Reads what the options and the positionals ask. *chat: nothing, so the terminal will. */
@@ -134,6 +162,7 @@ static adam_status take_question(const am_arguments *arguments, const char *prom
     *chat = true;
     status = refuse_chat(arguments, error);
   }
+  if (status == ADAM_OK) status = take_constraint(arguments, out, error);
   if (status == ADAM_OK && file[AM_OPTION_TOOLS])
     status = am_input_read_string(file[AM_OPTION_TOOLS], &out->tools, error);
   return status;
@@ -156,5 +185,6 @@ int am_run_command(const am_arguments *arguments) {
   free(asked.text);
   free(asked.messages);
   free(asked.tools);
+  free(asked.constraint);
   return code;
 }

@@ -27,6 +27,10 @@ _adam() {
     --seed) COMPREPLY=(); return ;;
     --max-tokens) COMPREPLY=(); return ;;
     --stop) COMPREPLY=(); return ;;
+    --schema) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --grammar) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --regex) COMPREPLY=(); return ;;
+    --choice) COMPREPLY=(); return ;;
     --top-logprobs) COMPREPLY=(); return ;;
     --messages) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --tools) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
@@ -45,7 +49,7 @@ _adam() {
     --instruction) COMPREPLY=(); return ;;
   esac
   case ${COMP_WORDS[1]} in
-    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
+    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
     tokenize) options="--model --size --backend --cache-dir --no-special --json --help" ;;
     detokenize) options="--model --size --backend --cache-dir --json --help" ;;
     template) options="--model --size --backend --cache-dir --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;

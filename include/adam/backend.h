@@ -132,7 +132,8 @@ enum { ADAM_TOKENIZE_NO_SPECIAL = 1u << 0 }; /* no BOS, EOS or template of the p
  * that needs more, before the backend is called. */
 enum {
   ADAM_FEATURE_LOGPROBS = 1u << 0, /* fills adam_chunk.logprobs where the request asks for it */
-  ADAM_FEATURE_ON_LOGITS = 1u << 1 /* calls the request's on_logits */
+  ADAM_FEATURE_ON_LOGITS = 1u << 1, /* calls the request's on_logits */
+  ADAM_FEATURE_CONSTRAINT = 1u << 2 /* holds the answer to the request's constraint */
 };
 
 typedef struct adam_backend_ops {

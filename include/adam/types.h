@@ -54,6 +54,16 @@ typedef enum adam_finish_reason {
  * temperature, filters and a constraint's mask come after. Return true to cancel. */
 typedef bool (*adam_on_logits)(void *user, size_t position, float *logits, size_t n_vocab);
 
+/* What the answer must look like (docs/structured.md); it holds behind a thinking part. Room to end is kept:
+ * at any max_tokens the text is complete, and too few for the shortest one are ADAM_INVALID, naming it. */
+typedef enum adam_constraint {
+  ADAM_CONSTRAINT_NONE = 0,
+  ADAM_CONSTRAINT_SCHEMA = 1,  /* constraint_text is a JSON Schema: the answer is JSON that is valid by it */
+  ADAM_CONSTRAINT_GRAMMAR = 2, /* constraint_text is a grammar in GBNF */
+  ADAM_CONSTRAINT_REGEX = 3,   /* constraint_text is a regular expression that all of the answer matches */
+  ADAM_CONSTRAINT_CHOICE = 4   /* the answer is one of `choices` */
+} adam_constraint;
+
 /* One generation. Every pointer is borrowed for the duration of the call. Zero-initialise, then
  * set struct_size = sizeof(adam_request). Exactly one of prompt and messages_json is given. */
 typedef struct adam_request {
@@ -76,6 +86,10 @@ typedef struct adam_request {
                                  logprobs */
   adam_on_logits on_logits;   /* NULL = none */
   void *on_logits_user;
+  adam_constraint constraint;
+  const char *constraint_text; /* UTF-8, NUL-terminated */
+  const char *const *choices;  /* n_choices texts */
+  size_t n_choices;
 } adam_request;
 
 /* A token and its natural logarithm of probability: softmax of the model's own logits, before the hook,

@@ -87,6 +87,7 @@ void am_engine_close(am_engine **engine) {
   am_device_close(&e->device);
   for (size_t i = 0; i < sizeof e->templates / sizeof *e->templates; i++)
     am_template_close(&e->templates[i].compiled);
+  am_trie_close(&e->trie);
   am_loader_close(&e->loader);
   if (e->has_mutex) am_mutex_close(&e->mutex);
   am_mem_free(e);

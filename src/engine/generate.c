@@ -6,6 +6,7 @@
 #include "engine/notice.h"
 #include "engine/prompt.h"
 #include "engine/session.h"
+#include "engine/structured.h"
 #include "os/clock.h"
 #include "sampler/sampler.h"
 #include "sampler/stop.h"
@@ -20,12 +21,14 @@ typedef struct generation {
   adam_sampling sampling;
   am_sampler *sampler;
   am_decoder *decoder;
-  am_stop *stop;         /* NULL = no stop strings */
-  am_logprobs *logprobs; /* NULL = not asked for */
-  am_tool_calls *calls;  /* NULL = no tools were given */
-  bool called;           /* at least one call was found */
+  am_stop *stop;             /* NULL = no stop strings */
+  am_logprobs *logprobs;     /* NULL = not asked for */
+  am_structured *structured; /* NULL = the answer is free */
+  am_tool_calls *calls;      /* NULL = no tools were given */
+  bool called;               /* at least one call was found */
   const int32_t *end_ids;
   size_t n_end_ids;
+  bool in_thinking, may_think; /* of am_prompt */
   bool splits; /* the prompt went through a template: thinking and calls are told from the answer */
   bool ended;  /* an end token, a stop string or the caller has ended it */
   adam_finish_reason reason;
@@ -135,15 +138,25 @@ static adam_status take_id(generation *g, int32_t id, adam_error *error) {
     emit(g, "", 0, &id, 1, false);
     return ADAM_OK;
   }
-  adam_status status = am_decoder_push(g->decoder, id, &s->piece, error);
+  bool lead = false;
+  adam_status status = g->structured ? am_structured_accept(g->structured, id, &lead, error) : ADAM_OK;
+  if (!status) status = am_decoder_push(g->decoder, id, &s->piece, error);
   if (status) return status;
+  if (lead) am_buf_clear(&s->piece);
+  /* nothing in a constrained text is a tag, and none of its newlines goes */
+  if (g->structured && am_structured_in_text(g->structured)) s->thinking.state = AM_THINKING_ANSWER;
   if (g->splits)
     show_marker(s->think_markers, sizeof s->think_markers / sizeof *s->think_markers, id, &s->piece);
   if (g->calls) show_marker(s->call_markers, AM_SESSION_CALL_MARKERS, id, &s->piece);
   if (s->piece.failed || !split(g, false)) return am_fail_memory(error, "answer");
+  if (g->structured) am_structured_observe(g->structured, &s->thinking, &s->answer);
   status = take_calls_out(g, false, error);
-  if (status) return status;
-  return emit_parts(g, &id, 1, false, error);
+  if (!status) status = emit_parts(g, &id, 1, false, error);
+  if (!status && !g->ended && g->structured && am_structured_over(g->structured)) {
+    g->ended = true;
+    g->reason = ADAM_FINISH_STOP;
+  }
+  return status;
 }
 
 /* What decoder, splitter and stop strings still hold, unless a stop string was found. */
@@ -186,7 +199,26 @@ static void note_full_context(generation *g) {
                  (long long)g->sampling.max_tokens);
 }
 
-/* The hook, then the choice; *picked is untouched when the hook cancels. */
+static uint64_t tokens_left(const generation *g) {
+  uint64_t most = (uint64_t)g->sampling.max_tokens, room = g->session->engine->n_ctx - g->n_prompt;
+  return (most < room ? most : room) - g->n_generated;
+}
+
+/* Lets only what the constraint allows through; where that is nothing, the text is complete. */
+static adam_status constrain(generation *g, adam_error *error) {
+  const uint64_t *mask = NULL;
+  bool any = false;
+  adam_status status = am_structured_mask(g->structured, tokens_left(g), &mask, error);
+  if (status) return status;
+  for (size_t i = 0; i < (g->n_vocab + 63) / 64 && !any; i++) any = mask[i] != 0;
+  am_sampler_allow(g->sampler, mask);
+  if (any) return ADAM_OK;
+  g->ended = true;
+  g->reason = ADAM_FINISH_STOP;
+  return ADAM_OK;
+}
+
+/* The hook, then the choice; *picked is untouched when the hook cancels or nothing may follow. */
 static adam_status pick(generation *g, float *logits, int32_t *picked, adam_error *error) {
   const adam_request *request = g->request;
   if (g->logprobs) am_logprobs_keep(g->logprobs, logits);
@@ -194,6 +226,10 @@ static adam_status pick(generation *g, float *logits, int32_t *picked, adam_erro
     g->ended = true;
     g->reason = ADAM_FINISH_CANCELLED;
     return ADAM_OK;
+  }
+  if (g->structured) {
+    adam_status status = constrain(g, error);
+    if (status || g->ended) return status;
   }
   *picked = am_sampler_pick(g->sampler, logits, g->n_prompt + g->n_generated);
   return g->logprobs ? am_logprobs_take(g->logprobs, *picked, error) : ADAM_OK;
@@ -254,7 +290,7 @@ static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_err
     status = am_stop_open(g->request->stop, g->request->n_stop, &g->stop, error);
     if (status) return status;
   }
-  if (g->request->tools_json && g->splits) {
+  if (g->request->tools_json && g->splits && g->request->constraint == ADAM_CONSTRAINT_NONE) {
     status = am_tool_calls_open(g->request->tools_json, g->sampling.seed, &g->calls, error);
     if (status) return status;
   }
@@ -264,7 +300,14 @@ static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_err
   if (!status && g->request->logprobs)
     status = am_logprobs_open(tokenizer, n_vocab, (size_t)g->request->top_logprobs, &g->logprobs, error);
   if (status) return status;
-  return am_decoder_context(g->decoder, ids, n, error);
+  am_structured_setting setting = {.request = g->request,
+                                   .prompt = ids,
+                                   .n_prompt = n,
+                                   .n_tokens = tokens_left(g),
+                                   .in_thinking = g->in_thinking,
+                                   .may_think = g->may_think};
+  status = am_structured_open(g->session->engine, &setting, &g->structured, error);
+  return status ? status : am_decoder_context(g->decoder, ids, n, error);
 }
 
 static void fill_outcome(const generation *g, size_t n_computed, adam_outcome *outcome) {
@@ -295,6 +338,8 @@ static adam_status generate(generation *g, const int32_t *ids, size_t n, adam_ou
     status = prefill(g, ids, n, &logits, error);
   }
   if (!status) status = decode(g, logits, error);
+  if (!status && g->reason == ADAM_FINISH_LENGTH && g->structured && am_structured_complete(g->structured))
+    g->reason = ADAM_FINISH_STOP; /* the room that was kept is used up */
   if (!status && g->reason != ADAM_FINISH_CANCELLED) status = flush(g, error);
   if (status) g->reason = ADAM_FINISH_ERROR;
   fill_outcome(g, n_computed, outcome);
@@ -303,6 +348,7 @@ static adam_status generate(generation *g, const int32_t *ids, size_t n, adam_ou
   am_stop_close(&g->stop);
   am_logprobs_close(&g->logprobs);
   am_tool_calls_close(&g->calls);
+  am_structured_close(&g->structured);
   return status;
 }
 
@@ -321,6 +367,8 @@ adam_status am_session_generate(am_session *session, const adam_request *request
   adam_status status = am_prompt_build(session->engine, request, sink, &prompt, error);
   if (!status) {
     g.splits = prompt.templated;
+    g.in_thinking = prompt.in_thinking;
+    g.may_think = prompt.may_think;
     am_thinking_begin(&session->thinking, prompt.in_thinking);
     status = generate(&g, prompt.ids.data, prompt.ids.n, outcome, error);
   } else {

@@ -4,6 +4,7 @@
 #define AM_ENGINE_LOADED_H
 
 #include "engine/engine.h"
+#include "grammar/trie.h"
 #include "model/model.h"
 #include "os/thread.h"
 #include "template/template.h"
@@ -19,12 +20,13 @@ struct am_engine {
   double load_ms;
   char extended[256]; /* text of the notice "context_extended", "" = none */
   char clipped[256]; /* text of the notice "context_clipped", "" = none */
-  am_mutex mutex;    /* guards templates */
+  am_mutex mutex;    /* guards templates and trie */
   bool has_mutex;
   struct {
     const char *text;
     am_template *compiled;
   } templates[2]; /* by text pointer, filled on use */
+  am_trie *trie;  /* owned: the vocabulary for constraints, made at the first one */
 };
 
 /* The model's compiled template; NULL in *out when it has none. Shared, lives as long as the engine. */

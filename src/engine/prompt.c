@@ -154,10 +154,10 @@ static adam_status plain_text(const char *messages, am_buf *out, adam_error *err
   return status;
 }
 
-static bool ends_in_think(const char *text, size_t n_bytes) {
-  static const char tag[] = "<think>";
+static bool ends_in(const char *text, size_t n_bytes, const char *tag) {
+  size_t n = strlen(tag);
   while (n_bytes > 0 && strchr(" \t\r\n", text[n_bytes - 1]) && text[n_bytes - 1]) n_bytes--;
-  return n_bytes >= sizeof tag - 1 && memcmp(text + n_bytes - (sizeof tag - 1), tag, sizeof tag - 1) == 0;
+  return n_bytes >= n && memcmp(text + n_bytes - n, tag, n) == 0;
 }
 
 static adam_status conversation_text(am_engine *engine, const adam_request *request, const adam_sink *sink,
@@ -188,7 +188,11 @@ static adam_status conversation_text(am_engine *engine, const adam_request *requ
                                 .think = request->think};
   status = render(engine, &wanted, true, text, error);
   out->templated = true;
-  out->in_thinking = !status && ends_in_think(text->data ? text->data : "", text->len);
+  if (!status && text->len > 0) {
+    out->in_thinking = ends_in(text->data, text->len, "<think>");
+    out->may_think = request->think != ADAM_THINK_OFF && !out->in_thinking &&
+                     !ends_in(text->data, text->len, "</think>") && strstr(model_template, "<think>");
+  }
 cleanup:
   am_buf_close(&messages);
   return status;

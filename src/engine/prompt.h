@@ -9,6 +9,7 @@ typedef struct am_prompt {
   am_ids ids;       /* owned; at least one */
   bool templated;   /* went through a chat template */
   bool in_thinking; /* the text ends in <think>: the answer begins inside of the thinking part */
+  bool may_think;   /* a template that knows <think> has neither opened nor closed it */
 } am_prompt;
 
 /* raw: encoded with the post-processor's special tokens. Otherwise rendered by the model's template and

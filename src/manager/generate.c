@@ -100,6 +100,15 @@ static adam_status check_features(const adam_manager *m, const adam_request *r, 
     return am_manager_unsupported(m, "give log-probabilities", error);
   if (r->on_logits && !(features & ADAM_FEATURE_ON_LOGITS))
     return am_manager_unsupported(m, "call a hook on the logits", error);
+  if (r->constraint < ADAM_CONSTRAINT_NONE || r->constraint > ADAM_CONSTRAINT_CHOICE)
+    return am_fail(error, ADAM_INVALID, "constraint", NULL, "%d is no kind of constraint",
+                   (int)r->constraint);
+  if (r->constraint == ADAM_CONSTRAINT_NONE) return ADAM_OK;
+  if (!(features & ADAM_FEATURE_CONSTRAINT))
+    return am_manager_unsupported(m, "hold an answer to a schema, grammar, regex or choice", error);
+  bool has_text =
+      r->constraint == ADAM_CONSTRAINT_CHOICE ? r->choices && r->n_choices : r->constraint_text != NULL;
+  if (!has_text) return am_fail(error, ADAM_INVALID, "constraint", NULL, "its text is missing");
   return ADAM_OK;
 }
 

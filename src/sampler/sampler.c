@@ -30,6 +30,7 @@ struct am_sampler {
   size_t n_history;
   int32_t *forbidden; /* (n_vocab) n_forbidden ids */
   size_t n_forbidden;
+  const uint64_t *mask;  /* borrowed; NULL = all are allowed */
   float *scratch;        /* (n_vocab) scores, then weights */
   candidate *candidates; /* (n_vocab) */
 };
@@ -162,16 +163,37 @@ static void apply_penalties(const am_sampler *sampler, float *logits) {
   }
 }
 
+void am_sampler_allow(am_sampler *sampler, const uint64_t *mask) { sampler->mask = mask; }
+
+static bool is_masked(const am_sampler *sampler, size_t id) {
+  return sampler->mask && !(sampler->mask[id / 64] >> id % 64 & 1);
+}
+
 static int32_t lowest_allowed(const am_sampler *sampler) {
   for (size_t id = 0; id < sampler->n_allowed; id++)
-    if (!is_forbidden(sampler, id)) return (int32_t)id;
+    if (!is_masked(sampler, id) && !is_forbidden(sampler, id)) return (int32_t)id;
+  for (size_t id = 0; id < sampler->n_allowed; id++)
+    if (!is_masked(sampler, id)) return (int32_t)id;
   return 0;
+}
+
+/* -inf for every id whose bit is clear, a word of the mask at a time. */
+static void apply_mask(const am_sampler *sampler, float *logits) {
+  size_t n = sampler->n_allowed;
+  for (size_t first = 0; sampler->mask && first < n; first += 64) {
+    uint64_t word = sampler->mask[first / 64];
+    size_t last = first + 64 < n ? first + 64 : n;
+    if (word == UINT64_MAX) continue;
+    for (size_t id = first; id < last; id++)
+      if (!(word >> (id - first) & 1)) logits[id] = -INFINITY;
+  }
 }
 
 /* Penalties, bans and temperature, in place over the allowed ids; returns the greatest score. */
 static float prepare(const am_sampler *sampler, float *logits) {
   double temperature = sampler->sampling.temperature;
   apply_penalties(sampler, logits);
+  apply_mask(sampler, logits);
   for (size_t i = 0; i < sampler->n_forbidden; i++) logits[sampler->forbidden[i]] = -INFINITY;
   return am_lanes_clean(logits, sampler->n_allowed, temperature > 0 ? (float)temperature : 1.0f);
 }

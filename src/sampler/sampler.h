@@ -27,6 +27,9 @@ void am_sampler_accept(am_sampler *sampler, const int32_t *ids, size_t n, bool g
 /* Forbids an id until am_sampler_allow_all (end tokens under ignore_eos). */
 void am_sampler_forbid(am_sampler *sampler, int32_t id);
 void am_sampler_allow_all(am_sampler *sampler);
+/* From now on only ids whose bit is set in mask (n_vocab bits, 64 to a word; borrowed until the next call)
+ * may be picked: a grammar's. NULL = all. A mask without a bit is not allowed. */
+void am_sampler_allow(am_sampler *sampler, const uint64_t *mask);
 /* Picks for absolute `position` (tokens of prompt and output before it). logits are changed. */
 int32_t am_sampler_pick(am_sampler *sampler, float *logits, uint64_t position);
 /* The distribution that pick would draw from, for tests: probabilities (n_vocab), 0 for removed. */

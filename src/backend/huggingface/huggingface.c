@@ -184,7 +184,7 @@ static const adam_backend_ops ops = {
     .score = hf_score,
     .embed = hf_embed,
     .rerank = hf_rerank,
-    .features = ADAM_FEATURE_LOGPROBS | ADAM_FEATURE_ON_LOGITS,
+    .features = ADAM_FEATURE_LOGPROBS | ADAM_FEATURE_ON_LOGITS | ADAM_FEATURE_CONSTRAINT,
     .tensors = hf_tensors,
     .digest = hf_digest,
 };
