@@ -10,6 +10,7 @@ int am_tokenize_command(const am_arguments *arguments);
 int am_detokenize_command(const am_arguments *arguments);
 int am_template_command(const am_arguments *arguments);
 int am_score_command(const am_arguments *arguments);
+int am_eval_command(const am_arguments *arguments);
 int am_bench_command(const am_arguments *arguments);
 int am_embed_command(const am_arguments *arguments);
 int am_rerank_command(const am_arguments *arguments);

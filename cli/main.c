@@ -53,6 +53,7 @@ static int (*const commands[AM_COMMAND_COUNT])(const am_arguments *) = {
     [AM_COMMAND_DETOKENIZE] = am_detokenize_command,
     [AM_COMMAND_TEMPLATE] = am_template_command,
     [AM_COMMAND_SCORE] = am_score_command,
+    [AM_COMMAND_EVAL] = am_eval_command,
     [AM_COMMAND_BENCH] = am_bench_command,
     [AM_COMMAND_EMBED] = am_embed_command,
     [AM_COMMAND_RERANK] = am_rerank_command,

@@ -25,6 +25,21 @@ static bool wait_done(am_progress *progress, long ms) {
   return progress->done;
 }
 
+/* "/ loading LABEL", or with a bar where it is known how far the work is. */
+static size_t make_line(am_progress *progress, unsigned step, char *line, size_t capacity) {
+  enum { CELLS = 24 };
+  uint64_t now = atomic_load(&progress->now), total = atomic_load(&progress->total);
+  char bar[64] = "";
+  if (total > 0) {
+    int filled = now >= total ? CELLS : (int)((double)now / (double)total * CELLS);
+    snprintf(bar, sizeof bar, "[%.*s%.*s] %3d %%", filled, "########################", CELLS - filled,
+             "                        ", now >= total ? 100 : (int)((double)now / (double)total * 100) % 100);
+  }
+  int n = snprintf(line, capacity, "%c %s %.90s %s", "|/-\\"[step % 4], progress -> doing, progress -> label,
+                   bar);
+  return n < 0 ? 0 : n < (int)capacity ? (size_t)n : capacity - 1;
+}
+
 static void *show(void *user) {
   am_progress *progress = user;
   char line[160];
@@ -33,9 +48,9 @@ static void *show(void *user) {
   bool done = wait_done(progress, FIRST_MS);
   for (unsigned step = 0; !done; step++) {
     pthread_mutex_unlock(&progress->lock);
-    int n = snprintf(line, sizeof line, "%c loading %.120s", "|/-\\"[step % 4], progress -> label);
+    size_t n = make_line(progress, step, line, sizeof line);
     (void)!write(STDERR_FILENO, "\r", 1);
-    (void)am_output_shown(STDERR_FILENO, line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
+    (void)am_output_shown(STDERR_FILENO, line, n);
     shown = true;
     pthread_mutex_lock(&progress->lock);
     done = wait_done(progress, STEP_MS);
@@ -46,7 +61,18 @@ static void *show(void *user) {
 }
 
 void am_progress_begin(am_progress *progress, const char *label) {
-  *progress = (am_progress){.label = label};
+  am_progress_begin_work(progress, "loading", label);
+}
+
+void am_progress_set(am_progress *progress, uint64_t now, uint64_t total) {
+  atomic_store(&progress->now, now);
+  atomic_store(&progress->total, total);
+}
+
+void am_progress_begin_work(am_progress *progress, const char *doing, const char *label) {
+  memset(progress, 0, sizeof *progress);
+  progress->doing = doing;
+  progress->label = label;
   const char *terminal = getenv("TERM");
   if (!isatty(STDERR_FILENO) || !terminal || strcmp(terminal, "dumb") == 0) return;
   if (pthread_mutex_init(&progress->lock, NULL) != 0) return;

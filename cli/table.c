@@ -7,6 +7,7 @@
 #define DETOKENIZE (1u << AM_COMMAND_DETOKENIZE)
 #define TEMPLATE (1u << AM_COMMAND_TEMPLATE)
 #define SCORE (1u << AM_COMMAND_SCORE)
+#define EVAL (1u << AM_COMMAND_EVAL)
 #define BENCH (1u << AM_COMMAND_BENCH)
 #define EMBED (1u << AM_COMMAND_EMBED)
 #define RERANK (1u << AM_COMMAND_RERANK)
@@ -14,8 +15,8 @@
 #define SHOW (1u << AM_COMMAND_SHOW)
 #define BACKENDS (1u << AM_COMMAND_BACKENDS)
 #define VERSION (1u << AM_COMMAND_VERSION)
-#define WITH_MODEL (RUN | TOKENIZE | DETOKENIZE | TEMPLATE | SCORE | BENCH | EMBED | RERANK | SHOW)
-#define WITH_WEIGHTS (RUN | SCORE | BENCH | EMBED | RERANK)
+#define WITH_MODEL (RUN | TOKENIZE | DETOKENIZE | TEMPLATE | SCORE | EVAL | BENCH | EMBED | RERANK | SHOW)
+#define WITH_WEIGHTS (RUN | SCORE | EVAL | BENCH | EMBED | RERANK)
 #define ALL ((1u << AM_COMMAND_COUNT) - 1u)
 
 const am_command am_commands[AM_COMMAND_COUNT] = {
@@ -84,6 +85,28 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
          "NumPy array, float32 (n_tokens, vocabulary).",
          {{"adam score -m demo --ids 1,2,3", "Score three tokens."},
           {"adam score -m demo --ids @ids.txt --logits logits.npy", "Save the logits too."}}},
+    [AM_COMMAND_EVAL] =
+        {"eval",
+         "",
+         0,
+         0,
+         true,
+         "Measure perplexity, and the distance to another model",
+         "Prints the perplexity of a text: exp of the mean negative log-likelihood, in natural logs. The "
+         "file is "
+         "tokenized once, with the special tokens that the tokenizer adds, and cut into windows of --ctx "
+         "tokens, each scored on its own from an empty cache; a window's first token is not counted, as "
+         "nothing "
+         "predicts it. With --stride the windows overlap, and each counts only the tokens that are new: the "
+         "scheme of transformers' perplexity guide, whose max_length is --ctx. --against also prints, over "
+         "the "
+         "same tokens, the mean Kullback-Leibler divergence KL(other || this) in nats and how often both "
+         "have "
+         "the same likeliest token. Nothing is rounded: quantised weights meet float32 activations. --json: "
+         "perplexity, mean_kl and top1 (null without --against), nll, n_tokens, n_scored, ctx, stride.",
+         {{"adam eval -m demo --file text.txt", "Perplexity of a text."},
+          {"adam eval -m ./q4.gguf --against ./bf16.gguf --file text.txt --ctx 512 --json",
+           "What quantisation cost, as JSON."}}},
     [AM_COMMAND_BENCH] =
         {"bench",
          "",
@@ -425,6 +448,27 @@ const am_option am_options[AM_OPTION_COUNT] = {
                           .group = AM_GROUP_OUTPUT,
                           .commands = SCORE,
                           .help = "save the logits, float32 (n_tokens, vocabulary)"},
+    [AM_OPTION_TEXT_FILE] = {.name = "file",
+                             .kind = AM_KIND_FILE,
+                             .argument = "TEXT",
+                             .group = AM_GROUP_INPUT,
+                             .commands = EVAL,
+                             .required = EVAL,
+                             .help = "the text, UTF-8; - reads standard input"},
+    [AM_OPTION_STRIDE] = {.name = "stride",
+                          .kind = AM_KIND_INTEGER,
+                          .argument = "N",
+                          .group = AM_GROUP_INPUT,
+                          .minimum = 1,
+                          .maximum = 2147483647,
+                          .commands = EVAL,
+                          .help = "tokens from window to window, at most --ctx; unset: as many, no overlap"},
+    [AM_OPTION_AGAINST] = {.name = "against",
+                           .kind = AM_KIND_REF,
+                           .argument = "REF",
+                           .group = AM_GROUP_INPUT,
+                           .commands = EVAL,
+                           .help = "compare with this model, which must have the same vocabulary"},
     [AM_OPTION_N_PROMPT] = {.name = "n-prompt",
                             .letter = 'p',
                             .kind = AM_KIND_INTEGER,
@@ -507,8 +551,8 @@ const am_option am_options[AM_OPTION_COUNT] = {
     [AM_OPTION_JSON] = {.name = "json",
                         .kind = AM_KIND_FLAG,
                         .group = AM_GROUP_OUTPUT,
-                        .commands = RUN | TOKENIZE | DETOKENIZE | SCORE | BENCH | LIST | SHOW | BACKENDS |
-                                    VERSION | EMBED | RERANK,
+                        .commands = RUN | TOKENIZE | DETOKENIZE | SCORE | EVAL | BENCH | LIST | SHOW |
+                                    BACKENDS | VERSION | EMBED | RERANK,
                         .help = "print one JSON object"},
     [AM_OPTION_LOGPROBS] = {.name = "logprobs",
                             .kind = AM_KIND_FLAG,
@@ -538,7 +582,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
     [AM_OPTION_STRICT] = {.name = "strict",
                           .kind = AM_KIND_FLAG,
                           .group = AM_GROUP_OUTPUT,
-                          .commands = RUN | EMBED | RERANK,
+                          .commands = RUN | EVAL | EMBED | RERANK,
                           .help = "fail where something is not done as asked"},
     [AM_OPTION_HELP] = {.name = "help",
                         .letter = 'h',

@@ -4,7 +4,7 @@ _adam() {
   local models="demo qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default"
   compopt -o default 2>/dev/null
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score bench embed rerank list show backends version help --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank list show backends version help --help --version" -- "$current")
     return
   fi
   case $previous in
@@ -38,6 +38,9 @@ _adam() {
     --template) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --ids) COMPREPLY=(); return ;;
     --logits) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --stride) COMPREPLY=(); return ;;
+    --against) mapfile -t COMPREPLY < <(compgen -f -W "$models" -- "$current"); return ;;
     --n-prompt|-p) COMPREPLY=(); return ;;
     --n-gen|-n) COMPREPLY=(); return ;;
     --repetitions|-r) COMPREPLY=(); return ;;
@@ -54,6 +57,7 @@ _adam() {
     detokenize) options="--model --size --backend --cache-dir --json --help" ;;
     template) options="--model --size --backend --cache-dir --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;
     score) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ids --logits --json --help" ;;
+    eval) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --file --stride --against --json --strict --help" ;;
     bench) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --n-prompt --n-gen --repetitions --json --help" ;;
     embed) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
     rerank) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --input --query --instruction --json --strict --help" ;;
@@ -61,7 +65,7 @@ _adam() {
     show) options="--model --size --backend --cache-dir --tensors --digest --json --help" ;;
     backends) options="--json --help" ;;
     version) options="--json --help" ;;
-    help) options="run tokenize detokenize template score bench embed rerank list show backends version help --help" ;;
+    help) options="run tokenize detokenize template score eval bench embed rerank list show backends version help --help" ;;
   esac
   COMPREPLY=()
   if [ "${COMP_WORDS[1]}" = help ] || [ "${current:0:1}" = - ]; then

@@ -72,6 +72,44 @@ ADAM_API adam_status adam_manager_score(adam_manager *manager, const int32_t *id
                                         bool (*on_logits)(void *user, size_t position,
                                                           const float *logits, size_t n_vocab),
                                         void *user, adam_error *error);
+/* What to evaluate a model on. Zero-initialise, set struct_size. Pointers are borrowed for the call.
+ *
+ * Perplexity is exp(mean negative log-likelihood) in natural logs. The text is tokenized once, with the
+ * special tokens that the tokenizer adds, and cut into windows of window_tokens, each beginning stride_tokens
+ * after the one before; the last may be shorter. A window is scored on its own, from an empty cache, and
+ * counts the tokens that no window before it had, but never its first, which nothing predicts. That is the
+ * scheme of transformers' perplexity guide (max_length, stride); a text that fits one window is scored
+ * whole. Nothing is rounded: quantised weights meet float32 activations. */
+typedef struct adam_evaluate_request {
+  size_t struct_size;
+  const char *text;           /* UTF-8; NULL: ids */
+  size_t text_bytes;
+  const int32_t *ids;
+  size_t n_ids;
+  int64_t window_tokens;      /* 0 = the manager's context, adam_model_info.n_ctx */
+  int64_t stride_tokens;      /* 1 to window_tokens; 0 = window_tokens: no token is context twice */
+  adam_manager *against;      /* another manager with the same vocabulary, used until the call returns; NULL = none */
+  adam_on_progress on_progress; /* in tokens; on the calling thread; true = cancel. NULL = none */
+  void *user;
+} adam_evaluate_request;
+
+/* Means are over the scored tokens. */
+typedef struct adam_evaluation {
+  uint64_t n_tokens;          /* of the text */
+  uint64_t n_scored;
+  uint64_t window_tokens, stride_tokens; /* as used: at most n_tokens */
+  double nll;                 /* sum, in nats */
+  double perplexity;          /* exp(nll / n_scored) */
+  bool compared;              /* the rest is filled */
+  double against_perplexity;
+  double mean_kl;             /* KL(P of against || P of this model), in nats */
+  double top1;                /* share of positions, 0 to 1, where both have the same likeliest token */
+} adam_evaluation;
+
+/* *result is untouched on failure. ADAM_INVALID: fewer than two tokens, a stride beyond the window, another
+ * vocabulary; ADAM_CANCELLED. */
+ADAM_API adam_status adam_manager_evaluate(adam_manager *manager, const adam_evaluate_request *request,
+                                           adam_evaluation *result, adam_error *error);
 /* Embedding of one text with the embedding model (adam_manager_options) and its own settings: values of
  * *dimensions floats, owned: adam_free. ADAM_NOT_FOUND: the embedding model is not on this machine. */
 ADAM_API adam_status adam_manager_embed(adam_manager *manager, const char *text, size_t text_bytes,

@@ -17,7 +17,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from command import ADAM, HOME, ROOT, Terminal, adam, environment, has_terminals
 
-COMMANDS = "run tokenize detokenize template score bench list show backends version help".split()
+COMMANDS = "run tokenize detokenize template score eval bench list show backends version help".split()
 DEMO = ROOT / "models" / "demo" / "config.json"
 
 
