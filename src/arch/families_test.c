@@ -257,9 +257,10 @@ static void test_gemma2(void **state) {
   c = expect_ok(
       "",
       "{\"model_type\":\"gemma2\",\"hidden_size\":64,\"num_hidden_layers\":2,\"intermediate_size\":9,"
-      "\"num_attention_heads\":2,\"num_key_value_heads\":1,\"vocab_size\":99}",
+      "\"num_attention_heads\":8,\"vocab_size\":99}",
       am_arch_config_hf);
-  assert_true(c.head_dim == 256 && c.attention_softcap == 50 && c.logits_softcap == 30);
+  assert_true(c.head_dim == 256 && c.n_kv_heads == 4);
+  assert_true(c.attention_softcap == 50 && c.logits_softcap == 30);
   assert_true(c.query_scalar == 256 && am_arch_window(&c, 0) == 4096 && c.tied_embeddings);
   c = expect_ok(
       "\"num_hidden_layers\":3,\"layer_types\":[\"full_attention\",\"sliding_attention\",\"full_attention\"]",

@@ -7,7 +7,13 @@
 #include "arch/families.h"
 
 /* In transformers; llama.cpp has the caps and the window too where its keys are absent. */
-enum { DEFAULT_HEAD_DIM = 256, DEFAULT_QUERY_SCALAR = 256, DEFAULT_WINDOW = 4096, N_LAYERS_27B = 46 };
+enum {
+  DEFAULT_HEAD_DIM = 256,
+  DEFAULT_KV_HEADS = 4,
+  DEFAULT_QUERY_SCALAR = 256,
+  DEFAULT_WINDOW = 4096,
+  N_LAYERS_27B = 46
+};
 #define DEFAULT_EPS 1e-6
 #define DEFAULT_ATTENTION_SOFTCAP 50.0
 #define DEFAULT_LOGITS_SOFTCAP 30.0
@@ -45,6 +51,7 @@ static adam_status from_hf(const am_json *config_json, const char *path, am_conf
   double eps = DEFAULT_EPS;
   uint32_t window = am_json_get(config_json, "sliding_window") ? 0 : DEFAULT_WINDOW;
   c->head_dim = DEFAULT_HEAD_DIM;
+  c->n_kv_heads = DEFAULT_KV_HEADS;
   c->tied_embeddings = true;
   adam_status status = am_decoder_sizes_from_hf(&keys, c);
   if (!status) status = am_keys_real(&keys, "rms_norm_eps", false, 0, 1, &eps);

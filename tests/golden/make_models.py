@@ -181,10 +181,10 @@ def to_old_dialect(path):
     config["transformers_version"] = "4.51.3"
     if config["model_type"] in ("qwen2", "qwen3") and not config.get("use_sliding_window"):
         config.update(use_sliding_window=False, sliding_window=None, max_window_layers=config["num_hidden_layers"])
-    own = config["model_type"] == "gemma2"  # its default is not hidden_size / num_attention_heads
+    own = config["model_type"] == "gemma2"  # what it has where these keys are absent is fixed numbers
     if "head_dim" in config and not own and config["head_dim"] * config["num_attention_heads"] == config["hidden_size"]:
         config.pop("head_dim")
-    if config["num_key_value_heads"] == config["num_attention_heads"] and config["model_type"] != "qwen3_moe":
+    if not own and config["num_key_value_heads"] == config["num_attention_heads"] and config["model_type"] != "qwen3_moe":
         config.pop("num_key_value_heads")
     with open(path, "w") as f:
         json.dump(config, f, indent=2)

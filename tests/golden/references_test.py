@@ -69,9 +69,10 @@ def check_greedy(folder, model, tokenizer, prompt):
         assert token == best.indices[step, 0] or not clear, f"step {step}: {token}, expected {best.indices[step, 0]}"
 
 
-def check(root, name, seed):
+def check(root, name, seed, spec=None):
+    """A model of make_models.MODELS, or one of another spec, which transformers then reads from its files itself."""
     rng = random.Random(seed)
-    spec = dict(make_models.MODELS[name])
+    own, spec = spec is not None, dict(spec or make_models.MODELS[name])
     vocab = spec["shape"][-1]
     kind = make_models.kind_of(spec)
     tokenizer = getattr(tiny_tokenizers, kind + "_like")(vocab)
@@ -79,7 +80,10 @@ def check(root, name, seed):
     os.makedirs(folder)
     model = make_models.build(spec, seed)
     weights = make_models.save_hf(folder, model, spec, tokenizer, kind)
-    model = make_models.load(model, weights)
+    if own:
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    else:
+        model = make_models.load(model, weights)
     fast = transformers.AutoTokenizer.from_pretrained(folder)
     text = words(rng, 120)
     assert adam("tokenize", "-m", folder, "--json", "-", text=text)["ids"] == fast(text)["input_ids"]
@@ -99,6 +103,13 @@ def main():
     with tempfile.TemporaryDirectory() as root:
         for i, name in enumerate(n for n in make_models.MODELS if "hf" in make_models.MODELS[n]):
             check(root, name, seed + i)
+        for i, arch in enumerate(tiny_families.ARCHS * 2):
+            spec = tiny_families.random_spec(random.Random(seed + i), arch)
+            try:
+                check(root, f"random-{arch}-{i}", seed + i, spec)
+            except Exception:
+                print(f"this was {spec}")
+                raise
 
 
 if __name__ == "__main__":

@@ -67,6 +67,35 @@ def new(spec):
     return (PhiForCausalLM(PhiConfig(**common)) if spec["arch"] == "phi" else Phi3ForCausalLM(Phi3Config(**common)))
 
 
+def random_spec(rng, arch):
+    """A shape that no one has chosen; rng: random.Random."""
+    kv_heads = rng.choice([1, 1, 2, 3])
+    heads = kv_heads * rng.choice([1, 2, 3, 4])
+    head_dim = rng.choice([8, 12, 16, 20, 32, 40, 64])
+    rotated = [p for p in (0.25, 0.4, 0.5, 0.75, 1.0) if int(head_dim * p) >= 2 and int(head_dim * p) % 2 == 0]
+    hidden = heads * (rng.choice([4, 10, 16]) if arch == "gemma2" else head_dim)
+    spec = dict(arch=arch, tied=arch == "gemma2" or rng.random() < 0.3, hf=rng.choice(["bfloat16", "bfloat16", "float16", "float32"]),
+                old=rng.random() < 0.5, set={},
+                shape=(rng.randint(1, 4), hidden, rng.randint(3, 160), heads, kv_heads, head_dim, rng.randint(310, 400)))
+    if arch == "phi":
+        spec["rope"] = {**plain(rng.choice(rotated)), "rope_theta": rng.choice([10000.0, 500.0])}
+        spec["set"] = dict(qk_layernorm=rng.random() < 0.4, hidden_act=rng.choice(["gelu_new", "gelu_new", "gelu"]))
+    elif arch == "phi3":
+        partial = rng.choice(rotated)
+        original = rng.choice([8, 33, 64, 150, 512])
+        spec["rope"] = longrope(int(head_dim * partial), original, partial) if rng.random() < 0.7 else plain(partial)
+        spec["set"] = dict(original_max_position_embeddings=original, sliding_window=rng.choice([None, 1, 5, 64, 100, 262144]))
+        if rng.random() < 0.2 and not spec["old"] and spec["rope"]["rope_type"] == "longrope":
+            spec["rope"]["attention_factor"] = 1.37
+    else:
+        spec["set"] = dict(sliding_window=rng.choice([1, 4, 32, 65, 100, 4096]), query_pre_attn_scalar=rng.choice([8, 50, 256]),
+                           attn_logit_softcapping=rng.choice([None, 2.0, 50.0]), attention_bias=rng.random() < 0.3,
+                           final_logit_softcapping=rng.choice([None, 3.0, 30.0]))
+        if not spec["old"] and rng.random() < 0.5:
+            spec["set"]["layer_types"] = [rng.choice(["full_attention", "sliding_attention"]) for _ in range(spec["shape"][0])]
+    return spec
+
+
 def to_old_dialect(config):
     """What these families' config.json looked like, where it is not what all had; see make_models.to_old_dialect."""
     kind = config["model_type"]
