@@ -9,6 +9,15 @@
 
 static uint64_t parts_of(uint64_t n, uint64_t size) { return (n + size - 1) / size; }
 
+/* Columns in each of n_groups: what the config says, where it fits, else equal shares. */
+static uint32_t group_size(const am_prequant *p, uint64_t n_groups) {
+  for (uint32_t i = 0; i < p->scheme->n_groups; i++) {
+    uint32_t size = p->scheme->groups[i].group_size;
+    if (size > 0 && parts_of(p->n_in, size) == n_groups) return size;
+  }
+  return (uint32_t)parts_of(p->n_in, n_groups);
+}
+
 adam_status am_prequant_grid(am_prequant *p, uint32_t block_rows, uint32_t block_columns, uint64_t *n_groups,
                              adam_error *error) {
   const am_tensor *scales = p->scales;
@@ -28,7 +37,7 @@ adam_status am_prequant_grid(am_prequant *p, uint32_t block_rows, uint32_t block
     return ADAM_OK;
   }
   if (scales->n_dims <= 2 && rows == p->n_rows && columns >= 1 && columns <= p->n_in) {
-    p->group = (uint32_t)parts_of(p->n_in, columns);
+    p->group = group_size(p, columns);
     if (parts_of(p->n_in, p->group) == columns) return ADAM_OK;
   }
   char found[160];

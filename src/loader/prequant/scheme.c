@@ -109,11 +109,13 @@ static adam_status read_group(const reader *r, const am_json *group, am_scheme *
     return am_fail(r->error, ADAM_UNSUPPORTED, r->path, NULL, "quantization: more than %d config_groups",
                    AM_SCHEME_MAX_GROUPS);
   am_scheme_group *g = &s->groups[s->n_groups];
-  int64_t bits = 8;
+  int64_t bits = 8, group_size = 0;
   adam_status status = read_int(r, weights, "num_bits", 1, 64, &bits);
+  if (!status) status = read_int(r, weights, "group_size", -1, 1 << 24, &group_size);
   if (status) return status;
   const char *type = am_json_str(am_json_get(weights, "type"), "int");
   g->bits = (uint32_t)bits;
+  g->group_size = group_size > 0 ? (uint32_t)group_size : 0;
   g->is_float = strcmp(type, "float") == 0;
   if (!g->is_float && strcmp(type, "int") != 0) return unsupported(r, "compressed-tensors' type", type);
   if (g->is_float ? bits != 4 && bits != 8 : bits > 8)

@@ -27,6 +27,7 @@ enum { AM_SCHEME_MAX_GROUPS = 16 };
 typedef struct am_scheme_group {
   uint32_t bits;
   bool is_float;
+  uint32_t group_size; /* strategy "group"; else 0 */
   uint32_t block_rows, block_columns; /* strategy "block"; else 0 */
 } am_scheme_group;
 
