@@ -139,6 +139,14 @@ static adam_status load(const char *path, am_buf *seen, adam_error *error) {
 
 static adam_status folder(am_buf *seen, adam_error *error) { return load(MODELS "qwen3-bf16-sharded", seen, error); }
 
+static adam_status prequantised(am_buf *seen, adam_error *error) {
+  return load(MODELS "prequant-gptq-3", seen, error);
+}
+
+static adam_status prequantised_twice(am_buf *seen, adam_error *error) {
+  return load(MODELS "prequant-nf4-double", seen, error);
+}
+
 static adam_status gguf_model(am_buf *seen, adam_error *error) {
   return load(MODELS "gguf-qwen3-q4_0/model.gguf", seen, error);
 }
@@ -175,6 +183,8 @@ static const subject subjects[] = {
     {"chat template", chat_template, false},
     {"model folder", folder, false},
     {"model file", gguf_model, false},
+    {"GPTQ", prequantised, false},
+    {"NF4, double quantisation", prequantised_twice, false},
     {"answer", answer, true},
 };
 

@@ -136,7 +136,10 @@ static adam_status build_all(am_loader *loader, adam_error *error) {
   builders b = {.loader = loader};
   for (size_t i = 0; i < loader->n_prequants; i++) bytes += loader->prequants[i].file_bytes;
   size_t wanted = bytes / BYTES_A_THREAD < MOST_THREADS ? (size_t)(bytes / BYTES_A_THREAD) : MOST_THREADS;
-  if (wanted > (size_t)am_cpu_count() - 1) wanted = (size_t)am_cpu_count() - 1;
+  if (wanted > 0) { /* beside this one */
+    size_t others = (size_t)am_cpu_count() - 1;
+    if (wanted > others) wanted = others;
+  }
   if (!am_mutex_open(&b.mutex)) return am_fail_memory(error, loader->file);
   while (n_threads < wanted && am_thread_start(&threads[n_threads], build_some, &b)) n_threads++;
   (void)build_some(&b);
