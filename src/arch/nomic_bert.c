@@ -79,14 +79,22 @@ static adam_status from_bert_keys(const am_keys *keys, am_config *c) {
   return status;
 }
 
+/* Rotation turns pairs. */
+static adam_status check_head(const am_keys *keys, const am_config *c) {
+  if (c->head_dim % 2 == 0) return ADAM_OK;
+  return am_fail(keys->error, ADAM_DAMAGED, keys->path, NULL, "a head has %u values, expected an even number",
+                 c->head_dim);
+}
+
 static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
                            adam_error *error) {
   am_keys keys = {config_json, path, "", error};
   config->fused_qkv = true;
   config->rope.factor = 1;
-  adam_status status = am_keys_get(&keys, "n_embd") ? from_gpt2_keys(&keys, config)
-                                                    : from_bert_keys(&keys, config);
-  return status ? status : am_encoder_check(&keys, config);
+  adam_status status =
+      am_keys_get(&keys, "n_embd") ? from_gpt2_keys(&keys, config) : from_bert_keys(&keys, config);
+  if (!status) status = am_encoder_check(&keys, config);
+  return status ? status : check_head(&keys, config);
 }
 
 static adam_status from_gguf(const am_json *metadata, const char *path, am_config *config,
@@ -95,13 +103,15 @@ static adam_status from_gguf(const am_json *metadata, const char *path, am_confi
   config->rope.theta = DEFAULT_THETA;
   config->rope.factor = 1;
   adam_status status = am_keys_real(&keys, "rope.freq_base", false, 1e-3, 1e18, &config->rope.theta);
-  return status ? status : am_encoder_from_gguf(&keys, config);
+  if (!status) status = am_encoder_from_gguf(&keys, config);
+  return status ? status : check_head(&keys, config);
 }
 
 #define HF "encoder.layers.%u."
 #define GGUF "blk.%u."
 static const am_tensor_role roles[] = {
-    {"token_embd", "bert.embeddings.word_embeddings.weight", "token_embd.weight", false, false, am_shape_embd},
+    {"token_embd", "bert.embeddings.word_embeddings.weight", "token_embd.weight", false, false,
+     am_shape_embd},
     {"token_types", "bert.embeddings.token_type_embeddings.weight", "token_types.weight", false, false,
      am_shape_types},
     {"embd_norm", "bert.emb_ln.weight", "token_embd_norm.weight", false, false, am_shape_norm},
@@ -112,7 +122,8 @@ static const am_tensor_role roles[] = {
     {"attn_v", "", GGUF "attn_v.weight", true, false, am_shape_unfused},
     {"attn_output", "bert." HF "attn.out_proj.weight", GGUF "attn_output.weight", true, false,
      am_shape_attn_output},
-    {"attn_output_norm", "bert." HF "norm1.weight", GGUF "attn_output_norm.weight", true, false, am_shape_norm},
+    {"attn_output_norm", "bert." HF "norm1.weight", GGUF "attn_output_norm.weight", true, false,
+     am_shape_norm},
     {"attn_output_norm_bias", "bert." HF "norm1.bias", GGUF "attn_output_norm.bias", true, false,
      am_shape_norm},
     {"ffn_up", "bert." HF "mlp.fc11.weight", GGUF "ffn_up.weight", true, false, am_shape_ffn},

@@ -196,6 +196,7 @@ adam_status am_engine_rerank(am_engine *engine, const adam_rerank_request *reque
     return am_fail(error, ADAM_UNSUPPORTED, am_loader_path(engine->loader), "adam embed",
                    "it has no classifier: it embeds, and does not rerank");
   adam_status status = am_loader_need_tokenizer(engine->loader, &r.tokenizer, error);
+  if (!status) status = am_loader_check_sentence(engine->loader, error);
   if (status) return status;
   r.sentence = am_loader_sentence(engine->loader);
   r.limit = am_engine_text_limit(engine);

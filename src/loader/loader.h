@@ -50,7 +50,9 @@ const int32_t *am_loader_end_ids(const am_loader *loader, size_t *n);
 
 /* How hidden states become embeddings; n_steps is 0 where that is not known. Never NULL. */
 const am_sentence *am_loader_sentence(const am_loader *loader);
-/* The same for callers that need it: why there is none, in words. */
+/* Whether what the files say about it can be used; why not, in words. */
+adam_status am_loader_check_sentence(const am_loader *loader, adam_error *error);
+/* The same for callers that need the steps. */
 adam_status am_loader_need_sentence(const am_loader *loader, const am_sentence **out, adam_error *error);
 
 size_t am_loader_n_tensors(const am_loader *loader);

@@ -201,11 +201,14 @@ adam_status am_loader_gguf_sentence(am_loader *loader, const am_json *metadata, 
 
 const am_sentence *am_loader_sentence(const am_loader *loader) { return &loader->sentence; }
 
+adam_status am_loader_check_sentence(const am_loader *loader, adam_error *error) {
+  if (loader->no_sentence.status && error) *error = loader->no_sentence;
+  return loader->no_sentence.status;
+}
+
 adam_status am_loader_need_sentence(const am_loader *loader, const am_sentence **out, adam_error *error) {
-  if (loader->no_sentence.status) {
-    if (error) *error = loader->no_sentence;
-    return loader->no_sentence.status;
-  }
+  adam_status status = am_loader_check_sentence(loader, error);
+  if (status) return status;
   if (loader->sentence.n_steps == 0)
     return am_fail(error, ADAM_UNSUPPORTED, loader->path, NULL,
                    "its modules.json names no Pooling: it makes no embeddings");

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!am_json_parse((const char *)data, size, "fuzz", 0, &arena, &json, &error) &&
       !am_arch_config_hf(&json, "fuzz", &c, &error)) {
     if (!c.n_layers || !c.n_embd || !c.n_ff || !c.n_heads || !c.n_kv_heads || !c.n_vocab) __builtin_trap();
-    if (c.n_heads % c.n_kv_heads || c.head_dim == 0 || c.head_dim % 2) __builtin_trap();
+    if (c.n_heads % c.n_kv_heads || c.head_dim == 0 || (c.head_dim % 2 && !c.n_positions)) __builtin_trap();
     if (!(c.rope.theta > 0) || !(c.rope.factor > 0) || !(c.norm_eps >= 0) || c.n_end_ids > 16)
       __builtin_trap();
     for (size_t i = 0; i < c.arch->n_roles; i++) {
