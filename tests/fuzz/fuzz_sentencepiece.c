@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 #include "tokenizer/sentencepiece.h"
+#include "tokenizer/tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -12,6 +13,34 @@ static void check_inside(const am_vocab_string *text, const uint8_t *data, size_
   /* The names of trainer_spec may be the standard ones, which lie elsewhere. */
   bool inside = begin >= data && begin <= data + size;
   if (inside && text->n_bytes > size - (size_t)(begin - data)) __builtin_trap();
+}
+
+/* A tokenizer that opens encodes any text, and decodes its ids in a stream as at once. */
+static void use(const uint8_t *data, size_t size) {
+  static const char *const configs[] = {"{}",
+                                        "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_bos_token\":true}",
+                                        "{\"tokenizer_class\":\"GemmaTokenizer\"}"};
+  const char *config = configs[size % 3], *text = (const char *)data + size / 2;
+  size_t n_text = size - size / 2;
+  am_tokenizer *t = NULL;
+  am_decoder *decoder = NULL;
+  am_ids ids = {0};
+  am_buf whole = {0}, streamed = {0};
+  adam_error error = {0};
+  if (am_tokenizer_open_model_bytes("fuzz", data, size, config, strlen(config), &t, &error)) return;
+  adam_status status = am_tokenizer_encode(t, text, n_text, AM_ENCODE_SPECIAL, &ids, &error);
+  if (!status) status = am_tokenizer_decode(t, ids.data, ids.n, size & 1, &whole, &error);
+  if (!status) status = am_decoder_open(t, size & 1, &decoder, &error);
+  for (size_t i = 0; !status && i < ids.n; i++)
+    status = am_decoder_push(decoder, ids.data[i], &streamed, &error);
+  if (!status) status = am_decoder_finish(decoder, &streamed, &error);
+  if (!status && (whole.len != streamed.len || (whole.len && memcmp(whole.data, streamed.data, whole.len))))
+    __builtin_trap();
+  am_decoder_close(&decoder);
+  am_buf_close(&whole);
+  am_buf_close(&streamed);
+  am_ids_close(&ids);
+  am_tokenizer_close(&t);
 }
 
 /* What a model that can be read names lies inside its bytes, and its texts are UTF-8. */
@@ -32,5 +61,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     __builtin_trap();
   }
   am_arena_close(&arena);
+  use(data, size);
   return 0;
 }
