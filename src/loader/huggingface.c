@@ -114,23 +114,35 @@ static adam_status open_weights(am_loader *loader, const char *folder, const cha
   return open_indexed(loader, folder, index_name, error);
 }
 
-/* tokenizer.json comes before tokenizer.model, as in transformers. */
+/* A file of the folder that is there; NULL: none, or memory is out (then *failed). */
+static const char *find_file(am_loader *loader, const char *folder, const char *name, bool *failed) {
+  const char *path = am_loader_join(loader, folder, name);
+  if (!path) *failed = true;
+  return path && am_file_is_regular(path) ? path : NULL;
+}
+
+/* tokenizer.json comes before tokenizer.model, spiece.model and vocab.txt, as in transformers. */
 static adam_status open_tokenizer(am_loader *loader, const char *folder, const am_json *model_config,
                                   const am_json *tokenizer_config, const char *cache_dir, adam_error *error) {
-  const char *path = am_loader_join(loader, folder, "tokenizer.json");
-  const char *model = am_loader_join(loader, folder, "tokenizer.model");
-  const char *config = am_loader_join(loader, folder, "tokenizer_config.json");
+  bool failed = false;
+  const char *path = find_file(loader, folder, "tokenizer.json", &failed);
+  const char *config = find_file(loader, folder, "tokenizer_config.json", &failed);
+  const char *model = find_file(loader, folder, "tokenizer.model", &failed);
+  if (!model) model = find_file(loader, folder, "spiece.model", &failed);
+  if (!model) model = find_file(loader, folder, "sentencepiece.bpe.model", &failed);
+  const char *words = find_file(loader, folder, "vocab.txt", &failed);
   adam_error inner = {0};
   adam_status status = ADAM_OK;
-  if (!path || !model || !config) return am_fail_memory(error, folder);
-  if (am_file_is_regular(path)) {
-    status = am_tokenizer_open_file(path, am_file_is_regular(config) ? config : NULL, cache_dir,
-                                    &loader->tokenizer, &inner);
-  } else if (am_file_is_regular(model)) {
-    status = am_loader_open_model(loader, folder, model, model_config, tokenizer_config, cache_dir, &inner);
+  if (failed) return am_fail_memory(error, folder);
+  if (path) {
+    status = am_tokenizer_open_file(path, config, cache_dir, &loader->tokenizer, &inner);
+  } else if (model || words) {
+    status =
+        am_loader_open_gathered(loader, model ? am_tokenizer_open_model : am_tokenizer_open_words, folder,
+                                model ? model : words, model_config, tokenizer_config, cache_dir, &inner);
   } else {
     am_fail(&loader->no_tokenizer, ADAM_NOT_FOUND, folder, NULL,
-            "there is no tokenizer.json and no tokenizer.model in it");
+            "there is no tokenizer.json, no tokenizer.model and no vocab.txt in it");
     return ADAM_OK;
   }
   if (status == ADAM_UNSUPPORTED) { /* the weights can be used without it */

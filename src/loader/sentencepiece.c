@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A folder whose tokenizer is a tokenizer.model: gathers what its JSON files say about it into the one
- * object that the tokenizer takes. As in transformers: special_tokens_map.json and added_tokens.json count
- * only where tokenizer_config.json has no added_tokens_decoder, and then the former wins. */
+/* A folder whose tokenizer is a tokenizer.model or a vocab.txt: gathers what its JSON files say about it into
+ * the one object that the tokenizer takes. As in transformers: special_tokens_map.json and added_tokens.json
+ * count only where tokenizer_config.json has no added_tokens_decoder, and then the former wins. */
 #include <string.h>
 
 #include "loader/state.h"
@@ -101,9 +101,10 @@ static void gather(gathering *g, const am_json *model_config) {
   am_buf_append_char(&g->out, '}');
 }
 
-adam_status am_loader_open_model(am_loader *loader, const char *folder, const char *path,
-                                 const am_json *model_config, const am_json *tokenizer_config,
-                                 const char *cache_dir, adam_error *error) {
+adam_status am_loader_open_gathered(am_loader *loader, am_tokenizer_open_fn open, const char *folder,
+                                    const char *path, const am_json *model_config,
+                                    const am_json *tokenizer_config, const char *cache_dir,
+                                    adam_error *error) {
   gathering g = {.config = tokenizer_config};
   adam_status status = ADAM_OK;
   if (!am_json_get(tokenizer_config, "added_tokens_decoder")) {
@@ -112,9 +113,8 @@ adam_status am_loader_open_model(am_loader *loader, const char *folder, const ch
   }
   if (status) return status;
   gather(&g, model_config);
-  status = g.out.failed
-               ? am_fail_memory(error, path)
-               : am_tokenizer_open_model(path, g.out.data, g.out.len, cache_dir, &loader->tokenizer, error);
+  status = g.out.failed ? am_fail_memory(error, path)
+                        : open(path, g.out.data, g.out.len, cache_dir, &loader->tokenizer, error);
   am_buf_close(&g.out);
   return status;
 }

@@ -23,7 +23,7 @@ struct am_loader {
   am_arena arena; /* names, texts, JSON, tables */
   const char *path, *name;
   const char *license; /* NULL = not said */
-  const char *file; /* for errors: the GGUF, or the folder */
+  const char *file;    /* for errors: the GGUF, or the folder */
   bool has_config;
   am_config config;
   am_tokenizer *tokenizer;
@@ -44,9 +44,9 @@ struct am_loader {
   adam_sampling sampling;
   int32_t end_ids[AM_LOADER_MAX_END_IDS];
   size_t n_end_ids;
-  const char *root;      /* folder with modules.json; NULL for a GGUF */
+  const char *root; /* folder with modules.json; NULL for a GGUF */
   am_sentence sentence;
-  adam_error no_sentence; /* why sentence cannot be used; status ADAM_OK = it can */
+  adam_error no_sentence;                          /* why sentence cannot be used; status ADAM_OK = it can */
   am_safetensors *module_files[AM_SENTENCE_STEPS]; /* owned; NULL = the step has no file */
 };
 
@@ -75,10 +75,14 @@ adam_status am_loader_check_weights(am_loader *loader, adam_error *error);
 /* facts.c: what the licence is called. */
 adam_status am_loader_read_license(am_loader *loader, const char *folder, adam_error *error);
 
-/* sentencepiece.c: the tokenizer.model at path, a file of the folder. Both configs may be NULL. */
-adam_status am_loader_open_model(am_loader *loader, const char *folder, const char *path,
-                                 const am_json *model_config, const am_json *tokenizer_config,
-                                 const char *cache_dir, adam_error *error);
+/* sentencepiece.c: the tokenizer.model or vocab.txt at path, a file of the folder. Both configs may be
+ * NULL. */
+typedef adam_status (*am_tokenizer_open_fn)(const char *path, const char *config_json, size_t config_bytes,
+                                            const char *cache_dir, am_tokenizer **out, adam_error *error);
+adam_status am_loader_open_gathered(am_loader *loader, am_tokenizer_open_fn open, const char *folder,
+                                    const char *path, const am_json *model_config,
+                                    const am_json *tokenizer_config, const char *cache_dir,
+                                    adam_error *error);
 
 /* template.c: which templates a folder has. tokenizer_config may be NULL. */
 adam_status am_loader_read_templates(am_loader *loader, const char *folder, const am_json *tokenizer_config,

@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tokenizer.ggml.model "t5": a Unigram vocabulary of SentencePiece; the parts are those that transformers'
- * converter gives such a model. */
+/* tokenizer.ggml.model "t5": a Unigram vocabulary of SentencePiece; the parts are those that the
+ * tokenizer.json of T5 has. */
 #include "tokenizer/build_vocab.h"
 
 #include "tokenizer/charsmap.h"
 
 enum { DEFAULT_EOS = 1, DEFAULT_UNKNOWN = 2 };
 
-void am_unigram_write_parts(am_buf *out, am_vocab_string charsmap, bool remove_extra_spaces,
-                            bool add_space_prefix) {
-  am_buf_append_str(out, "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[");
+void am_unigram_write_stages(am_buf *out, am_vocab_string charsmap, bool prefix, bool drop_blanks) {
+  const char *scheme = prefix ? "always" : "never";
+  am_buf_append_str(out, "\"normalizer\":");
   if (charsmap.n_bytes > 0) {
     am_buf_append_str(out, "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"");
     am_charsmap_write_base64(out, charsmap.bytes, charsmap.n_bytes);
-    am_buf_append_str(out, "\"},");
+    am_buf_append_str(out, "\"}");
+  } else {
+    am_buf_append_str(out, "null");
   }
-  if (remove_extra_spaces)
-    am_buf_append_str(
-        out,
-        "{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true},"
-        "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\"\xE2\x96\x81\"}");
-  else
-    am_buf_append_str(out,
-                      "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xE2\x96\x81\"}");
-  am_buf_printf(
-      out,
-      "]},\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\","
-      "\"prepend_scheme\":\"%s\",\"split\":true},"
-      "\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\",\"prepend_scheme\":\"%s\"}",
-      add_space_prefix ? "always" : "never", add_space_prefix ? "always" : "never");
+  am_buf_append_str(out, ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[");
+  if (drop_blanks) am_buf_append_str(out, "{\"type\":\"WhitespaceSplit\"},");
+  am_buf_printf(out,
+                "{\"type\":\"Metaspace\",\"replacement\":\"▁\",\"prepend_scheme\":\"%s\",\"split\":true}]},"
+                "\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"▁\",\"prepend_scheme\":\"%s\"}",
+                scheme, scheme);
+}
+
+void am_unigram_write_model(am_buf *out, int64_t unknown_id, bool byte_fallback) {
+  am_buf_append_str(out, ",\"model\":{\"type\":\"Unigram\"");
+  if (unknown_id >= 0) am_buf_printf(out, ",\"unk_id\":%lld", (long long)unknown_id);
+  am_buf_printf(out, ",\"byte_fallback\":%s}", byte_fallback ? "true" : "false");
 }
 
 static bool has_bytes(const am_vocabulary *v) { return am_vocabulary_find(v, "<0x00>", 6) >= 0; }
@@ -45,10 +45,10 @@ static bool write_config(void *user, const am_vocabulary *vocabulary, am_buf *ou
   am_buf_append_str(out, "],\"post_processor\":");
   am_vocab_write_post_processor(out, bos ? vocab->bos_id : -1, eos);
   am_buf_append_char(out, ',');
-  am_unigram_write_parts(out, vocab->charsmap, vocab->remove_extra_spaces != 0, vocab->add_space_prefix != 0);
-  am_buf_append_str(out, ",\"model\":{\"type\":\"Unigram\"");
-  if (am_vocab_has(vocab, unknown)) am_buf_printf(out, ",\"unk_id\":%lld", (long long)unknown);
-  am_buf_printf(out, ",\"byte_fallback\":%s}}", has_bytes(vocabulary) ? "true" : "false");
+  am_unigram_write_stages(out, vocab->charsmap, vocab->add_space_prefix != 0,
+                          vocab->remove_extra_spaces != 0);
+  am_unigram_write_model(out, am_vocab_has(vocab, unknown) ? unknown : -1, has_bytes(vocabulary));
+  am_buf_append_char(out, '}');
   return !out->failed;
 }
 

@@ -34,22 +34,27 @@ static void write_pre_tokenizer(const am_pre_type *pre, am_buf *out) {
   am_buf_append_str(out, "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}");
 }
 
-static void write_special(am_buf *out, const char *name, int64_t id) {
-  am_buf_printf(out, "\"%s\":{\"ids\":[%lld]}", name, (long long)id);
-}
-
 bool am_vocab_has(const am_vocab *vocab, int64_t id) { return id >= 0 && (uint64_t)id < vocab->n_tokens; }
+
+/* One text with what stands around it; each piece but the first of all behind a comma. */
+static void write_sequence(am_buf *out, const char *text, int type_id, bool bos, bool eos) {
+  if (bos) am_buf_printf(out, "{\"SpecialToken\":{\"id\":\"bos\",\"type_id\":%d}},", type_id);
+  am_buf_printf(out, "{\"Sequence\":{\"id\":\"%s\",\"type_id\":%d}}", text, type_id);
+  if (eos) am_buf_printf(out, ",{\"SpecialToken\":{\"id\":\"eos\",\"type_id\":%d}}", type_id);
+}
 
 void am_vocab_write_post_processor(am_buf *out, int64_t bos_id, int64_t eos_id) {
   bool bos = bos_id >= 0, eos = eos_id >= 0;
   am_buf_append_str(out, "{\"type\":\"TemplateProcessing\",\"single\":[");
-  if (bos) am_buf_append_str(out, "{\"SpecialToken\":{\"id\":\"bos\"}},");
-  am_buf_append_str(out, "{\"Sequence\":{\"id\":\"A\"}}");
-  if (eos) am_buf_append_str(out, ",{\"SpecialToken\":{\"id\":\"eos\"}}");
+  write_sequence(out, "A", 0, bos, eos);
+  am_buf_append_str(out, "],\"pair\":[");
+  write_sequence(out, "A", 0, bos, eos);
+  am_buf_append_char(out, ',');
+  write_sequence(out, "B", 1, bos, eos);
   am_buf_append_str(out, "],\"special_tokens\":{");
-  if (bos) write_special(out, "bos", bos_id);
+  if (bos) am_buf_printf(out, "\"bos\":{\"ids\":[%lld]}", (long long)bos_id);
   if (bos && eos) am_buf_append_char(out, ',');
-  if (eos) write_special(out, "eos", eos_id);
+  if (eos) am_buf_printf(out, "\"eos\":{\"ids\":[%lld]}", (long long)eos_id);
   am_buf_append_str(out, "}}");
 }
 

@@ -30,10 +30,11 @@ void am_vocab_write_tokens(const am_vocab_builder *b, am_buf *out);
 
 /* true: id is one of the file's tokens. */
 bool am_vocab_has(const am_vocab *vocab, int64_t id);
-/* TemplateProcessing that puts bos before and eos behind the text; -1 = none. */
+/* TemplateProcessing that puts bos before and eos behind each text; -1 = none. */
 void am_vocab_write_post_processor(am_buf *out, int64_t bos_id, int64_t eos_id);
-/* build_t5.c: the members normalizer, pre_tokenizer and decoder of a Unigram model of SentencePiece. */
-void am_unigram_write_parts(am_buf *out, am_vocab_string charsmap, bool remove_extra_spaces,
-                            bool add_space_prefix);
+/* build_t5.c: the members normalizer, pre_tokenizer and decoder of a Unigram model of SentencePiece; then
+ * ",model". prefix: a space before the text. drop_blanks: runs of blanks count as one. */
+void am_unigram_write_stages(am_buf *out, am_vocab_string charsmap, bool prefix, bool drop_blanks);
+void am_unigram_write_model(am_buf *out, int64_t unknown_id, bool byte_fallback); /* -1 = none */
 
 #endif

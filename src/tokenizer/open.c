@@ -129,28 +129,54 @@ adam_status am_tokenizer_open_model_bytes(const char *name, const void *bytes, s
   return status == ADAM_OK ? am_pipeline_bind(name, &image, out, error) : status;
 }
 
-adam_status am_tokenizer_open_model(const char *model_path, const char *config_json, size_t config_bytes,
-                                    const char *cache_dir, am_tokenizer **out, adam_error *error) {
+typedef adam_status (*build_function)(const char *name, const void *bytes, size_t n_bytes,
+                                      const char *config_json, size_t config_bytes,
+                                      const am_image_source *source, am_image *out, adam_error *error);
+
+/* One file and an object of settings; `kind` tells caches apart. */
+static adam_status open_with(build_function build, const char *kind, const char *file_path,
+                             const char *config_json, size_t config_bytes, const char *cache_dir,
+                             am_tokenizer **out, adam_error *error) {
   am_file_map map = {0};
   am_image image;
   am_image_source source;
   char *path = NULL;
-  adam_status status = am_file_map_open(model_path, &map, error);
+  adam_status status = am_file_map_open(file_path, &map, error);
   if (status != ADAM_OK) return status;
   memset(&source, 0, sizeof source);
-  (void)am_file_stamp_get(model_path, &source.files[0]);
+  (void)am_file_stamp_get(file_path, &source.files[0]);
   fingerprint(map.bytes, map.size, config_json, config_json ? config_bytes : 0, source.digest);
-  if (cache_dir) path = cache_path(cache_dir, model_path, "tokenizer.model");
-  if (path && open_cached(model_path, path, &source, out)) goto done;
-  status = am_pipeline_build_model(model_path, map.bytes, map.size, config_json, config_bytes, &source,
-                                   &image, error);
+  if (cache_dir) path = cache_path(cache_dir, file_path, kind);
+  if (path && open_cached(file_path, path, &source, out)) goto done;
+  status = build(file_path, map.bytes, map.size, config_json, config_bytes, &source, &image, error);
   if (status != ADAM_OK) goto done;
-  status = am_pipeline_bind(model_path, &image, out, error);
+  status = am_pipeline_bind(file_path, &image, out, error);
   if (status == ADAM_OK && path) save_cached(*out, path);
 done:
   am_mem_free(path);
   am_file_map_close(&map);
   return status;
+}
+
+adam_status am_tokenizer_open_model(const char *model_path, const char *config_json, size_t config_bytes,
+                                    const char *cache_dir, am_tokenizer **out, adam_error *error) {
+  return open_with(am_pipeline_build_model, "tokenizer.model", model_path, config_json, config_bytes,
+                   cache_dir, out, error);
+}
+
+adam_status am_tokenizer_open_words(const char *vocab_path, const char *config_json, size_t config_bytes,
+                                    const char *cache_dir, am_tokenizer **out, adam_error *error) {
+  return open_with(am_pipeline_build_words, "vocab.txt", vocab_path, config_json, config_bytes, cache_dir,
+                   out, error);
+}
+
+adam_status am_tokenizer_open_words_bytes(const char *name, const void *bytes, size_t n_bytes,
+                                          const char *config_json, size_t config_bytes, am_tokenizer **out,
+                                          adam_error *error) {
+  am_image image;
+  adam_status status =
+      am_pipeline_build_words(name, bytes, n_bytes, config_json, config_bytes, NULL, &image, error);
+  return status == ADAM_OK ? am_pipeline_bind(name, &image, out, error) : status;
 }
 
 /* What the caller's key does not cover: the numbers beside the strings. */

@@ -50,13 +50,16 @@ void am_scratch_return(const am_tokenizer *tokenizer, am_scratch *scratch);
 /* Takes the image, on failure too. */
 adam_status am_pipeline_bind(const char *name, am_image *image, am_tokenizer **out, adam_error *error);
 
-/* build_json.c, build_vocab.c, build_model.c: from a file's content to an image. */
+/* build_json.c, build_vocab.c, build_model.c, build_words.c: from a file's content to an image. */
 adam_status am_pipeline_build_json(const char *name, const char *json, size_t n_bytes,
                                    const char *config_json, size_t config_bytes,
                                    const am_image_source *source, am_image *out, adam_error *error);
 adam_status am_pipeline_build_vocab(const char *name, const am_vocab *vocab, const am_image_source *source,
                                     am_image *out, adam_error *error);
 adam_status am_pipeline_build_model(const char *name, const void *bytes, size_t n_bytes,
+                                    const char *config_json, size_t config_bytes,
+                                    const am_image_source *source, am_image *out, adam_error *error);
+adam_status am_pipeline_build_words(const char *name, const void *bytes, size_t n_bytes,
                                     const char *config_json, size_t config_bytes,
                                     const am_image_source *source, am_image *out, adam_error *error);
 

@@ -35,6 +35,14 @@ adam_status am_tokenizer_open_model_bytes(const char *name, const void *bytes, s
                                           const char *config_json, size_t config_bytes, am_tokenizer **out,
                                           adam_error *error);
 
+/* From vocab.txt, the WordPiece words of BERT, as transformers does where there is no tokenizer.json.
+ * config_json as above: do_lower_case, tokenize_chinese_chars, strip_accents, special tokens. */
+adam_status am_tokenizer_open_words(const char *vocab_path, const char *config_json, size_t config_bytes,
+                                    const char *cache_dir, am_tokenizer **out, adam_error *error);
+adam_status am_tokenizer_open_words_bytes(const char *name, const void *bytes, size_t n_bytes,
+                                          const char *config_json, size_t config_bytes, am_tokenizer **out,
+                                          adam_error *error);
+
 /* A vocabulary as GGUF has it. Byte-level BPE pieces are spelled in the byte alphabet. All borrowed
  * for the call. */
 typedef struct am_vocab_string {

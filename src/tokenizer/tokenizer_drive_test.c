@@ -207,19 +207,21 @@ static int serve(const am_tokenizer *t) {
   return result;
 }
 
+static bool ends_with(const char *path, const char *ending) {
+  size_t n = strlen(path), n_ending = strlen(ending);
+  return n > n_ending && strcmp(path + n - n_ending, ending) == 0;
+}
+
+/* FILE.model or FILE.txt */
 static adam_status open_model(const char *path, const char *config_path, const char *cache_dir,
                               am_tokenizer **out) {
   am_buf config = {0};
   adam_status status = config_path ? am_file_read(config_path, (size_t)1 << 30, &config, &error) : ADAM_OK;
   if (status == ADAM_OK)
-    status = am_tokenizer_open_model(path, config.data, config.len, cache_dir, out, &error);
+    status = (ends_with(path, ".txt") ? am_tokenizer_open_words : am_tokenizer_open_model)(
+        path, config.data, config.len, cache_dir, out, &error);
   am_buf_close(&config);
   return status;
-}
-
-static bool is_model(const char *path) {
-  size_t n = strlen(path);
-  return n > 6 && strcmp(path + n - 6, ".model") == 0;
 }
 
 int main(int argc, char **argv) {
@@ -243,8 +245,8 @@ int main(int argc, char **argv) {
     status = open_vocab(vocab, cache, &t);
   } else {
     double start = cpu_ms();
-    status = is_model(paths[0]) ? open_model(paths[0], paths[1], cache, &t)
-                                : am_tokenizer_open_file(paths[0], paths[1], cache, &t, &error);
+    status = !ends_with(paths[0], ".json") ? open_model(paths[0], paths[1], cache, &t)
+                                           : am_tokenizer_open_file(paths[0], paths[1], cache, &t, &error);
     fprintf(stderr, "open_ms %.2f\n", cpu_ms() - start);
   }
   if (status != ADAM_OK) return fail("open");
