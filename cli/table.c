@@ -231,7 +231,8 @@ const am_option am_options[AM_OPTION_COUNT] = {
                        .minimum = 1,
                        .maximum = 2147483647,
                        .commands = WITH_WEIGHTS,
-                       .help = "context in tokens; unset: the model's own, within reason"},
+                       .help = "context in tokens; unset: the model's own, within reason; beyond its native "
+                               "one where it has a YaRN for it"},
     [AM_OPTION_THREADS] = {.name = "threads",
                            .letter = 't',
                            .kind = AM_KIND_INTEGER,

@@ -123,6 +123,33 @@ def check(root, name, spec, boundary, seed):
     print(f"{name}: logits within {worst:.1e}, equal greedy ids {equal}")
 
 
+def check_extended(root, seed):
+    """A Qwen 3 as wide as those that promise 128K: YaRN as Qwen documents it from 40,961 tokens of --ctx on."""
+    spec = dict(arch="qwen3", shape=(1, 4096, 16, 2, 1, 16, 320), tied=True, hf="bfloat16")
+    folder = os.path.join(root, "extended")
+    os.makedirs(folder)
+    built = make_models.build(spec, seed)
+    weights = make_models.save_hf(folder, built, spec, tiny_tokenizers.qwen_like(320), "qwen")
+    path = os.path.join(folder, "config.json")
+    with open(path) as f:
+        config = json.load(f)
+    with open(path, "w") as f:
+        json.dump({**config, "max_position_embeddings": 40960}, f)
+    ids = [random.Random(seed).randrange(320) for _ in range(200)]
+    out, worst = os.path.join(folder, "ours.npy"), 0.0
+    for ctx, rope in (("40960", built.config.rope_parameters), ("40961", dict(yarn(), original_max_position_embeddings=32768))):
+        built.config.rope_parameters = rope
+        with torch.no_grad():
+            theirs = make_models.load(built, weights)(torch.tensor([ids])).logits[0].numpy()
+        references_test.adam("score", "-m", folder, "--ctx", ctx, "--ids", "-", "--logits", out, text=" ".join(map(str, ids)))
+        worst = max(worst, float(np.abs(np.load(out) - theirs).max()))
+        assert worst <= references_test.TOLERANCE, (ctx, worst)
+    for ctx, codes in (("40960", []), ("131072", ["context_extended"]), ("200000", ["context_extended", "context_clipped"])):
+        got = references_test.adam("run", "-m", folder, "--raw", "--ctx", ctx, "--max-tokens", "1", "--json", "x")
+        assert [n["code"] for n in got["notices"] if n["code"].startswith("context")] == codes, (ctx, got["notices"])
+    print(f"qwen3, 128K by --ctx: logits within {worst:.1e}")
+
+
 def main():
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 31)
     print(f"seed {seed}")
@@ -132,6 +159,7 @@ def main():
     with tempfile.TemporaryDirectory() as root:
         for i, (name, (spec, boundary)) in enumerate(specs(random.Random(seed)).items()):
             check(root, name, spec, boundary, seed + i)
+        check_extended(root, seed)
 
 
 if __name__ == "__main__":
