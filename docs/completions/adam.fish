@@ -20,7 +20,7 @@ complete -c adam -n '__fish_seen_subcommand_from run tokenize detokenize templat
 complete -c adam -n '__fish_seen_subcommand_from run tokenize detokenize template score eval bench embed rerank show' -l size -x -a 'qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default' -d 'the model by the name of a preset'
 complete -c adam -n '__fish_seen_subcommand_from run tokenize detokenize template score eval bench embed rerank show' -l backend -x -a 'auto huggingface mock' -d 'the backend that runs the model'
 complete -c adam -n '__fish_seen_subcommand_from run score eval bench embed rerank' -l device -x -a 'auto cpu cuda' -d 'where to compute; auto says what it took'
-complete -c adam -n '__fish_seen_subcommand_from run score eval bench embed rerank' -l ctx -x -d 'context in tokens; unset: the model'\''s own, within reason'
+complete -c adam -n '__fish_seen_subcommand_from run score eval bench embed rerank' -l ctx -x -d 'context in tokens; unset: the model'\''s own, within reason; beyond its native one where it has a YaRN for it'
 complete -c adam -n '__fish_seen_subcommand_from run score eval bench embed rerank' -l threads -s t -x -d 'threads; unset: ADAM_THREADS, else one for each processor'
 complete -c adam -n '__fish_seen_subcommand_from run score eval bench embed rerank' -l kv-type -x -a 'f32 f16' -d 'how the KV cache is stored; unset: f32'
 complete -c adam -n '__fish_seen_subcommand_from run tokenize detokenize template score eval bench embed rerank list show' -l cache-dir -r -F -d 'the Hugging Face hub cache, the folder that holds models--*'
