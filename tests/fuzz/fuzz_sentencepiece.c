@@ -17,10 +17,11 @@ static void check_inside(const am_vocab_string *text, const uint8_t *data, size_
 
 /* A tokenizer that opens encodes any text, and decodes its ids in a stream as at once. */
 static void use(const uint8_t *data, size_t size) {
-  static const char *const configs[] = {"{}",
-                                        "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_bos_token\":true}",
-                                        "{\"tokenizer_class\":\"GemmaTokenizer\"}"};
-  const char *config = configs[size % 3], *text = (const char *)data + size / 2;
+  static const char *const configs[] = {
+      "{}", "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_bos_token\":true}",
+      "{\"tokenizer_class\":\"GemmaTokenizer\"}", "{\"tokenizer_class\":\"T5Tokenizer\",\"extra_ids\":3}",
+      "{\"tokenizer_class\":\"XLMRobertaTokenizer\"}"};
+  const char *config = configs[size % 5], *text = (const char *)data + size / 2;
   size_t n_text = size - size / 2;
   am_tokenizer *t = NULL;
   am_decoder *decoder = NULL;

@@ -29,6 +29,14 @@ static void use(const am_tokenizer *t, const char *text, size_t n_bytes) {
     if (ids.n < ids.capacity) ids.data[ids.n++] = id;
   }
   if (ids.n > MOST_IDS) ids.n = MOST_IDS;
+  am_ids pair = {0}, types = {0};
+  size_t half = n_bytes / 2;
+  if (am_tokenizer_encode_pair(t, text, half, text + half, n_bytes - half, AM_ENCODE_SPECIAL, 16, &pair,
+                               &types, NULL, &error) == ADAM_OK &&
+      pair.n != types.n)
+    abort();
+  am_ids_close(&pair);
+  am_ids_close(&types);
   status = am_tokenizer_decode(t, ids.data, ids.n, n_bytes & 1, &whole, &error);
   if (status == ADAM_OK && am_decoder_open(t, n_bytes & 1, &decoder, &error) == ADAM_OK) {
     for (size_t i = 0; status == ADAM_OK && i < ids.n; i++)
