@@ -76,7 +76,8 @@ void am_grammar_close(am_grammar **grammar);
 bool am_grammar_least(const am_grammar *grammar, const bool *available, uint32_t *least, uint32_t *via);
 
 static inline uint32_t am_grammar_add(uint32_t a, uint32_t b) {
-  return a > AM_GRAMMAR_NEVER - b ? AM_GRAMMAR_NEVER : a + b;
+  if (a == AM_GRAMMAR_NEVER || b == AM_GRAMMAR_NEVER) return AM_GRAMMAR_NEVER;
+  return a >= AM_GRAMMAR_NEVER - 1 - b ? AM_GRAMMAR_NEVER - 1 : a + b;
 }
 
 #endif

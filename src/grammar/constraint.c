@@ -14,6 +14,7 @@ enum {
   MOST_SEARCH_NODES = 1 << 26 /* trie nodes that the search for the fewest tokens visits */
 };
 enum { NOTE_MASK = 0, NOTE_COVER = 1 };
+enum { UNJUDGED = 0, ALLOWED = 1, REFUSED = 2 };
 
 typedef struct hit {
   uint32_t node, place;
@@ -31,6 +32,8 @@ struct am_constraint {
   bool drops_space, first; /* first: no token yet */
   hit *hits;               /* (n_nodes) what the last walk reached */
   size_t n_hits;
+  uint8_t *verdicts; /* by place, for one mask */
+  size_t verdicts_capacity;
   uint32_t *path;      /* (most_depth + 1) places along the walk */
   uint64_t *masks;     /* (MOST_MASKS, n_words) */
   mask_entry *entries; /* (MOST_MASKS) */
@@ -51,7 +54,7 @@ adam_status am_constraint_open(const am_grammar *grammar, const am_trie *trie, b
   c->n_words = (trie->n_vocab + 63) / 64;
   adam_status status = am_automaton_open(grammar, trie->available, &c->automaton, error);
   if (status) goto fail;
-  c->hits = am_mem_alloc(trie->n_nodes * sizeof *c->hits);
+  c->hits = am_mem_alloc((trie->n_nodes + 1) * sizeof *c->hits);
   c->path = am_mem_zalloc((size_t)trie->most_depth + 1, sizeof *c->path);
   c->masks = am_mem_alloc(MOST_MASKS * c->n_words * sizeof *c->masks); /* touched as masks are made */
   c->entries = am_mem_zalloc(MOST_MASKS, sizeof *c->entries);
@@ -74,6 +77,7 @@ void am_constraint_close(am_constraint **constraint) {
   am_automaton_close(&c->automaton);
   am_cover_close(&c->cover);
   am_mem_free(c->hits);
+  am_mem_free(c->verdicts);
   am_mem_free(c->path);
   am_mem_free(c->masks);
   am_mem_free(c->entries);
@@ -91,21 +95,26 @@ bool am_constraint_is_over(const am_constraint *c) { return here(c)->ends && her
 /* Walks the nodes of [first, end), a subtree without its root of `depth`, from place; writes every node
  * with tokens whose bytes the grammar can read. */
 static void walk_subtree(am_constraint *c, uint32_t place, uint32_t first, uint32_t end, uint16_t depth) {
-  const am_trie *t = c->trie;
-  uint32_t *path = c->path;
-  size_t n = c->n_hits;
+  const am_trie_node *nodes = c->trie->nodes;
+  const uint8_t *class_of = c->automaton.grammar->class_of;
+  const uint32_t *steps = c->automaton.next; /* moves when a place is made */
+  uint32_t *path = c->path, n_classes = c->automaton.grammar->n_classes;
+  hit *hits = c->hits + c->n_hits;
   path[depth] = place;
   for (uint32_t i = first; i < end;) {
-    uint32_t next = am_automaton_next(&c->automaton, path[t->depth[i] - 1], t->byte[i]);
-    if (next == AM_PLACE_DEAD) {
-      i = t->end[i];
-      continue;
+    am_trie_node node = nodes[i];
+    uint8_t class = class_of[node.byte];
+    uint32_t before = path[node.depth - 1], next = steps[(size_t)before * n_classes + class];
+    if (next == AM_PLACE_UNKNOWN) {
+      next = am_automaton_make(&c->automaton, before, class);
+      steps = c->automaton.next;
     }
-    path[t->depth[i]] = next;
-    if (t->token_at[i + 1] > t->token_at[i]) c->hits[n++] = (hit){i, next};
-    i++;
+    path[node.depth] = next;
+    *hits = (hit){i, next};
+    hits += node.ends & (next != AM_PLACE_DEAD);
+    i = next == AM_PLACE_DEAD ? node.end : i + 1;
   }
-  c->n_hits = n;
+  c->n_hits = (size_t)(hits - c->hits);
 }
 
 /* Every token that the grammar can read from place. The first token of a text that drops a leading space
@@ -119,12 +128,13 @@ static void walk(am_constraint *c, uint32_t place, bool first) {
     return;
   }
   walk_subtree(c, place, 1, space, 0);
-  walk_subtree(c, place, t->end[space], (uint32_t)t->n_nodes, 0);
-  for (uint32_t i = space + 1; i < t->end[space]; i = t->end[i]) {
-    uint32_t next = t->byte[i] == ' ' ? AM_PLACE_DEAD : am_automaton_next(&c->automaton, place, t->byte[i]);
+  walk_subtree(c, place, t->nodes[space].end, (uint32_t)t->n_nodes, 0);
+  for (uint32_t i = space + 1; i < t->nodes[space].end; i = t->nodes[i].end) {
+    uint32_t next =
+        t->nodes[i].byte == ' ' ? AM_PLACE_DEAD : am_automaton_next(&c->automaton, place, t->nodes[i].byte);
     if (next == AM_PLACE_DEAD) continue;
-    if (t->token_at[i + 1] > t->token_at[i]) c->hits[c->n_hits++] = (hit){i, next};
-    walk_subtree(c, next, i + 1, t->end[i], t->depth[i]);
+    if (t->nodes[i].ends) c->hits[c->n_hits++] = (hit){i, next};
+    walk_subtree(c, next, i + 1, t->nodes[i].end, t->nodes[i].depth);
   }
 }
 
@@ -136,8 +146,8 @@ static adam_status cover_place(am_constraint *c, uint32_t place, bool first, boo
     *n_tokens = p->note[NOTE_COVER];
     return ADAM_OK;
   }
-  if (p->cost == AM_GRAMMAR_NEVER || p->cost > AM_COVER_MOST_BYTES) {
-    *n_tokens = AM_GRAMMAR_NEVER;
+  if (p->cost > AM_COVER_MOST_BYTES) { /* NEVER, or too long to look closer */
+    *n_tokens = p->cost;
   } else {
     if (!am_cover_reserve(&c->cover, p->cost) || !am_automaton_shortest(&c->automaton, place, c->cover.text))
       return am_fail_memory(error, "grammar");
@@ -164,33 +174,48 @@ static adam_status need(am_constraint *c, uint32_t place, uint64_t budget, uint3
   return cover_place(c, place, false, false, n_tokens, error);
 }
 
-static void set_tokens(const am_constraint *c, uint32_t node, uint64_t *mask) {
-  for (uint32_t i = c->trie->token_at[node]; i < c->trie->token_at[node + 1]; i++) {
-    uint32_t id = (uint32_t)c->trie->tokens[i];
-    mask[id / 64] |= (uint64_t)1 << id % 64;
+/* Whether a token that leads to place is allowed; narrows the range of budgets for which this holds. */
+static adam_status judge(am_constraint *c, uint32_t place, uint64_t budget, mask_entry *entry,
+                         uint8_t *verdict, adam_error *error) {
+  uint32_t height = here(c)->height > MOST_HEIGHT ? here(c)->height : MOST_HEIGHT, n = 0;
+  adam_status status = need(c, place, budget, &n, error);
+  if (status) return status;
+  bool allowed = n != AM_GRAMMAR_NEVER && n <= budget && c->automaton.places[place].height <= height;
+  if (allowed && n > entry->low) entry->low = n;
+  if (!allowed && n != AM_GRAMMAR_NEVER && n > budget && n - 1 < entry->high) entry->high = n - 1;
+  *verdict = allowed ? ALLOWED : REFUSED;
+  return ADAM_OK;
+}
+
+static bool reserve_verdicts(am_constraint *c) {
+  size_t n = c->automaton.n_places;
+  if (n > c->verdicts_capacity) {
+    uint8_t *grown = am_mem_resize(c->verdicts, 2 * n, 1);
+    if (!grown) return false;
+    c->verdicts = grown;
+    c->verdicts_capacity = 2 * n;
   }
+  memset(c->verdicts, UNJUDGED, n);
+  return true;
 }
 
 /* The mask from the hits of a walk; *entry gets the range of budgets for which it holds. */
 static adam_status fill_mask(am_constraint *c, uint64_t budget, uint64_t *mask, mask_entry *entry,
                              adam_error *error) {
-  uint32_t height = here(c)->height > MOST_HEIGHT ? here(c)->height : MOST_HEIGHT;
-  uint32_t last = AM_PLACE_DEAD;
-  bool allowed = false;
+  const am_trie *t = c->trie;
+  if (!reserve_verdicts(c)) return am_fail_memory(error, "grammar");
   memset(mask, 0, c->n_words * sizeof *mask);
   entry->low = 0;
   entry->high = UINT64_MAX;
   for (size_t i = 0; i < c->n_hits; i++) {
-    if (c->hits[i].place != last) { /* neighbours often reach the same place */
-      last = c->hits[i].place;
-      uint32_t n = 0;
-      adam_status status = need(c, last, budget, &n, error);
+    uint8_t *verdict = &c->verdicts[c->hits[i].place];
+    if (*verdict == UNJUDGED) {
+      adam_status status = judge(c, c->hits[i].place, budget, entry, verdict, error);
       if (status) return status;
-      allowed = n != AM_GRAMMAR_NEVER && n <= budget && c->automaton.places[last].height <= height;
-      if (allowed && n > entry->low) entry->low = n;
-      if (!allowed && n != AM_GRAMMAR_NEVER && n > budget && n - 1 < entry->high) entry->high = n - 1;
     }
-    if (allowed) set_tokens(c, c->hits[i].node, mask);
+    uint64_t bit = *verdict == ALLOWED;
+    for (uint32_t k = t->token_at[c->hits[i].node]; k < t->token_at[c->hits[i].node + 1]; k++)
+      mask[(uint32_t)t->tokens[k] / 64] |= bit << (uint32_t)t->tokens[k] % 64;
   }
   return ADAM_OK;
 }

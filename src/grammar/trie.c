@@ -38,13 +38,11 @@ static size_t count_nodes(const word *words, size_t n) {
 static adam_status reserve(am_trie *t, const word *words, size_t n, adam_error *error) {
   t->n_nodes = count_nodes(words, n);
   t->n_tokens = n;
-  t->byte = am_mem_zalloc(t->n_nodes, sizeof *t->byte);
-  t->depth = am_mem_zalloc(t->n_nodes, sizeof *t->depth);
-  t->end = am_mem_zalloc(t->n_nodes, sizeof *t->end);
+  t->nodes = am_mem_zalloc(t->n_nodes, sizeof *t->nodes);
   t->token_at = am_mem_zalloc(t->n_nodes + 1, sizeof *t->token_at);
   t->tokens = am_mem_zalloc(n + 1, sizeof *t->tokens);
   t->node_of = am_mem_zalloc(t->n_vocab, sizeof *t->node_of);
-  bool ok = t->byte && t->depth && t->end && t->token_at && t->tokens && t->node_of;
+  bool ok = t->nodes && t->token_at && t->tokens && t->node_of;
   return ok ? ADAM_OK : am_fail_memory(error, "vocabulary");
 }
 
@@ -54,21 +52,22 @@ static void build(am_trie *t, const word *words, size_t n) {
   size_t depth = 0;
   for (size_t i = 0; i < n; i++) {
     size_t common = i > 0 ? shared(&words[i - 1], &words[i]) : 0;
-    for (; depth > common; depth--) t->end[path[depth]] = node + 1;
+    for (; depth > common; depth--) t->nodes[path[depth]].end = node + 1;
     for (; depth < words[i].n_bytes; depth++) {
       t->token_at[++node] = (uint32_t)i;
-      t->byte[node] = (uint8_t)words[i].bytes[depth];
-      t->depth[node] = (uint16_t)(depth + 1);
+      t->nodes[node].byte = (uint8_t)words[i].bytes[depth];
+      t->nodes[node].depth = (uint16_t)(depth + 1);
       path[depth + 1] = node;
-      if (depth == 0) t->first[t->byte[node]] = node;
+      if (depth == 0) t->first[t->nodes[node].byte] = node;
     }
     t->tokens[i] = words[i].id;
     t->node_of[words[i].id] = node;
+    t->nodes[node].ends = 1;
     if (depth > t->most_depth) t->most_depth = (uint16_t)depth;
-    if (depth == 1) t->available[t->byte[node]] = true;
+    if (depth == 1) t->available[t->nodes[node].byte] = true;
   }
-  for (; depth > 0; depth--) t->end[path[depth]] = node + 1;
-  t->end[0] = node + 1;
+  for (; depth > 0; depth--) t->nodes[path[depth]].end = node + 1;
+  t->nodes[0].end = node + 1;
   t->token_at[node + 1] = (uint32_t)n;
 }
 
@@ -108,9 +107,7 @@ adam_status am_trie_open(size_t n_vocab,
 void am_trie_close(am_trie **trie) {
   am_trie *t = trie ? *trie : NULL;
   if (!t) return;
-  am_mem_free(t->byte);
-  am_mem_free(t->depth);
-  am_mem_free(t->end);
+  am_mem_free(t->nodes);
   am_mem_free(t->token_at);
   am_mem_free(t->tokens);
   am_mem_free(t->node_of);
@@ -120,15 +117,16 @@ void am_trie_close(am_trie **trie) {
 
 uint32_t am_trie_child(const am_trie *t, uint32_t node, uint8_t byte) {
   if (node == 0) return t->first[byte];
-  for (uint32_t child = node + 1; child < t->end[node] && t->byte[child] <= byte; child = t->end[child])
-    if (t->byte[child] == byte) return child;
+  for (uint32_t child = node + 1; child < t->nodes[node].end && t->nodes[child].byte <= byte;
+       child = t->nodes[child].end)
+    if (t->nodes[child].byte == byte) return child;
   return 0;
 }
 
 size_t am_trie_bytes(const am_trie *t, int32_t id, uint8_t *out) {
   uint32_t node = id >= 0 && (size_t)id < t->n_vocab ? t->node_of[id] : 0;
-  size_t n = node ? t->depth[node] : 0;
+  size_t n = node ? t->nodes[node].depth : 0;
   for (size_t left = n; left > 0; node--) /* the parent is the nearest node before with a smaller depth */
-    if (t->depth[node] == left) out[--left] = t->byte[node];
+    if (t->nodes[node].depth == left) out[--left] = t->nodes[node].byte;
   return n;
 }

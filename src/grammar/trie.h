@@ -12,11 +12,16 @@
 
 enum { AM_TRIE_MOST_BYTES = 512 }; /* longer tokens are left out */
 
+typedef struct am_trie_node {
+  uint32_t end;   /* the node after the subtree */
+  uint16_t depth; /* bytes from the root */
+  uint8_t byte;   /* that leads here */
+  uint8_t ends;   /* 1: tokens end here */
+} am_trie_node;
+
 typedef struct am_trie {
   size_t n_nodes, n_tokens, n_vocab;
-  uint8_t *byte;       /* (n_nodes) that leads here; [0] is the root */
-  uint16_t *depth;     /* (n_nodes) bytes from the root */
-  uint32_t *end;       /* (n_nodes) */
+  am_trie_node *nodes; /* (n_nodes); [0] is the root */
   uint32_t *token_at;  /* (n_nodes + 1) where a node's tokens begin */
   int32_t *tokens;     /* (n_tokens) ids, in the order of the nodes */
   uint32_t *node_of;   /* (n_vocab) node of a token; 0 = none */

@@ -285,12 +285,36 @@ static void large_rows_match_a_full_sort(void **state) {
   free(order);
 }
 
+static void masks_decide_before_all_else(void **state) {
+  (void)state;
+  enum { N = 100 };
+  float logits[N];
+  uint64_t mask[2] = {(uint64_t)1 << 7 | (uint64_t)1 << 63, (uint64_t)1 << 2}; /* 7, 63, 66 */
+  adam_sampling sampling = neutral;
+  sampling.top_p = 0.5;
+  am_sampler *sampler = sampler_for(N, &sampling);
+  am_sampler_allow(sampler, mask);
+  for (uint64_t position = 0; position < 200; position++) {
+    for (int i = 0; i < N; i++) logits[i] = (float)(i % 5);
+    logits[66] = 50; /* all of the mass, once the others are out */
+    assert_int_equal(am_sampler_pick(sampler, logits, position), 66);
+  }
+  for (int i = 0; i < N; i++)
+    logits[i] = i == 3 ? 1.0F : -INFINITY; /* nothing that is allowed has a chance */
+  assert_int_equal(am_sampler_pick(sampler, logits, 1), 7);
+  am_sampler_allow(sampler, NULL);
+  for (int i = 0; i < N; i++) logits[i] = i == 3 ? 9.0F : -9.0F;
+  assert_int_equal(am_sampler_pick(sampler, logits, 1), 3);
+  am_sampler_close(&sampler);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(matches_transformers),          cmocka_unit_test(equal_scores_keep_the_lowest),
       cmocka_unit_test(draws_follow_the_distribution), cmocka_unit_test(draw_is_the_inverse_cdf),
       cmocka_unit_test(bad_logits_have_an_answer),     cmocka_unit_test(ranges_are_checked),
       cmocka_unit_test(survives_failing_allocations),  cmocka_unit_test(large_rows_match_a_full_sort),
+      cmocka_unit_test(masks_decide_before_all_else),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

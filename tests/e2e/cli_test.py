@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import signal
 import struct
 import subprocess
@@ -110,6 +111,58 @@ class Usage(Case):
             self.assertIn(b"Examples:", page)
             self.assertLessEqual(max(map(len, page.split(b"\n"))), 100)
         self.assertTrue(self.works("--version").startswith(b"adam "))
+
+
+class Structured(Case):
+    SCHEMA = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 9}, "n": {"type": "integer", "minimum": 5}},
+              "required": ["name", "n"]}
+
+    def setUp(self):
+        if not DEMO.exists():
+            self.skipTest("models/demo is not here")
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def file(self, text):
+        path = pathlib.Path(self.folder.name) / "constraint"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def test_json_is_whole_from_the_least_number_of_tokens_on(self):
+        schema = self.file(json.dumps(self.SCHEMA))
+        shown = self.fails(2, "run", "demo", "--schema", schema, "--max-tokens", "2", "q", says="shortest answer")
+        least = int(re.search(r"needs (\d+)", shown)[1])
+        self.fails(2, "run", "demo", "--schema", schema, "--max-tokens", str(least - 1), "q", says=f"needs {least}")
+        for n in (least, least + 1, least + 4, 100):
+            got = self.json("run", "demo", "--schema", schema, "--temperature", "1.5", "--max-tokens", str(n), "--json", "q")
+            value = json.loads(got["text"])
+            self.assertEqual(list(value), ["name", "n"])
+            self.assertTrue(len(value["name"]) <= 9 and isinstance(value["n"], int) and value["n"] >= 5)
+            self.assertEqual(got["finish_reason"], "stop")
+            self.assertLessEqual(got["completion_tokens"], n)
+
+    def test_texts(self):
+        self.assertIn(self.works("run", "demo", "--choice", "yes", "--choice", "no", "Is it?"), (b"yes\n", b"no\n"))
+        self.assertRegex(self.works("run", "demo", "--regex", "[a-f]{3}-[0-9]{2}", "q"), rb"\A[a-f]{3}-[0-9]{2}\n\Z")
+        grammar = self.file('root ::= "(" root ")" | "x"')
+        self.assertRegex(self.works("run", "demo", "--grammar", grammar, "--max-tokens", "9", "q"), rb"\A\(*x\)*\n\Z")
+
+    def test_faults(self):
+        self.fails(2, "run", "demo", "--regex", "(", "q", says=("regex", "offset 1"))
+        self.fails(2, "run", "demo", "--schema", self.file('{"not": {}}'), "q", says=("schema", '"not" at #'))
+        self.fails(2, "run", "demo", "--regex", "a", "--choice", "b", "q", says="exclude each other")
+        self.fails(1, "run", "demo", "--schema", "/nonexistent/schema", "q", says="No such file")
+        self.fails(6, "run", "mock:echo", "--regex", "a", "q", says="cannot hold an answer")
+
+    def test_logprobs(self):
+        got = self.json("run", "demo", "--json", "--max-tokens", "3", "--temperature", "0", "--top-logprobs", "4", "--ignore-eos", "Hello")
+        self.assertEqual([entry["id"] for entry in got["logprobs"]["content"]], got["ids"])
+        for entry in got["logprobs"]["content"]:
+            tops = [top["logprob"] for top in entry["top_logprobs"]]
+            self.assertEqual((len(tops), tops, entry["id"]), (4, sorted(tops, reverse=True), entry["top_logprobs"][0]["id"]))
+            self.assertLess(entry["logprob"], 1e-9)
+        self.assertEqual(b"".join(bytes(e["bytes"]) for e in got["logprobs"]["content"]).decode(), got["text"])
+        self.fails(2, "run", "demo", "--logprobs", "q", says="--logprobs needs --json")
 
 
 class Run(Case):

@@ -33,7 +33,7 @@ static adam_status next_word(void *user, int32_t id, const char **bytes, size_t 
 
 static double now_ms(void) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
@@ -60,7 +60,7 @@ static int32_t draw(const drive *d, const uint64_t *mask, uint64_t seed, uint64_
   size_t most = random[3] % 3 == 0 ? 2 : AM_TRIE_MOST_BYTES;
   for (int round = 0; round < 2 && n == 0; round++, most = AM_TRIE_MOST_BYTES)
     for (size_t id = 0; id < d->trie->n_vocab; id++) {
-      if (!(mask[id / 64] >> id % 64 & 1) || d->trie->depth[d->trie->node_of[id]] > most) continue;
+      if (!(mask[id / 64] >> id % 64 & 1) || d->trie->nodes[d->trie->node_of[id]].depth > most) continue;
       n++;
       uint64_t pick = ((uint64_t)random[0] << 32 | random[1]) ^ (uint64_t)id * 0x9E3779B97F4A7C15u;
       pick = (pick ^ pick >> 31) * 0xBF58476D1CE4E5B9u;

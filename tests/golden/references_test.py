@@ -59,10 +59,16 @@ def check_scores(folder, model, ids):
 def check_greedy(folder, model, tokenizer, prompt):
     ids = tokenizer(prompt)["input_ids"]
     got = adam("run", "-m", folder, "--raw", "--temperature", "0", "--repetition-penalty", "1", "--ignore-eos", "--max-tokens",
-               str(N_GREEDY), "--json", "-", text=prompt)
+               str(N_GREEDY), "--top-logprobs", "5", "--json", "-", text=prompt)
     assert got["prompt_tokens"] == len(ids), (got["prompt_tokens"], len(ids))
     assert got["completion_tokens"] == len(got["ids"]) == N_GREEDY
     logits = tiny_families.step_logits(model, ids + got["ids"])[len(ids) - 1:-1]
+    logs = torch.log_softmax(logits.double(), -1)
+    for step, entry in enumerate(got["logprobs"]["content"]):
+        tops = [top["logprob"] for top in entry["top_logprobs"]]
+        assert entry["id"] == got["ids"][step] and abs(entry["logprob"] - float(logs[step, entry["id"]])) <= 2 * TOLERANCE
+        assert np.abs(np.array(tops) - logs[step].topk(5).values.numpy()).max() <= 2 * TOLERANCE, f"step {step}: {tops}"
+        assert all(abs(top["logprob"] - float(logs[step, top["id"]])) <= 2 * TOLERANCE for top in entry["top_logprobs"])
     best = logits.topk(2)
     for step, token in enumerate(got["ids"]):
         clear = best.values[step, 0] - best.values[step, 1] > make_models.MARGIN
