@@ -80,6 +80,13 @@ CLASSES = {"llama": (LlamaConfig, LlamaForCausalLM), "qwen3": (Qwen3Config, Qwen
 MODELS.update(tiny_families.MODELS)
 MODELS.update(tiny_moe.MODELS)
 MODELS.update(tiny_prequant.MODELS)
+# At the end, with seeds of their own: the others' come from their place.
+MODELS.update({
+    "llama-bf16-spm": dict(arch="llama", shape=(2, 32, 48, 4, 2, 16, 460), tied=True, hf="bfloat16", old=True,
+                           tokenizer="spm", seed=2001),
+    "gguf-llama-q8_0-spm": dict(arch="llama", shape=(2, 32, 64, 4, 1, 16, 460), tied=True, gguf=T.Q8_0, tokenizer="spm",
+                                seed=2002),
+})
 
 
 def build(spec, seed):
@@ -156,9 +163,8 @@ MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "conten
 def texts(kind, tokenizer):
     """Ids of some texts, and a chat rendered by transformers, in its own environment."""
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>" if kind == "qwen" else "<|eot_id|>",
-        bos_token=None if kind == "qwen" else "<|begin_of_text|>")
-    template = tiny_tokenizers.CHATML if kind == "qwen" else tiny_tokenizers.LLAMA_CHAT
+        tokenizer_object=tokenizer, bos_token=tiny_tokenizers.KINDS[kind][0], eos_token=tiny_tokenizers.KINDS[kind][1])
+    template = tiny_tokenizers.KINDS[kind][3]
     chat = fast.apply_chat_template(MESSAGES, chat_template=template, tokenize=False, add_generation_prompt=True)
     return {"texts": [{"text": t, "ids": tokenizer.encode(t).ids} for t in TEXTS],
             "chat": {"messages": MESSAGES, "text": chat, "ids": tokenizer.encode(chat, add_special_tokens=False).ids}}
@@ -193,10 +199,10 @@ def to_old_dialect(path):
 
 def save_hf(folder, model, spec, tokenizer, kind):
     model = model.to(getattr(torch, spec["hf"]))
-    eos = tokenizer.token_to_id("<|im_end|>" if kind == "qwen" else "<|eot_id|>")
-    end = tokenizer.token_to_id("<|endoftext|>" if kind == "qwen" else "<|end_of_text|>")
+    bos, turn, end, _ = tiny_tokenizers.KINDS[kind]
+    eos, end = tokenizer.token_to_id(turn), tokenizer.token_to_id(end)
     model.config.eos_token_id = eos
-    model.config.bos_token_id = end if kind == "qwen" else tokenizer.token_to_id("<|begin_of_text|>")
+    model.config.bos_token_id = end if bos is None else tokenizer.token_to_id(bos)
     model.generation_config.eos_token_id = [eos, end]
     model.generation_config.do_sample = True
     model.generation_config.temperature = 0.6
@@ -244,6 +250,8 @@ def save_gguf(folder, model, spec, tokenizer, kind, rng):
 
 def kind_of(spec):
     """Which tokenizer and template a family has here."""
+    if "tokenizer" in spec:
+        return spec["tokenizer"]
     return "qwen" if spec["arch"] in ("qwen2", "qwen3", "qwen3_moe") else "llama"
 
 

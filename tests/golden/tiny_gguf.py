@@ -152,6 +152,17 @@ def write_config(writer, config):
 def write_vocabulary(writer, config, tokenizer, kind):
     tokens, types, merges = tiny_tokenizers.gguf_vocabulary(tokenizer, config.vocab_size)
     qwen = kind == "qwen"
+    if kind == "spm":
+        writer.add_tokenizer_model("llama")
+        writer.add_token_list(tokens)
+        writer.add_token_scores([-float(i) for i in range(len(tokens))])
+        writer.add_token_types([2] + types[1:])
+        writer.add_bos_token_id(1)
+        writer.add_eos_token_id(2)
+        writer.add_unk_token_id(0)
+        writer.add_add_bos_token(True)
+        writer.add_chat_template(tiny_tokenizers.SPM_CHAT)
+        return
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2" if qwen else "llama-bpe")
     writer.add_token_list(tokens)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small byte-level BPE tokenizers for the tiny golden models, trained on text written here.
+"""Small BPE tokenizers for the tiny golden models, trained on text written here.
 
 qwen_like: Qwen 2's pre-tokenizer and NFC, ChatML markers, no BOS.
 llama_like: Llama 3's pre-tokenizer, ignore_merges, a post-processor that writes BOS.
+spm_like: SentencePiece BPE with byte tokens and no pre-tokenizer, as TinyLlama has it.
 """
 import json
 import os
@@ -33,6 +34,10 @@ CHATML = """{%- for message in messages %}
 {%- endif %}
 """
 
+SPM_CHAT = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>\\n' + message['content'] + eos_token + '\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"
+)
 LLAMA_CHAT = (
     "{{ bos_token }}{% for message in messages %}"
     "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim"
@@ -40,6 +45,11 @@ LLAMA_CHAT = (
     "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
 )
 LLAMA_TOOL_CHAT = "{{ bos_token }}tools: {{ tools | tojson }}\n" + LLAMA_CHAT.replace("{{ bos_token }}", "", 1)
+
+# kind: BOS, end of a turn, end of a text, template
+KINDS = {"qwen": (None, "<|im_end|>", "<|endoftext|>", CHATML),
+         "llama": ("<|begin_of_text|>", "<|eot_id|>", "<|end_of_text|>", LLAMA_CHAT),
+         "spm": ("<s>", "</s>", "</s>", SPM_CHAT)}
 
 NOUNS = "house model token river stone garden window letter engine kernel mountain paper".split()
 VERBS = "reads writes opens closes carries measures answers loads maps counts follows".split()
@@ -104,18 +114,43 @@ def llama_like(n_tokens):
     return tokenizer
 
 
+def spm_like(n_tokens):
+    """Trained on words; then, as of a tokenizer.model, every two pieces that make a piece are a merge."""
+    specials = ["<unk>", "<s>", "</s>"]
+    trained = Tokenizer(models.BPE())
+    trained.train_from_iterator(
+        ["▁" + word for line in corpus() for word in line.split(" ")],
+        trainers.BpeTrainer(vocab_size=n_tokens, show_progress=False, limit_alphabet=64,
+                            special_tokens=specials + ["<0x%02X>" % b for b in range(256)]))
+    vocab = trained.get_vocab()
+    assert len(vocab) == n_tokens, len(vocab)
+    ways = [(i, n, piece) for piece, i in vocab.items() for n in range(1, len(piece)) if i > 258]
+    merges = [(p[:n], p[n:]) for _, n, p in sorted(ways) if p[:n] in vocab and p[n:] in vocab]
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
+                                           decoders.Strip(" ", 1, 0)])
+    tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in specials])
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s>:0 $A:0", pair="<s>:0 $A:0 <s>:1 $B:1",
+                                                             special_tokens=[("<s>", 1)])
+    return tokenizer
+
+
 def save(tokenizer, kind, folder, old_dialect):
     """tokenizer.json and tokenizer_config.json, as transformers 5 or as the Hub of before has them."""
     tokenizer.save(os.path.join(folder, "tokenizer.json"))
     qwen = kind == "qwen"
+    bos, turn, end, template = KINDS[kind]
     config = {
-        "bos_token": None if qwen else "<|begin_of_text|>",
+        "bos_token": bos,
         "clean_up_tokenization_spaces": False,
-        "eos_token": "<|im_end|>" if qwen else "<|eot_id|>",
+        "eos_token": turn,
         "model_max_length": 1000000000000000019884624838656,
-        "pad_token": "<|endoftext|>" if qwen else "<|end_of_text|>",
+        "pad_token": end,
         "tokenizer_class": "TokenizersBackend",
     }
+    if kind == "spm":
+        config["unk_token"] = "<unk>"
     if old_dialect:
         config["tokenizer_class"] = "Qwen2Tokenizer" if qwen else "PreTrainedTokenizerFast"
         config["added_tokens_decoder"] = {
@@ -126,12 +161,12 @@ def save(tokenizer, kind, folder, old_dialect):
         # The Hub has both forms of a special token: a string, and the whole record.
         config["eos_token"] = {"__type": "AddedToken", "content": config["eos_token"], "lstrip": False,
                                "normalized": False, "rstrip": False, "single_word": False}
-        config["chat_template"] = CHATML if qwen else [
+        config["chat_template"] = template if kind != "llama" else [
             {"name": "default", "template": LLAMA_CHAT}, {"name": "tool_use", "template": LLAMA_TOOL_CHAT}]
     else:
         with open(os.path.join(folder, "chat_template.jinja"), "w", encoding="utf-8") as f:
-            f.write(CHATML if qwen else LLAMA_CHAT)
-        if not qwen:
+            f.write(template)
+        if kind == "llama":
             os.makedirs(os.path.join(folder, "additional_chat_templates"), exist_ok=True)
             with open(os.path.join(folder, "additional_chat_templates", "tool_use.jinja"), "w") as f:
                 f.write(LLAMA_TOOL_CHAT)
@@ -152,5 +187,8 @@ def gguf_vocabulary(tokenizer, n_vocab):
         else:
             tokens.append(pieces[i])
             types.append(1 if i not in added else 3 if added[i].special else 4)
+    for i, piece in enumerate(tokens):
+        if piece.startswith("<0x") and piece.endswith(">") and len(piece) == 6:
+            types[i] = 6
     merges = json.loads(tokenizer.to_str())["model"]["merges"]
     return tokens, types, [m if isinstance(m, str) else " ".join(m) for m in merges]
