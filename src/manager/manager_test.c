@@ -362,6 +362,70 @@ static void test_faults(void **state) {
   }
 }
 
+static adam_manager *open_with(const char *ref, const char *embedding_ref) {
+  adam_manager_options options = {
+      .struct_size = sizeof options, .model = ref, .embedding_model = embedding_ref};
+  adam_manager *manager = NULL;
+  assert_int_equal(adam_manager_open(&options, &manager, NULL), ADAM_OK);
+  return manager;
+}
+
+/* Which model embeds: the one that is named, else the manager's own where it is made for that. */
+static void test_embedding_model(void **state) {
+  (void)state;
+  float *values = NULL;
+  size_t n = 0;
+  adam_error error = {0};
+  adam_manager *m = open_with("mock:echo", "mock:say=other"); /* opened when it is needed */
+  adam_embed_result r;
+  const char *text = "bad";
+  adam_embed_request request = {.struct_size = sizeof request,
+                                .texts = &text,
+                                .n_texts = 1,
+                                .dimensions = 5,
+                                .normalize = ADAM_NORMALIZE_OFF};
+  assert_int_equal(adam_manager_batch_embed(m, &request, &r, NULL), ADAM_OK);
+  assert_string_equal(r.model, "mock:say=other");
+  const float expected[5] = {0, 1, 1, 0, 1}; /* a, b, d are 97, 98, 100 */
+  assert_int_equal(r.dimensions, 5);
+  assert_memory_equal(r.values, expected, sizeof expected);
+  adam_embed_result_close(&r);
+  adam_embed_result_close(&r);
+  request.struct_size = 0;
+  assert_int_equal(adam_manager_batch_embed(m, &request, &r, &error), ADAM_INVALID);
+  adam_manager_close(&m);
+  m = open_with("mock:echo", NULL);
+  request.struct_size = sizeof request;
+  assert_int_equal(adam_manager_batch_embed(m, &request, &r, NULL), ADAM_OK);
+  assert_string_equal(r.model, "mock:echo");
+  adam_embed_result_close(&r);
+  text = NULL;
+  assert_int_equal(adam_manager_batch_embed(m, &request, &r, NULL), ADAM_INVALID);
+  adam_manager_close(&m);
+  m = open_with("mock:echo", "mock:open_error=damaged");
+  assert_int_equal(adam_manager_embed(m, "x", 1, &values, &n, &error), ADAM_DAMAGED);
+  assert_null(values);
+  adam_manager_close(&m);
+}
+
+/* A generative model of its own and nothing named: MiniLM, which an empty cache does not have. */
+static void test_embedding_default(void **state) {
+  (void)state;
+  float *values = NULL;
+  size_t n = 0;
+  adam_error error = {0};
+  adam_manager_options options = {.struct_size = sizeof options,
+                                  .model = ADAM_SOURCE_DIR "/tests/golden/models/qwen3-bf16-tied",
+                                  .model_options = {.cache_dir = "/nowhere/at/all", .n_threads = 1}};
+  adam_manager *m = NULL;
+  setenv("HOME", "/nowhere/at/all", 1);
+  assert_int_equal(adam_manager_open(&options, &m, NULL), ADAM_OK);
+  assert_int_equal(adam_manager_embed(m, "x", 1, &values, &n, &error), ADAM_NOT_FOUND);
+  assert_non_null(strstr(error.what, "all-MiniLM-L6-v2"));
+  assert_true(*error.hint);
+  adam_manager_close(&m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_a_backend_cannot),
@@ -376,6 +440,8 @@ int main(void) {
       cmocka_unit_test(test_open_errors),
       cmocka_unit_test(test_presets),
       cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_embedding_model),
+      cmocka_unit_test(test_embedding_default),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,8 +38,10 @@ static const struct subject {
 };
 
 static adam_manager *open_subject(const struct subject *s) {
-  adam_manager_options options = {
-      .struct_size = sizeof options, .model = s->ref, .model_options = {.n_threads = 1}};
+  adam_manager_options options = {.struct_size = sizeof options,
+                                  .model = s->ref,
+                                  .model_options = {.n_threads = 1},
+                                  .embedding_model = s->ref}; /* it embeds itself */
   adam_manager *m = NULL;
   adam_error error = {0};
   if (adam_manager_open(&options, &m, &error))
@@ -411,14 +413,102 @@ static void scores(const struct subject *s, adam_manager *m) {
   assert_true(adam_manager_score(m, ids, 8, logprobs, NULL, NULL, &error) < 0 && *error.why);
 }
 
+static double length_of(const float *values, size_t n) {
+  double square = 0;
+  for (size_t i = 0; i < n; i++) square += (double)values[i] * values[i];
+  return sqrt(square);
+}
+
+static adam_status embed_with(adam_manager *m, adam_embed_request request, adam_embed_result *result) {
+  static const char *const texts[] = {"Hello there", "", "Another text, longer than the first"};
+  request.struct_size = sizeof request;
+  request.texts = texts;
+  request.n_texts = 3;
+  return adam_manager_batch_embed(m, &request, result, NULL);
+}
+
+static void embeds(const struct subject *s, adam_manager *m) {
+  (void)s;
+  if (!ops_of(m)->embed) return;
+  adam_embed_result r, other;
+  adam_model_info info = {.struct_size = sizeof info};
+  assert_int_equal(adam_manager_info(m, &info, NULL), ADAM_OK);
+  assert_int_equal(embed_with(m, (adam_embed_request){0}, &r), ADAM_OK);
+  assert_int_equal(r.n_texts, 3);
+  assert_int_equal(r.dimensions, info.n_embedding);
+  assert_true(r.n_tokens > 0 && *r.model && *r.backend && *r.device);
+  for (size_t i = 0; i < 3 * r.dimensions; i++) assert_true(isfinite(r.values[i]));
+  assert_memory_not_equal(r.values, r.values + 2 * r.dimensions, r.dimensions * sizeof(float));
+  float *alone = NULL;
+  size_t n = 0;
+  assert_int_equal(adam_manager_embed(m, "Hello there", 11, &alone, &n, NULL), ADAM_OK);
+  assert_int_equal(n, r.dimensions);
+  assert_memory_equal(alone, r.values, n * sizeof(float));
+  adam_free(alone);
+  /* fewer dimensions are the first ones; with the length 1 where that is asked for */
+  adam_embed_request cut = {.dimensions = 3, .normalize = ADAM_NORMALIZE_OFF};
+  adam_embed_request whole = {.normalize = ADAM_NORMALIZE_OFF},
+                     unit = {.dimensions = 3, .normalize = ADAM_NORMALIZE_ON};
+  adam_embed_result_close(&r);
+  assert_int_equal(embed_with(m, whole, &r), ADAM_OK);
+  assert_int_equal(embed_with(m, cut, &other), ADAM_OK);
+  assert_int_equal(other.dimensions, 3);
+  for (size_t i = 0; i < 3; i++)
+    assert_memory_equal(other.values + 3 * i, r.values + i * r.dimensions, 3 * sizeof(float));
+  adam_embed_result_close(&other);
+  assert_int_equal(embed_with(m, unit, &other), ADAM_OK);
+  assert_true(fabs(length_of(other.values, 3) - 1) < 1e-6);
+  adam_embed_result_close(&other);
+  unit.dimensions = (int64_t)r.dimensions + 1;
+  assert_int_equal(embed_with(m, unit, &other), ADAM_INVALID);
+  assert_null(other.values);
+  assert_int_equal(embed_with(m, (adam_embed_request){.prompt_name = "no such prompt"}, &other),
+                   ADAM_INVALID);
+  assert_int_equal(embed_with(m, (adam_embed_request){.dimensions = -1}, &other), ADAM_INVALID);
+  adam_embed_result_close(&r);
+  adam_embed_request none = {.struct_size = sizeof none};
+  assert_int_equal(adam_manager_batch_embed(m, &none, &r, NULL), ADAM_OK);
+  assert_true(r.n_texts == 0 && r.values == NULL);
+  adam_embed_result_close(&r);
+}
+
+static void reranks(const struct subject *s, adam_manager *m) {
+  (void)s;
+  if (!ops_of(m)->rerank) return;
+  static const char *const documents[] = {"Hello", "the second document", ""};
+  adam_rerank_request request = {.struct_size = sizeof request,
+                                 .query = "Hello there",
+                                 .query_bytes = 11,
+                                 .documents = documents,
+                                 .n_documents = 3};
+  adam_rerank_result r, again;
+  adam_error error = {0};
+  adam_status status = adam_manager_rerank(m, &request, &r, &error);
+  if (status == ADAM_UNSUPPORTED) { /* the model has no way to score, and says so */
+    assert_true(*error.why && r.scores == NULL);
+    return;
+  }
+  assert_int_equal(status, ADAM_OK);
+  assert_int_equal(r.n_documents, 3);
+  for (size_t i = 0; i < 3; i++) assert_true(r.scores[i] >= 0 && r.scores[i] <= 1);
+  request.documents = documents + 1;
+  request.n_documents = 1;
+  assert_int_equal(adam_manager_rerank(m, &request, &again, NULL), ADAM_OK);
+  assert_true(again.scores[0] == r.scores[1]);
+  adam_rerank_result_close(&again);
+  adam_rerank_result_close(&r);
+  request.query = NULL;
+  assert_int_equal(adam_manager_rerank(m, &request, &r, NULL), ADAM_INVALID);
+}
+
 /* Each operation that the table lacks is refused in the backend's name. */
 static void refuses_in_its_name(const struct subject *s, adam_manager *m) {
   (void)s;
   const adam_backend_ops *ops = ops_of(m);
-  adam_error errors[6] = {0};
-  adam_status status[6];
-  bool lacks[6] = {!ops->tokenize,   !ops->tokenize, !ops->detokenize,
-                   !ops->token_text, !ops->render,   !ops->score};
+  adam_error errors[8] = {0};
+  adam_status status[8];
+  bool lacks[8] = {!ops->tokenize, !ops->tokenize, !ops->detokenize, !ops->token_text,
+                   !ops->render,   !ops->score,    !ops->embed,      !ops->rerank};
   int32_t *ids = NULL, one = 1;
   char *text[3] = {NULL};
   size_t n = 0;
@@ -430,7 +520,14 @@ static void refuses_in_its_name(const struct subject *s, adam_manager *m) {
   status[3] = adam_manager_token_text(m, 1, &text[1], NULL, &errors[3]);
   status[4] = adam_manager_render(m, &render, &text[2], NULL, &errors[4]);
   status[5] = adam_manager_score(m, &one, 1, NULL, NULL, NULL, &errors[5]);
-  for (size_t i = 0; i < 6; i++) {
+  float *values = NULL;
+  adam_rerank_request rerank = {.struct_size = sizeof rerank, .query = "x", .query_bytes = 1};
+  adam_rerank_result ranked;
+  status[6] = adam_manager_embed(m, "x", 1, &values, &n, &errors[6]);
+  status[7] = adam_manager_rerank(m, &rerank, &ranked, &errors[7]);
+  adam_free(values);
+  adam_rerank_result_close(&ranked);
+  for (size_t i = 0; i < 8; i++) {
     if (!lacks[i]) continue;
     assert_int_equal(status[i], ADAM_UNSUPPORTED);
     assert_string_equal(errors[i].what, ops->name);
@@ -491,6 +588,8 @@ static const struct behaviour {
     {"chats", chats},
     {"batches", batches},
     {"scores", scores},
+    {"embeds", embeds},
+    {"reranks", reranks},
     {"refuses in its name", refuses_in_its_name},
     {"runs in two threads", runs_in_two_threads},
 };
@@ -514,7 +613,7 @@ static void test_bare(void **state) {
   adam_manager *m = open_subject(&bare);
   const adam_backend_ops *ops = ops_of(m);
   assert_true(!ops->tokenize && !ops->detokenize && !ops->token_text && !ops->render && !ops->score &&
-              !ops->list);
+              !ops->embed && !ops->rerank && !ops->list);
   refuses_in_its_name(&bare, m);
   answers(&bare, m);
   adam_manager_close(&m);
