@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kernels/x86/scaled: rows whose codes, scales and zeros stand apart (tensor/scaled.h), times float32
- * activations; included by a file of each tier, which defines AM_FILL, the vector type `vec` of LANES
- * floats with vec_zero, vec_set, vec_load, vec_fmadd, vec_sub, vec_mul, vec_sum, and
- *   vec_gather(p, columns): p[columns[0]], p[columns[1]], ...
- *   lookup, lookup_make(table of 16 floats), vec_lookup(lookup, codes): table[codes], codes < 16
- *   widen_u8, widen_i8, widen_f8(p): LANES values from bytes at p, the E4M3 numbers divided by 256.
- * Within a group the table of a 4-bit type has zero and scale applied: one lookup gives weights. A row's
- * elements are added in one order, whatever rows and tokens are computed beside it. */
+ * activations; included by a file of each tier, which defines AM_FILL, AM_ROWS (rows of a tile), the vector
+ * type `vec` of LANES floats with vec_zero, vec_set, vec_load, vec_fmadd, vec_sub, vec_mul, vec_sum, and
+ * - vec_gather(p, columns): p[columns[0]], p[columns[1]], ...
+ * - lookup, lookup_make(table of 16 floats, zero, scale): (value - zero) * scale of each
+ * - vec_lookup(lookup, codes): table[code] of LANES codes, a byte each
+ * - split_lookup(lookup, codes, out): UNIT codes of 4 bits, low and high nibbles apart
+ * - split_x(x, high_first, out): UNIT activations in that order
+ * - widen_u8, widen_i8(p): LANES values from bytes at p
+ * - widen_f8(p, out): 2 LANES values of E4M3, divided by 256
+ * Within a group the table of a 4-bit type has zero and scale applied, so one lookup gives a weight; 8-bit
+ * types scale a group's sum. A row's elements are added in one order, whatever is computed beside it. */
 #include "kernels/c/scaled.h"
 #include "kernels/kernels.h"
 #include "kernels/x86/tiles.h"
@@ -25,22 +29,47 @@ AM_INLINE am_dtype dtype_of(kind k) {
 
 /* One row within one group. */
 typedef struct part {
-  lookup table;    /* U4, T4: weights; with a column map: values */
-  vec scale, zero; /* I8, F8 */
+  lookup table; /* U4, T4: weights; with a column map: values */
+  float scale;  /* I8, F8: of the group's sum */
+  vec zero;     /* I8 */
 } part;
 
 AM_INLINE part part_of(kind k, const am_scaled_row *row, uint32_t group) {
+  static const float codes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   part p;
   float scale = row->scales[group], zero = row->zeros ? row->zeros[group] : row->layout->zero;
-  if (k == U4 || k == T4) {
-    float weights[16];
-    for (int i = 0; i < 16; i++) weights[i] = ((k == U4 ? (float)i : row->layout->table[i]) - zero) * scale;
-    p.table = lookup_make(weights);
-  } else {
-    p.scale = vec_set(k == F8 ? scale * 256.0f : scale);
-    p.zero = vec_set(zero);
-  }
+  if (k == U4 || k == T4)
+    p.table = lookup_make(k == U4 ? codes : row->layout->table, vec_set(zero), vec_set(scale));
+  p.scale = k == F8 ? scale * 256.0f : scale;
+  p.zero = vec_set(zero);
   return p;
+}
+
+AM_INLINE const float *x_of(const am_matmul *m, uint32_t token, size_t i) {
+  return (const float *)(const void *)((const uint8_t *)m->x + token * m->x_stride) + i;
+}
+
+enum { VECTORS = UNIT / LANES };
+
+/* UNIT activations in the order of unit_weights. */
+AM_INLINE void unit_x(kind k, const float *x, bool high_first, vec out[VECTORS]) {
+  if (k == U4 || k == T4)
+    split_x(x, high_first, out);
+  else
+    AM_UNROLL for (int v = 0; v < VECTORS; v++) out[v] = vec_load(x + v * LANES);
+}
+
+/* UNIT weights from column i on; of I8 and F8 without the group's scale. */
+AM_INLINE void unit_weights(kind k, const am_scaled_row *row, const part *p, size_t i, vec out[VECTORS]) {
+  if (k == U4 || k == T4) {
+    split_lookup(p->table, row->codes + i / 2, out);
+    return;
+  }
+  if (k == F8)
+    AM_UNROLL for (int v = 0; v < VECTORS; v += 2) widen_f8(row->codes + i + v * LANES, &out[v]);
+  else
+    AM_UNROLL for (int v = 0; v < VECTORS; v++) out[v] =
+        vec_sub(widen_i8(row->codes + i + v * LANES), p->zero);
 }
 
 /* Codes of columns [i, i + UNIT) to bytes; 4-bit ones one to a byte. */
@@ -58,28 +87,18 @@ AM_INLINE const uint8_t *unit_codes(kind k, const am_scaled_row *row, size_t i, 
   return bytes;
 }
 
-AM_INLINE vec weights_of(kind k, const part *p, const uint8_t *codes) {
-  if (k == U4 || k == T4) return vec_lookup(p->table, codes);
-  if (k == I8) return vec_mul(vec_sub(widen_i8(codes), p->zero), p->scale);
-  return vec_mul(widen_f8(codes), p->scale);
-}
-
-/* Columns with a map of groups: scales and zeros are gathered. */
-AM_INLINE vec mapped_weights(kind k, const am_scaled_row *row, const part *p, const uint8_t *codes,
+/* Columns with a map of groups: scales and zeros are gathered. f8: values of F8, divided by 256. */
+AM_INLINE vec mapped_weights(kind k, const am_scaled_row *row, lookup table, const uint8_t *codes, vec f8,
                              size_t i) {
   const uint32_t *groups = row->layout->group_of + i;
-  vec scale = vec_gather(row->scales, groups), value;
-  if (k == T4) value = vec_lookup(p->table, codes);
+  vec scale = vec_gather(row->scales, groups), value = f8;
+  if (k == T4) value = vec_lookup(table, codes);
   if (k == U4) value = widen_u8(codes);
   if (k == I8) value = widen_i8(codes);
-  if (k == F8) value = vec_mul(widen_f8(codes), vec_set(256.0f));
-  if (k == U4 || k == I8)
+  if (k == F8) return vec_mul(vec_mul(value, vec_set(256.0f)), scale);
+  if (k != T4)
     value = vec_sub(value, row->zeros ? vec_gather(row->zeros, groups) : vec_set(row->layout->zero));
   return vec_mul(value, scale);
-}
-
-AM_INLINE const float *x_of(const am_matmul *m, uint32_t token, size_t i) {
-  return (const float *)(const void *)((const uint8_t *)m->x + token * m->x_stride) + i;
 }
 
 /* The columns past the last whole unit, filled up with zeros. */
@@ -99,29 +118,52 @@ AM_INLINE void tile_tail(const am_matmul *m, const am_scaled_row *const *rows, u
   }
 }
 
-AM_INLINE void tile_units(const am_matmul *m, const am_scaled_row *const *rows, const part *parts,
+/* One group's columns [begin, end), added to sums. */
+AM_INLINE void tile_group(const am_matmul *m, const am_scaled_row *const *rows, uint32_t group,
                           uint32_t token, size_t begin, size_t end, vec sums[4][4], const int R, const int T,
-                          kind k, const bool mapped) {
-  _Alignas(16) uint8_t bytes[UNIT];
+                          kind k) {
+  const bool late = k == I8 || k == F8; /* the scale comes after the sum */
+  const bool high_first = rows[0]->layout->high_first;
+  part parts[4];
+  vec own[4][4];
+  AM_UNROLL for (int r = 0; r < R; r++) {
+    parts[r] = part_of(k, rows[r], group);
+    AM_UNROLL for (int t = 0; t < T; t++) own[r][t] = late ? vec_zero() : sums[r][t];
+  }
   for (size_t i = begin; i < end; i += UNIT) {
+    vec x[4][VECTORS], w[VECTORS];
+    AM_UNROLL for (int t = 0; t < T; t++) unit_x(k, x_of(m, token + (uint32_t)t, i), high_first, x[t]);
     AM_UNROLL for (int r = 0; r < R; r++) {
+      if (T == 1) __builtin_prefetch(rows[r]->codes + (late ? i : i / 2) + AM_PREFETCH_BYTES, 0, 2);
+      unit_weights(k, rows[r], &parts[r], i, w);
+      AM_UNROLL for (int t = 0; t < T; t++) AM_UNROLL for (int v = 0; v < VECTORS; v++) own[r][t] =
+          vec_fmadd(w[v], x[t][v], own[r][t]);
+    }
+  }
+  AM_UNROLL for (int r = 0; r < R; r++) AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] =
+      late ? vec_fmadd(own[r][t], vec_set(parts[r].scale), sums[r][t]) : own[r][t];
+}
+
+/* The first `whole` columns, a multiple of UNIT, of rows with a map. */
+AM_INLINE void tile_mapped(const am_matmul *m, const am_scaled_row *const *rows, uint32_t token, size_t whole,
+                           vec sums[4][4], const int R, const int T, kind k) {
+  _Alignas(16) uint8_t bytes[UNIT];
+  lookup table = lookup_make(rows[0]->layout->table, vec_zero(), vec_set(1.0f));
+  for (size_t i = 0; i < whole; i += UNIT) AM_UNROLL for (int r = 0; r < R; r++) {
       const uint8_t *codes = unit_codes(k, rows[r], i, bytes);
-      if (T == 1)
-        __builtin_prefetch(rows[r]->codes + (k == U4 || k == T4 ? i / 2 : i) + AM_PREFETCH_BYTES, 0, 2);
+      vec f8[VECTORS] = {vec_zero()};
+      AM_UNROLL for (int v = 0; k == F8 && v < VECTORS; v += 2) widen_f8(codes + v * LANES, &f8[v]);
       AM_UNROLL for (int v = 0; v < UNIT; v += LANES) {
-        vec w = mapped ? mapped_weights(k, rows[r], &parts[r], codes + v, i + (size_t)v)
-                       : weights_of(k, &parts[r], codes + v);
+        vec w = mapped_weights(k, rows[r], table, codes + v, f8[v / LANES], i + (size_t)v);
         AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] =
             vec_fmadd(w, vec_load(x_of(m, token + (uint32_t)t, i + (size_t)v)), sums[r][t]);
       }
     }
-  }
 }
 
 AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int R, const int T, kind k,
                     const bool mapped) {
   const am_scaled_row *rows[4];
-  part parts[4];
   vec sums[4][4];
   size_t whole = m->n_in / UNIT * UNIT;
   AM_UNROLL for (int r = 0; r < R; r++) {
@@ -129,15 +171,11 @@ AM_INLINE void tile(const am_matmul *m, uint32_t row, uint32_t token, const int 
     AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] = vec_zero();
   }
   if (mapped) {
-    AM_UNROLL for (int r = 0; r < R; r++) parts[r].table = lookup_make(rows[r]->layout->table);
-    tile_units(m, rows, parts, token, 0, whole, sums, R, T, k, true);
+    tile_mapped(m, rows, token, whole, sums, R, T, k);
   } else {
     size_t group = rows[0]->layout->group;
-    for (size_t i = 0, g = 0; i < whole; i += group, g++) {
-      size_t end = whole - i < group ? whole : i + group;
-      AM_UNROLL for (int r = 0; r < R; r++) parts[r] = part_of(k, rows[r], (uint32_t)g);
-      tile_units(m, rows, parts, token, i, end, sums, R, T, k, false);
-    }
+    for (size_t i = 0, g = 0; i < whole; i += group, g++)
+      tile_group(m, rows, (uint32_t)g, token, i, whole - i < group ? whole : i + group, sums, R, T, k);
   }
   if (whole < m->n_in) tile_tail(m, rows, token, whole, sums, R, T, k);
   AM_UNROLL for (int t = 0; t < T; t++) AM_UNROLL for (int r = 0; r < R; r++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AVX-512: the SCALED dtypes. */
 #include "kernels/x86/vec512.h"
+#include <stdbool.h>
 
 typedef __m512 vec;
 enum { LANES = 16 };
@@ -20,26 +21,46 @@ AM_INLINE vec vec_gather(const float *p, const uint32_t *columns) {
 
 typedef __m512 lookup;
 
-AM_INLINE lookup lookup_make(const float table[16]) { return _mm512_loadu_ps(table); }
+AM_INLINE lookup lookup_make(const float table[16], vec zero, vec scale) {
+  return _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(table), zero), scale);
+}
 
 AM_INLINE __m512i bytes_u8(const uint8_t *p) {
   return _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p));
 }
 
 AM_INLINE vec vec_lookup(lookup t, const uint8_t *codes) { return _mm512_permutexvar_ps(bytes_u8(codes), t); }
+
+/* VPERMPS looks at the low four bits of each word alone. */
+AM_INLINE void split_lookup(lookup t, const uint8_t *codes, vec out[2]) {
+  __m512i i = bytes_u8(codes);
+  out[0] = _mm512_permutexvar_ps(i, t);
+  out[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(i, 4), t);
+}
+
+AM_INLINE void split_x(const float *x, bool high_first, vec out[2]) {
+  const __m512i evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i odds = _mm512_add_epi32(evens, _mm512_set1_epi32(1));
+  __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
+  out[0] = _mm512_permutex2var_ps(a, high_first ? odds : evens, b);
+  out[1] = _mm512_permutex2var_ps(a, high_first ? evens : odds, b);
+}
+
 AM_INLINE vec widen_u8(const uint8_t *p) { return _mm512_cvtepi32_ps(bytes_u8(p)); }
 
 AM_INLINE vec widen_i8(const uint8_t *p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)));
 }
 
-AM_INLINE vec widen_f8(const uint8_t *p) {
-  __m256i v = _mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)p));
-  __m256i size = _mm256_and_si256(v, _mm256_set1_epi16(0x7F));
-  __m256i nan =
-      _mm256_and_si256(_mm256_cmpeq_epi16(size, _mm256_set1_epi16(0x7F)), _mm256_set1_epi16(0x7E00));
-  __m256i sign = _mm256_slli_epi16(_mm256_andnot_si256(_mm256_set1_epi16(0x7F), v), 8);
-  return _mm512_cvtph_ps(_mm256_or_si256(_mm256_or_si256(_mm256_slli_epi16(size, 7), sign), nan));
+AM_INLINE void widen_f8(const uint8_t *p, vec out[2]) { /* binary16 with another bias */
+  const __m512i most = _mm512_set1_epi16(0x3F80);
+  __m512i v = _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)p)), 8);
+  __m512i size = _mm512_and_si512(_mm512_srli_epi16(v, 1), most);
+  __mmask32 nan = _mm512_cmpeq_epi16_mask(size, most);
+  v = _mm512_ternarylogic_epi32(v, _mm512_set1_epi16((short)0x8000), size, 0xEA); /* (v & sign) | size */
+  v = _mm512_mask_mov_epi16(v, nan, _mm512_set1_epi16(0x7E00));
+  out[0] = _mm512_cvtph_ps(_mm512_castsi512_si256(v));
+  out[1] = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(v, 1));
 }
 
 #include "kernels/x86/scaled.h"
