@@ -53,16 +53,25 @@ def parameters(rng, scheme):
     return {}, 16
 
 
+ARCHS = ["llama", "qwen3", "qwen2", "mistral", "phi3", "phi", "gemma2", "qwen3_moe"]
+
+
 def random_spec(rng, scheme):
     quant, step = parameters(rng, scheme)
-    head_dim = max(16, step) if step > 8 else rng.choice([10, 12, 20, 36])
+    arch = rng.choice(ARCHS)
+    head_dim = max(16, step) if step > 8 else rng.choice([12, 20, 36, 16])
+    head_dim = step * -(-head_dim // step)
     kv_heads = rng.randrange(1, 3)
     heads = kv_heads * rng.randrange(1, 3)
     hidden, ffn = step * -(-rng.randrange(24, 200) // step), step * -(-rng.randrange(24, 300) // step)
-    spec = dict(arch=rng.choice(["llama", "qwen3"]), shape=(rng.randrange(1, 3), hidden, ffn, heads, kv_heads, head_dim, 320),
-                tied=rng.random() < 0.5, hf=rng.choice(["bfloat16", "float16"]), old=rng.random() < 0.3,
+    if arch in ("phi", "phi3"):
+        hidden = heads * head_dim
+    spec = dict(arch=arch, shape=(rng.randrange(1, 3), hidden, ffn, heads, kv_heads, head_dim, 320),
+                tied=rng.random() < 0.5 or arch == "gemma2", hf=rng.choice(["bfloat16", "float16"]), old=rng.random() < 0.3,
                 quant={"scheme": scheme, **quant})
-    if rng.random() < 0.4:
+    if arch == "qwen3_moe":
+        spec.update(experts=(rng.randrange(3, 9), 2, step * -(-rng.randrange(16, 64) // step)), set=dict(norm_topk_prob=True))
+    if arch == "llama" and rng.random() < 0.5:
         spec["bias"] = True
     if rng.random() < 0.3:
         spec["shards"] = 2
@@ -71,7 +80,7 @@ def random_spec(rng, scheme):
 
 def check(root, number, spec, seed):
     rng = random.Random(seed)
-    kind = "qwen" if spec["arch"] == "qwen3" else "llama"
+    kind = make_models.kind_of(spec)
     tokenizer = getattr(tiny_tokenizers, kind + "_like")(320)
     folder = os.path.join(root, str(number))
     os.makedirs(folder)
@@ -79,7 +88,7 @@ def check(root, number, spec, seed):
     model = make_models.load(model, make_models.save_hf(folder, model, spec, tokenizer, kind))
     difference = common.check_scores(folder, model, [rng.randrange(320) for _ in range(70)])
     common.check_greedy(folder, model, transformers.AutoTokenizer.from_pretrained(folder), common.words(rng, 9))
-    print(f"{spec['shape']} {spec['quant']}: logits within {difference:.1e}, greedy equal")
+    print(f"{spec['arch']} {spec['shape']} {spec['quant']}: logits within {difference:.1e}, greedy equal", flush=True)
 
 
 def main():

@@ -14,7 +14,7 @@ import torch
 from gguf import GGMLQuantizationType as T
 from safetensors.torch import load_file, save_file
 
-SKIPPED = ("embed_tokens", "norm", "lm_head")
+SKIPPED = ("embed_tokens", "norm", "lm_head", ".mlp.gate.")  # the last is a router
 
 
 def pack(codes, bits, axis):
