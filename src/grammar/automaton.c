@@ -188,6 +188,7 @@ static bool add_place(am_automaton *a, const am_way *ways, size_t n, bool ends) 
   am_place *place = &a->places[a->n_places];
   *place = (am_place){.ways_at = (uint32_t)a->n_ways,
                       .n_ways = (uint32_t)n,
+                      .plain = AM_PLACE_UNKNOWN,
                       .note = {AM_PLACE_UNKNOWN, AM_PLACE_UNKNOWN},
                       .ends = ends};
   if (n > 0) memcpy(a->ways + a->n_ways, ways, n * sizeof *ways);
@@ -253,6 +254,42 @@ uint32_t am_automaton_make(am_automaton *a, uint32_t place, uint8_t class) {
   uint32_t next = finish_closure(a);
   if (!a->failed) a->next[slot] = next;
   return next;
+}
+
+/* Where every byte of [first, last] leads; AM_PLACE_MIXED when they differ. */
+static uint32_t common_step(am_automaton *a, uint32_t place, unsigned first, unsigned last) {
+  uint32_t next = am_automaton_next(a, place, (uint8_t)first);
+  for (unsigned byte = first + 1; byte <= last; byte++)
+    if (am_automaton_next(a, place, (uint8_t)byte) != next) return AM_PLACE_MIXED;
+  return next;
+}
+
+static uint32_t find_plain(am_automaton *a, uint32_t place) {
+  /* the forms of UTF-8 (Unicode, table 3-7): lead bytes, second bytes, continuation bytes behind them */
+  static const uint8_t forms[][5] = {{0xC2, 0xDF, 0x80, 0xBF, 0}, {0xE0, 0xE0, 0xA0, 0xBF, 1},
+                                     {0xE1, 0xEC, 0x80, 0xBF, 1}, {0xED, 0xED, 0x80, 0x9F, 1},
+                                     {0xEE, 0xEF, 0x80, 0xBF, 1}, {0xF0, 0xF0, 0x90, 0xBF, 2},
+                                     {0xF1, 0xF3, 0x80, 0xBF, 2}, {0xF4, 0xF4, 0x80, 0x8F, 2}};
+  static const uint8_t plain[][2] = {{0x20, 0x21}, {0x23, 0x5B}, {0x5D, 0x7F}};
+  uint32_t target = am_automaton_next(a, place, ' ');
+  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+    if (common_step(a, place, plain[i][0], plain[i][1]) != target) return AM_PLACE_MIXED;
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    uint32_t next = common_step(a, place, forms[i][0], forms[i][1]);
+    if (next != AM_PLACE_MIXED) next = common_step(a, next, forms[i][2], forms[i][3]);
+    for (unsigned n = forms[i][4]; n > 0 && next != AM_PLACE_MIXED; n--)
+      next = common_step(a, next, 0x80, 0xBF);
+    if (next != target) return AM_PLACE_MIXED;
+  }
+  return target;
+}
+
+uint32_t am_automaton_plain(am_automaton *a, uint32_t place) {
+  if (a->places[place].plain == AM_PLACE_UNKNOWN) {
+    uint32_t found = find_plain(a, place);
+    a->places[place].plain = found;
+  }
+  return a->places[place].plain;
 }
 
 static bool reset(am_automaton *a) {

@@ -28,6 +28,7 @@ typedef struct am_place {
   uint32_t ways_at, n_ways; /* those that can read a byte */
   uint32_t cost;            /* fewest bytes to the end; AM_GRAMMAR_NEVER: the available bytes do not do */
   uint32_t height;          /* of the lowest stack */
+  uint32_t plain;           /* am_automaton_plain's answer; AM_PLACE_UNKNOWN at first */
   uint32_t note[2];         /* of the user; AM_PLACE_UNKNOWN at first */
   bool ends;                /* the text may end here */
 } am_place;
@@ -64,6 +65,10 @@ static inline uint32_t am_automaton_next(am_automaton *a, uint32_t place, uint8_
   uint32_t next = a->next[(size_t)place * a->grammar->n_classes + class];
   return next == AM_PLACE_UNKNOWN ? am_automaton_make(a, place, class) : next;
 }
+/* The place behind one plain character (U+0020 and above, no " and no \) where all of them lead to the
+ * same, perhaps AM_PLACE_DEAD; AM_PLACE_MIXED where they do not. */
+#define AM_PLACE_MIXED (UINT32_MAX - 1)
+uint32_t am_automaton_plain(am_automaton *automaton, uint32_t place);
 /* Forgets all but this place when much has gathered; its new number. *forgot: the notes are gone. */
 uint32_t am_automaton_trim(am_automaton *automaton, uint32_t place, bool *forgot);
 /* A text of fewest available bytes from the place to the end, into out (the place's cost, which must not

@@ -29,8 +29,10 @@ struct am_constraint {
   const am_trie *trie; /* borrowed */
   am_automaton automaton;
   uint32_t place;
-  bool drops_space, first; /* first: no token yet */
-  hit *hits;               /* (n_nodes) what the last walk reached */
+  bool drops_space, first;            /* first: no token yet */
+  const am_trie *walked;              /* whose nodes the hits name: the whole trie, or the rest */
+  uint32_t plain[AM_TRIE_MOST_PLAIN]; /* where plain tokens lead, by characters, where walked is the rest */
+  hit *hits;                          /* (n_nodes) what the last walk reached */
   size_t n_hits;
   uint8_t *verdicts; /* by place, for one mask */
   size_t verdicts_capacity;
@@ -95,7 +97,7 @@ bool am_constraint_is_over(const am_constraint *c) { return here(c)->ends && her
 /* Walks the nodes of [first, end), a subtree without its root of `depth`, from place; writes every node
  * with tokens whose bytes the grammar can read. */
 static void walk_subtree(am_constraint *c, uint32_t place, uint32_t first, uint32_t end, uint16_t depth) {
-  const am_trie_node *nodes = c->trie->nodes;
+  const am_trie_node *nodes = c->walked->nodes;
   const uint8_t *class_of = c->automaton.grammar->class_of;
   const uint32_t *steps = c->automaton.next; /* moves when a place is made */
   uint32_t *path = c->path, n_classes = c->automaton.grammar->n_classes;
@@ -117,14 +119,27 @@ static void walk_subtree(am_constraint *c, uint32_t place, uint32_t first, uint3
   c->n_hits = (size_t)(hits - c->hits);
 }
 
+/* Where plain tokens of each length lead, if all of one length lead to the same place. */
+static bool follow_plain(am_constraint *c, uint32_t place) {
+  uint32_t at = place;
+  for (size_t k = 0; k < AM_TRIE_MOST_PLAIN; k++) {
+    if (at != AM_PLACE_DEAD) at = am_automaton_plain(&c->automaton, at);
+    if (at == AM_PLACE_MIXED) return false;
+    c->plain[k] = at;
+  }
+  return true;
+}
+
 /* Every token that the grammar can read from place. The first token of a text that drops a leading space
  * is walked without it; two spaces are not allowed there, since how many are dropped differs. */
 static void walk(am_constraint *c, uint32_t place, bool first) {
   const am_trie *t = c->trie;
   uint32_t space = t->first[' '];
   c->n_hits = 0;
+  c->walked = t;
   if (!first || !c->drops_space || !space) {
-    walk_subtree(c, place, 1, (uint32_t)t->n_nodes, 0);
+    if (follow_plain(c, place)) c->walked = t->rest;
+    walk_subtree(c, place, 1, (uint32_t)c->walked->n_nodes, 0);
     return;
   }
   walk_subtree(c, place, 1, space, 0);
@@ -199,14 +214,34 @@ static bool reserve_verdicts(am_constraint *c) {
   return true;
 }
 
+/* The plain tokens, a bit set for each number of characters. */
+static adam_status add_plain(am_constraint *c, uint64_t budget, uint64_t *mask, mask_entry *entry,
+                             adam_error *error) {
+  for (size_t k = 0; k < AM_TRIE_MOST_PLAIN && c->plain[k] != AM_PLACE_DEAD; k++) {
+    const uint64_t *tokens = c->trie->plain + k * c->n_words;
+    uint8_t *verdict = &c->verdicts[c->plain[k]];
+    if (c->trie->plain_token[k] < 0) continue;
+    if (*verdict == UNJUDGED) {
+      adam_status status = judge(c, c->plain[k], budget, entry, verdict, error);
+      if (status) return status;
+    }
+    for (size_t i = 0; *verdict == ALLOWED && i < c->n_words; i++) mask[i] |= tokens[i];
+  }
+  return ADAM_OK;
+}
+
 /* The mask from the hits of a walk; *entry gets the range of budgets for which it holds. */
 static adam_status fill_mask(am_constraint *c, uint64_t budget, uint64_t *mask, mask_entry *entry,
                              adam_error *error) {
-  const am_trie *t = c->trie;
+  const am_trie *t = c->walked;
   if (!reserve_verdicts(c)) return am_fail_memory(error, "grammar");
   memset(mask, 0, c->n_words * sizeof *mask);
   entry->low = 0;
   entry->high = UINT64_MAX;
+  if (t != c->trie) {
+    adam_status status = add_plain(c, budget, mask, entry, error);
+    if (status) return status;
+  }
   for (size_t i = 0; i < c->n_hits; i++) {
     uint8_t *verdict = &c->verdicts[c->hits[i].place];
     if (*verdict == UNJUDGED) {
@@ -345,6 +380,17 @@ static adam_status take_plan(am_constraint *c, const search *s, size_t last, siz
   return ADAM_OK;
 }
 
+/* Notes a place of the search; *found = its index when the text may end there. false: memory is out. */
+static bool reach(const am_constraint *c, search *s, size_t from, uint32_t place, int32_t token,
+                  uint32_t *found) {
+  if (!see(s, &c->automaton, place, (uint32_t)from, token)) return false;
+  if (!c->automaton.places[place].ends) return true;
+  uint32_t last = 0;
+  while (s->list[last].place != place) last++;
+  *found = last;
+  return true;
+}
+
 /* Breadth first over tokens for a text of fewer than `most` of them: *found tokens, kept as the plan, or
  * AM_GRAMMAR_NEVER. *complete: nothing was left out for lack of time. */
 static adam_status search_fewest(am_constraint *c, uint32_t most, uint32_t *found, bool *complete,
@@ -358,14 +404,18 @@ static adam_status search_fewest(am_constraint *c, uint32_t most, uint32_t *foun
   bool ok = see(&s, &c->automaton, c->place, 0, -1);
   while (ok && !status && at < s.n && depth + 1 < most && *found == AM_GRAMMAR_NEVER) {
     walk(c, s.list[at].place, depth == 0 && c->first);
-    visited += c->trie->n_nodes;
+    visited += c->walked->n_nodes;
     ok = !c->automaton.failed;
     for (size_t i = 0; ok && i < c->n_hits && *found == AM_GRAMMAR_NEVER; i++) {
-      uint32_t place = c->hits[i].place;
-      ok = see(&s, &c->automaton, place, (uint32_t)at, c->trie->tokens[c->trie->token_at[c->hits[i].node]]);
-      if (!ok || !c->automaton.places[place].ends) continue;
-      size_t last = 0;
-      while (s.list[last].place != place) last++;
+      int32_t token = c->walked->tokens[c->walked->token_at[c->hits[i].node]];
+      ok = reach(c, &s, at, c->hits[i].place, token, found);
+    }
+    for (size_t k = 0; ok && c->walked != c->trie && k < AM_TRIE_MOST_PLAIN && *found == AM_GRAMMAR_NEVER;
+         k++)
+      if (c->plain[k] != AM_PLACE_DEAD && c->trie->plain_token[k] >= 0)
+        ok = reach(c, &s, at, c->plain[k], c->trie->plain_token[k], found);
+    if (*found != AM_GRAMMAR_NEVER) {
+      size_t last = *found;
       *found = depth + 1;
       status = take_plan(c, &s, last, depth + 1, error);
     }

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,15 +72,57 @@ static void build(am_trie *t, const word *words, size_t n) {
   t->token_at[node + 1] = (uint32_t)n;
 }
 
+/* Number of characters of a plain token; 0 when it is none, or has more than AM_TRIE_MOST_PLAIN. */
+static unsigned plain_characters(const word *w) {
+  unsigned n = 0;
+  for (size_t at = 0; at < w->n_bytes; n++) {
+    uint32_t c = 0;
+    int length = am_utf8_decode(w->bytes + at, w->n_bytes - at, &c);
+    if (length < 0 || c < 0x20 || c == '"' || c == '\\') return 0;
+    at += (size_t)length;
+  }
+  return n <= AM_TRIE_MOST_PLAIN ? n : 0;
+}
+
+static adam_status make(const word *words, size_t n, size_t n_vocab, am_trie **out, adam_error *error) {
+  am_trie *t = am_mem_zalloc(1, sizeof *t);
+  if (!t) return am_fail_memory(error, "vocabulary");
+  t->n_vocab = n_vocab;
+  *out = t; /* closed by the caller on failure too */
+  adam_status status = reserve(t, words, n, error);
+  if (!status) build(t, words, n);
+  return status;
+}
+
+/* Sets the plain tokens apart; leaves the others in words. */
+static adam_status split_plain(am_trie *t, word *words, size_t *n, adam_error *error) {
+  size_t n_words = (t->n_vocab + 63) / 64, kept = 0;
+  t->plain = am_mem_zalloc(AM_TRIE_MOST_PLAIN * n_words + 1, sizeof *t->plain);
+  if (!t->plain) return am_fail_memory(error, "vocabulary");
+  for (size_t k = 0; k < AM_TRIE_MOST_PLAIN; k++) t->plain_token[k] = -1;
+  for (size_t i = 0; i < *n; i++) {
+    unsigned count = plain_characters(&words[i]);
+    uint32_t id = (uint32_t)words[i].id;
+    if (count == 0) {
+      words[kept++] = words[i];
+      continue;
+    }
+    t->plain[(count - 1) * n_words + id / 64] |= (uint64_t)1 << id % 64;
+    t->plain_token[count - 1] = words[i].id;
+  }
+  *n = kept;
+  return ADAM_OK;
+}
+
 adam_status am_trie_open(size_t n_vocab,
                          adam_status (*next)(void *user, int32_t id, const char **bytes, size_t *n_bytes,
                                              adam_error *error),
                          void *user, am_trie **out, adam_error *error) {
-  am_trie *t = am_mem_zalloc(1, sizeof *t);
+  am_trie *t = NULL;
   word *words = am_mem_zalloc(n_vocab + 1, sizeof *words);
   am_buf bytes = {0};
   size_t n = 0;
-  adam_status status = t && words ? ADAM_OK : am_fail_memory(error, "vocabulary");
+  adam_status status = words ? ADAM_OK : am_fail_memory(error, "vocabulary");
   for (size_t id = 0; !status && id < n_vocab; id++) {
     const char *text = NULL;
     size_t n_bytes = 0;
@@ -88,13 +131,11 @@ adam_status am_trie_open(size_t n_vocab,
     words[n++] = (word){(const char *)(uintptr_t)bytes.len, (uint32_t)n_bytes, (int32_t)id};
     if (!am_buf_append(&bytes, text, n_bytes)) status = am_fail_memory(error, "vocabulary");
   }
-  if (!status) {
-    for (size_t i = 0; i < n; i++) words[i].bytes = bytes.data + (uintptr_t)words[i].bytes;
-    if (n > 1) qsort(words, n, sizeof *words, by_bytes);
-    t->n_vocab = n_vocab;
-    status = reserve(t, words, n, error);
-  }
-  if (!status) build(t, words, n);
+  for (size_t i = 0; !status && i < n; i++) words[i].bytes = bytes.data + (uintptr_t)words[i].bytes;
+  if (!status && n > 1) qsort(words, n, sizeof *words, by_bytes);
+  if (!status) status = make(words, n, n_vocab, &t, error);
+  if (!status) status = split_plain(t, words, &n, error);
+  if (!status) status = make(words, n, n_vocab, &t->rest, error);
   am_buf_close(&bytes);
   am_mem_free(words);
   if (status)
@@ -111,6 +152,8 @@ void am_trie_close(am_trie **trie) {
   am_mem_free(t->token_at);
   am_mem_free(t->tokens);
   am_mem_free(t->node_of);
+  am_mem_free(t->plain);
+  am_trie_close(&t->rest);
   am_mem_free(t);
   *trie = NULL;
 }

@@ -10,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AM_TRIE_MOST_BYTES = 512 }; /* longer tokens are left out */
+enum {
+  AM_TRIE_MOST_BYTES = 512, /* longer tokens are left out */
+  AM_TRIE_MOST_PLAIN = 32
+};
 
 typedef struct am_trie_node {
   uint32_t end;   /* the node after the subtree */
@@ -19,7 +22,8 @@ typedef struct am_trie_node {
   uint8_t ends;   /* 1: tokens end here */
 } am_trie_node;
 
-typedef struct am_trie {
+typedef struct am_trie am_trie;
+struct am_trie {
   size_t n_nodes, n_tokens, n_vocab;
   am_trie_node *nodes; /* (n_nodes); [0] is the root */
   uint32_t *token_at;  /* (n_nodes + 1) where a node's tokens begin */
@@ -28,7 +32,12 @@ typedef struct am_trie {
   uint32_t first[256]; /* the root's children by byte; 0 = none */
   uint16_t most_depth;
   bool available[256]; /* bytes that are a token of their own */
-} am_trie;
+  /* Tokens that are nothing but plain characters, which most of a vocabulary is: whole ones from U+0020 on,
+   * no " and no \. Inside of a string they all lead to the same places, so they need no walk. */
+  uint64_t *plain; /* (AM_TRIE_MOST_PLAIN, n_words of n_vocab bits) [k - 1]: tokens of k such characters */
+  int32_t plain_token[AM_TRIE_MOST_PLAIN]; /* one of each; -1 = there is none */
+  struct am_trie *rest;                    /* owned: all other tokens; NULL in `rest` itself */
+};
 
 /* n_vocab: ids at and above it are never used. next gives the bytes of token id (borrowed until it is
  * called again), 0 bytes where it must not be used. */

@@ -203,6 +203,29 @@ def lists(text):
         return False
 
 
+def fewest(text, words):
+    """Tokens that spell a text at least, by dynamic programming."""
+    data = text.encode()
+    best = [0] + [None] * len(data)
+    for end in range(1, len(data) + 1):
+        best[end] = 1 + min(best[at] for at in range(max(0, end - 16), end) if end - at == 1 or data[at:end] in words)
+    return best[-1]
+
+
+def check_fewest(check, rng):
+    """The least number that is named, against the words of the small tokenizers."""
+    words = {w.encode() for w in WORDS} | {b" name", b" 12"}
+    if check.name == "sentencepiece":
+        words |= {w.encode() for w in (' {"', ' yes', ' no', ' a', ' x', '  a')}
+    for _ in range(40):
+        choices = ["".join(rng.choice(WORDS[:60]) for _ in range(rng.randint(1, 6))) for _ in range(rng.randint(1, 5))]
+        least = min(fewest(c, words) for c in choices)
+        reply = check.drive.ask("choice", choices, 0, 1)
+        check.n += 1
+        if reply.get("least") != least:
+            check.fault("choices %r: %d tokens expected: %r" % (choices, least, reply))
+
+
 class Check:
     def __init__(self, drive, name):
         self.drive, self.name, self.n, self.faults = drive, name, 0, []
@@ -232,7 +255,7 @@ class Check:
 
 def check_schemas(check, n, rng):
     refused = 0
-    checker = jsonschema.FormatChecker()
+    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     for _ in range(n):
         schema = whole_schema(rng)
         validator = jsonschema.Draft202012Validator(schema, format_checker=checker)
@@ -298,6 +321,8 @@ def main():
             rng = random.Random(seed)
             check = Check(Drive(build, path), name)
             check_texts(check, rng, False)
+            if name != "qwen3":
+                check_fewest(check, rng)
             if name == "sentencepiece":
                 check_texts(check, rng, True)
             check_schemas(check, count, rng)
