@@ -78,7 +78,7 @@ def check_greedy(folder, model, tokenizer, prompt):
 def check(root, name, seed, spec=None):
     """A model of make_models.MODELS, or one of another spec, which transformers then reads from its files itself."""
     rng = random.Random(seed)
-    own, spec = spec is not None, dict(spec or make_models.MODELS[name])
+    own, spec = spec is not None and "quant" not in spec, dict(spec or make_models.MODELS[name])
     vocab = spec["shape"][-1]
     kind = make_models.kind_of(spec)
     tokenizer = getattr(tiny_tokenizers, kind + "_like")(vocab)
@@ -109,8 +109,13 @@ def main():
     with tempfile.TemporaryDirectory() as root:
         for i, name in enumerate(n for n in make_models.MODELS if "hf" in make_models.MODELS[n]):
             check(root, name, seed + i)
-        for i, arch in enumerate(tiny_families.ARCHS * 2):
-            spec = tiny_families.random_spec(random.Random(seed + i), arch)
+        schemes = [n for n, s in make_models.MODELS.items() if "quant" in s and "hf" in s]
+        for i, arch in enumerate(tiny_families.ARCHS * 3):
+            rng = random.Random(seed + i)
+            if i < 2 * len(tiny_families.ARCHS):
+                spec = tiny_families.random_spec(rng, arch)
+            else:
+                spec = tiny_families.prequant_spec(arch, make_models.MODELS[rng.choice(schemes)])
             try:
                 check(root, f"random-{arch}-{i}", seed + i, spec)
             except Exception:

@@ -96,6 +96,14 @@ def random_spec(rng, arch):
     return spec
 
 
+def prequant_spec(arch, spec):
+    """A pre-quantised model's spec (of tiny_prequant) for one of these families: fused matrices are quantised whole."""
+    own = {"phi": dict(rope=plain(0.5)), "phi3": dict(rope=longrope(32, 64), set=dict(original_max_position_embeddings=64)),
+           "gemma2": dict(set=dict(sliding_window=40, query_pre_attn_scalar=32))}
+    kept = {k: v for k, v in spec.items() if k not in ("rope", "bias")}
+    return {**kept, "arch": arch, "shape": (1, 64, 96, 2, 1, 32, 303), "tied": arch == "gemma2", **own[arch]}
+
+
 def to_old_dialect(config):
     """What these families' config.json looked like, where it is not what all had; see make_models.to_old_dialect."""
     kind = config["model_type"]
