@@ -402,7 +402,7 @@ static void test_damaged_index(void **state) {
 
 static void test_paths(void **state) {
   (void)state;
-  refuse("/nowhere/at/all", 0, ADAM_NOT_FOUND, "/nowhere/at/all", "no such file or folder");
+  refuse(MODELS "none", 0, ADAM_NOT_FOUND, MODELS "none", "no such file or folder");
   const char *m = fresh(NULL);
   refuse(m, 0, ADAM_NOT_FOUND, "/m", "no model.safetensors");
   refuse(m, AM_LOADER_VOCAB_ONLY, ADAM_NOT_FOUND, "/m", "no tokenizer.json");
