@@ -97,7 +97,7 @@ adam_status am_loader_gguf_generation(am_loader *loader, adam_error *error) {
   status = read_sampling(&keys, names, &loader->sampling);
   if (status) return status;
   for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-    add_end_id(loader, am_gguf_int(loader->gguf, ids[i], -1));
+    add_end_id(loader, am_gguf_int(loader->gguf, ids[i], i == 0 && am_loader_gguf_is_llama(loader) ? 2 : -1));
   for (size_t i = 0; loader->tokenizer && i < sizeof spellings / sizeof *spellings; i++) {
     add_end_id(loader, am_tokenizer_find(loader->tokenizer, spellings[i], strlen(spellings[i])));
   }

@@ -91,18 +91,28 @@ adam_status am_loader_read_special(am_loader *loader, const char *folder, const 
   return ADAM_OK;
 }
 
+bool am_loader_gguf_is_llama(const am_loader *loader) {
+  const am_gguf_value *kind = am_gguf_get(loader->gguf, "tokenizer.ggml.model");
+  return kind && kind->type == AM_GGUF_STRING && kind->as.s.n_bytes == 5 &&
+         memcmp(kind->as.s.bytes, "llama", 5) == 0;
+}
+
 adam_status am_loader_gguf_special(am_loader *loader, adam_error *error) {
   static const struct {
     const char *key, *name;
-  } known[] = {
-      {"tokenizer.ggml.bos_token_id", "bos_token"},       {"tokenizer.ggml.eos_token_id", "eos_token"},
-      {"tokenizer.ggml.padding_token_id", "pad_token"},   {"tokenizer.ggml.unknown_token_id", "unk_token"},
-      {"tokenizer.ggml.seperator_token_id", "sep_token"}, {"tokenizer.ggml.cls_token_id", "cls_token"},
-      {"tokenizer.ggml.mask_token_id", "mask_token"}};
+    int llama; /* the id in a vocabulary of the kind "llama" whose file does not say it */
+  } known[] = {{"tokenizer.ggml.bos_token_id", "bos_token", 1},
+               {"tokenizer.ggml.eos_token_id", "eos_token", 2},
+               {"tokenizer.ggml.padding_token_id", "pad_token", -1},
+               {"tokenizer.ggml.unknown_token_id", "unk_token", 0},
+               {"tokenizer.ggml.seperator_token_id", "sep_token", -1},
+               {"tokenizer.ggml.cls_token_id", "cls_token", -1},
+               {"tokenizer.ggml.mask_token_id", "mask_token", -1}};
+  bool llama = am_loader_gguf_is_llama(loader);
   const am_gguf_value *tokens = am_gguf_get(loader->gguf, "tokenizer.ggml.tokens");
   pairs p = {.loader = loader};
   for (size_t i = 0; tokens && tokens->strings && i < sizeof known / sizeof *known; i++) {
-    int64_t id = am_gguf_int(loader->gguf, known[i].key, -1);
+    int64_t id = am_gguf_int(loader->gguf, known[i].key, llama ? known[i].llama : -1);
     if (id < 0 || (uint64_t)id >= tokens->n) continue;
     const am_gguf_string *s = &tokens->strings[id];
     if (!am_utf8_valid(s->bytes, s->n_bytes)) continue;

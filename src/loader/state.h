@@ -94,6 +94,8 @@ adam_status am_loader_add_template(am_loader *loader, const char *name, const ch
 adam_status am_loader_read_special(am_loader *loader, const char *folder, const am_json *tokenizer_config,
                                    adam_error *error);
 adam_status am_loader_gguf_special(am_loader *loader, adam_error *error);
+/* true: its vocabulary is of the kind "llama", whose special tokens have ids where no key names them. */
+bool am_loader_gguf_is_llama(const am_loader *loader);
 
 /* sentence.c: modules.json of `root`, in the arena, before anything else of the folder is read; then, with
  * config (NULL = none) known, everything that it names. A GGUF's pooling_type. */

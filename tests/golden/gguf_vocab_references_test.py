@@ -153,6 +153,21 @@ def silent(level, text, user):
     """llama.cpp has much to say about every file."""
 
 
+def special_defaults(report, build, folder, pieces):
+    """The special tokens of a file that names none, as templates get them."""
+    path = os.path.join(folder, "vocab.gguf")
+    write_gguf(path, pieces)
+    theirs = llama_cpp.Llama(model_path=path, vocab_only=True, verbose=False)
+    expected = "|".join(pieces[i][0] for i in (theirs.token_bos(), theirs.token_eos()))
+    template, messages = os.path.join(folder, "t.jinja"), os.path.join(folder, "m.json")
+    for file, content in ((template, "{{ bos_token }}|{{ eos_token }}"), (messages, '[{"role": "user", "content": "x"}]')):
+        with open(file, "w") as f:
+            f.write(content)
+    done = subprocess.run([os.path.join(build, "adam"), "template", "-m", path, "--messages", messages,
+                           "--template", template], capture_output=True)
+    report.check("defaults", "special tokens", done.stdout.decode(), expected)
+
+
 def main():
     llama_cpp.llama_log_set(silent, None)
     build = sys.argv[1] if len(sys.argv) > 1 else "build"
@@ -167,6 +182,7 @@ def main():
             compare(report, name, path, folder, build, FIXED + [text_of(rng) for _ in range(n)], rng)
             if report.wrong > before:
                 print("%s: %d of its answers differ" % (name, report.wrong - before))
+        special_defaults(report, build, folder, pieces_of(rng, 400, True))
         for name in ("llama-spm", "phi-3"):
             path = os.path.join(GOLDENS, "ggml-vocab-%s.gguf" % name)
             if os.path.exists(path):
