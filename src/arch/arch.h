@@ -171,9 +171,7 @@ bool am_arch_is_sparse(const am_config *config, uint32_t layer);
 uint64_t am_arch_active_parameters(const am_config *config, uint64_t n_parameters);
 /* Tokens that a query of this layer sees; 0 = all. */
 uint32_t am_arch_window(const am_config *config, uint32_t layer);
-/* KV bytes of a token over all layers for one element size, and, at n_ctx tokens, of a timeline: there a
- * windowed layer stops growing at its window. */
+/* KV bytes per token over all layers for one element size; a windowed layer stops growing at its window. */
 uint64_t am_arch_kv_bytes_per_token(const am_config *config, uint32_t element_bytes);
-uint64_t am_arch_kv_bytes(const am_config *config, uint64_t n_ctx, uint32_t element_bytes);
 
 #endif

@@ -146,12 +146,3 @@ uint32_t am_arch_window(const am_config *config, uint32_t layer) {
 uint64_t am_arch_kv_bytes_per_token(const am_config *config, uint32_t element_bytes) {
   return (uint64_t)2 * config->n_layers * config->n_kv_heads * config->head_dim * element_bytes;
 }
-
-uint64_t am_arch_kv_bytes(const am_config *config, uint64_t n_ctx, uint32_t element_bytes) {
-  uint64_t n_positions = 0;
-  for (uint32_t i = 0; i < config->n_layers; i++) {
-    uint64_t window = am_arch_window(config, i);
-    n_positions += window > 0 && window < n_ctx ? window : n_ctx;
-  }
-  return n_positions * 2 * config->n_kv_heads * config->head_dim * element_bytes;
-}

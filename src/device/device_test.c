@@ -120,6 +120,57 @@ static void test_cache(void **state) {
   am_device_close(&device);
 }
 
+/* Layer 0 sees all, layer 1 a window of 10: with batches of 6 its ring is 64 positions, one tile. */
+static void test_ring(void **state) {
+  (void)state;
+  static const uint32_t windows[2] = {0, 10};
+  static const float inputs[6 * 2 * 8] = {1};
+  am_device *device = open_cpu(1);
+  am_queue *queue = NULL;
+  am_kv *kv = NULL;
+  adam_error error;
+  am_kv_options o = {.n_layers = 2,
+                     .n_kv_heads = 2,
+                     .head_dim = 8,
+                     .n_ctx = 300,
+                     .dtype = AM_DTYPE_F32,
+                     .windows = windows,
+                     .max_batch = 6};
+  assert_int_equal(am_kv_bytes(&o), 2 * 2 * 8 * 4 * (300 + 64));
+  o.max_batch = 0; /* as much as the context: nothing to save */
+  assert_int_equal(am_kv_bytes(&o), 2 * 2 * 8 * 4 * (300 + 300));
+  o.max_batch = 6;
+  assert_int_equal(am_kv_open(device, &o, &kv, &error), ADAM_OK);
+  assert_int_equal(am_queue_open(device, 8, &queue, &error), ADAM_OK);
+  float *x = am_device_alloc(device, sizeof inputs);
+  for (uint32_t at = 0; at < 120; at += 6) {
+    am_segment segment = {.kv = kv, .n = 6, .position = at};
+    for (uint32_t layer = 0; layer < 2; layer++) am_queue_store_kv(queue, layer, inputs, inputs, &segment, 1);
+    assert_int_equal(am_queue_run(queue, &error), ADAM_OK);
+  }
+  /* 120 stored: positions 56 to 119 are held, and position p looks back to p - 9. */
+  for (uint64_t p = 0; p <= 120; p++) assert_int_equal(am_kv_can_continue(kv, p), p == 0 || p >= 65);
+  am_segment wrong[3] = {{.kv = kv, .n = 1, .position = 64},
+                         {.kv = kv, .n = 7, .position = 120},
+                         {.kv = kv, .n = 1, .position = 65}};
+  am_attend wide = {.layer = 1, .n_heads = 2, .n_kv_heads = 2, .head_dim = 8, .scale = 1, .window = 11};
+  for (int i = 0; i < 3; i++) {
+    if (i < 2)
+      am_queue_store_kv(queue, 0, inputs, inputs, &wrong[i], 1);
+    else
+      am_queue_attend(queue, x, inputs, &wide, &wrong[i], 1);
+    assert_int_equal(am_queue_run(queue, &error), ADAM_INVALID);
+  }
+  am_segment again = {.kv = kv, .n = 3};
+  am_queue_store_kv(queue, 1, inputs, inputs, &again, 1); /* a new timeline */
+  assert_int_equal(am_queue_run(queue, &error), ADAM_OK);
+  for (uint64_t p = 0; p <= 3; p++) assert_true(am_kv_can_continue(kv, p));
+  am_device_free(device, x);
+  am_queue_close(&queue);
+  am_kv_close(&kv);
+  am_device_close(&device);
+}
+
 enum { COLUMNS = 32, VOCABULARY = 4 };
 
 /* A device with one of everything that a verb can ask for. */
@@ -230,6 +281,18 @@ static void test_wrong_recordings(void **state) {
   expect_failure(&f, "matmul");
   am_queue_matmul(f.queue, f.x, f.matrix, f.vector, f.y, 1);
   expect_failure(&f, "matmul");
+  am_queue_layer_norm(f.queue, f.x, f.y, f.matrix, NULL, 0, 1);
+  expect_failure(&f, "layer_norm");
+  am_queue_softcap(f.queue, f.x, 0, 1, COLUMNS);
+  expect_failure(&f, "softcap");
+  const am_rope wide = {.scale = 1, .n_rot = 10}, odd = {.scale = 1, .n_rot = 7};
+  am_queue_rope(f.queue, f.x, &wide, 4, 8, &segment, 1);
+  expect_failure(&f, "rope");
+  am_queue_rope(f.queue, f.x, &odd, 4, 8, &segment, 1);
+  expect_failure(&f, "rope");
+  const am_attend windowed = {.n_heads = 4, .n_kv_heads = 2, .head_dim = 8, .scale = 1, .window = 3};
+  am_queue_attend_all(f.queue, f.x, f.y, f.y, f.y, &windowed, &segment, 1);
+  expect_failure(&f, "attend_all");
   for (int i = 0; i < 9; i++) am_queue_add(f.queue, f.x, f.y, 1, COLUMNS);
   expect_failure(&f, "queue");
   record_all(&f, &segment, ids);
@@ -267,6 +330,7 @@ int main(void) {
       cmocka_unit_test(test_memory),
       cmocka_unit_test(test_weights),
       cmocka_unit_test(test_cache),
+      cmocka_unit_test(test_ring),
       cmocka_unit_test(test_wrong_recordings),
       cmocka_unit_test(test_memory_runs_out),
   };

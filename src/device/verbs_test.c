@@ -57,8 +57,8 @@ static void tame_scales(am_dtype dtype, uint8_t *bytes, size_t n_bytes) {
   } fields[] = {{AM_DTYPE_Q4_0, {0, -1}},   {AM_DTYPE_Q4_1, {0, 2}},  {AM_DTYPE_Q5_0, {0, -1}},
                 {AM_DTYPE_Q5_1, {0, 2}},    {AM_DTYPE_Q8_0, {0, -1}}, {AM_DTYPE_Q2_K, {80, 82}},
                 {AM_DTYPE_Q3_K, {108, -1}}, {AM_DTYPE_Q4_K, {0, 2}},  {AM_DTYPE_Q5_K, {0, 2}},
-                {AM_DTYPE_Q6_K, {208, -1}}, {AM_DTYPE_F16, {0, -1}},
-                {AM_DTYPE_IQ4_NL, {0, -1}}, {AM_DTYPE_IQ4_XS, {0, -1}}};
+                {AM_DTYPE_Q6_K, {208, -1}}, {AM_DTYPE_F16, {0, -1}},  {AM_DTYPE_IQ4_NL, {0, -1}},
+                {AM_DTYPE_IQ4_XS, {0, -1}}};
   size_t block = am_dtype_info(dtype)->block_bytes;
   for (size_t at = 0; dtype == AM_DTYPE_MXFP4 && at < n_bytes; at += block) bytes[at] = 120 + bytes[at] % 8;
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -292,8 +292,54 @@ static void check_rope(bool interleaved) {
   am_device_close(&device);
 }
 
+/* What follows the length: the first segment is a step of a timeline of 41 tokens, the second a part of a
+ * run that will end at 8. 12 of 20 numbers of a head turn. */
+static void check_rope_by_length(bool dynamic) {
+  enum { HEADS = 2, DIM = 20, ROT = 12, HALF = ROT / 2, N = 3 };
+  am_device *device = open_cpu(2);
+  static const am_segment segments[2] = {{.n = 1, .position = 40},
+                                         {.first = 1, .n = 2, .position = 3, .length = 8}};
+  float inv_freq[HALF], inv_freq_long[HALF], before[N * HEADS * DIM],
+      *x = am_device_alloc(device, sizeof before);
+  for (int i = 0; i < HALF; i++) {
+    inv_freq[i] = powf(100.0f, -2.0f * (float)i / ROT);
+    inv_freq_long[i] = inv_freq[i] / (float)(2 + i);
+  }
+  am_rope rope = {.inv_freq = inv_freq, .scale = 1, .scale_long = 1.25f, .n_rot = ROT, .switch_length = 8};
+  if (dynamic) {
+    rope.dynamic_factor = 3;
+    rope.dynamic_theta = 100;
+  } else {
+    rope.inv_freq_long = inv_freq_long;
+  }
+  fill(x, N * HEADS * DIM);
+  memcpy(before, x, sizeof before);
+  am_queue *queue = open_queue(device);
+  am_queue_rope(queue, x, &rope, HEADS, DIM, segments, 2);
+  run(queue);
+  double base = 100 * pow(3.0 * 41 / 8 - 2, ROT / (ROT - 2.0)); /* of 41 tokens */
+  for (uint32_t row = 0; row < N; row++)
+    for (uint32_t i = 0; i < HEADS * DIM; i++) {
+      uint32_t at = row * HEADS * DIM + i, d = i % DIM, f = d % HALF;
+      if (d >= ROT) {
+        assert_true(x[at] == before[at]);
+        continue;
+      }
+      double frequency = row > 0 ? inv_freq[f] : dynamic ? pow(base, -2.0 * f / ROT) : inv_freq_long[f];
+      double scale = row > 0 || dynamic ? 1 : 1.25, angle = (row > 0 ? 2 + row : 40) * frequency;
+      double a = before[d < HALF ? at : at - HALF], b = before[d < HALF ? at + HALF : at];
+      double expected = d < HALF ? a * cos(angle) - b * sin(angle) : b * cos(angle) + a * sin(angle);
+      assert_true(fabs(x[at] - scale * expected) < 2e-5);
+    }
+  am_queue_close(&queue);
+  am_device_free(device, x);
+  am_device_close(&device);
+}
+
 static void test_rope(void **state) {
   (void)state;
+  check_rope_by_length(false);
+  check_rope_by_length(true);
   check_rope(false);
   check_rope(true);
 }
@@ -518,7 +564,8 @@ static void test_same_bytes(void **state) {
     uint32_t step;
   } ways[] = {{1, 1}, {2, 1}, {3, 5}, {5, TOKENS}, {2, 8}, {3, 2}};
   for (int dtype = 0; dtype < AM_DTYPE_COUNT; dtype++)
-    for (int exact = 0; exact < 2 && am_kernels_get()->x_format[dtype] != AM_X_NONE && !am_dtype_is_scaled(dtype); exact++) {
+    for (int exact = 0;
+         exact < 2 && am_kernels_get()->x_format[dtype] != AM_X_NONE && !am_dtype_is_scaled(dtype); exact++) {
       layer_in_steps(dtype, 1, TOKENS, exact, in, expected);
       for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         layer_in_steps(dtype, ways[i].threads, ways[i].step, exact, in, out);
