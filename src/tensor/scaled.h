@@ -18,6 +18,7 @@
 /* What all rows of a matrix have in common. */
 typedef struct am_scaled_layout {
   uint32_t group;           /* columns that share a scale, >= 1 */
+  uint32_t n_groups;        /* of a row; with group_of */
   const uint32_t *group_of; /* (columns) group of each column; NULL: (offset + i) / group */
   float zero;               /* where the rows have no zeros of their own */
   float table[16];          /* SCALED_T4 */

@@ -49,6 +49,7 @@ static matrix make_matrix(am_dtype dtype, uint32_t n_rows, uint32_t n_in, uint32
   m.layout = (am_scaled_layout){.group = group, .zero = dtype == AM_DTYPE_SCALED_U4 ? 8.0f : 0.0f};
   m.layout.high_first = is_nibble(dtype) && random_below(2);
   m.layout.uneven = shape == UNEVEN;
+  m.layout.n_groups = groups;
   for (int i = 0; i < 16; i++) m.layout.table[i] = random_float();
   m.codes = guarded_open(is_nibble(dtype) ? (n_codes + 1) / 2 : n_codes);
   m.scales = guarded_open(n_groups * sizeof(float));

@@ -2,7 +2,8 @@
 /* kernels/x86/scaled: rows whose codes, scales and zeros stand apart (tensor/scaled.h), times float32
  * activations; included by a file of each tier, which defines AM_FILL, AM_ROWS (rows of a tile), the vector
  * type `vec` of LANES floats with vec_zero, vec_set, vec_load, vec_fmadd, vec_sub, vec_mul, vec_sum, and
- * - vec_gather(p, columns): p[columns[0]], p[columns[1]], ...
+ * - vec_gather(p, groups): p[groups[0]], p[groups[1]], ...
+ * - picks, picks_make(p, n): n <= MOST_PICKS floats kept in registers; vec_pick(picks, groups)
  * - lookup, lookup_make(table of 16 floats, zero, scale): (value - zero) * scale of each
  * - vec_lookup(lookup, codes): table[code] of LANES codes, a byte each
  * - split_lookup(lookup, codes, out): UNIT codes of 4 bits, low and high nibbles apart
@@ -87,18 +88,36 @@ AM_INLINE const uint8_t *unit_codes(kind k, const am_scaled_row *row, size_t i, 
   return bytes;
 }
 
-/* Columns with a map of groups: scales and zeros are gathered. f8: values of F8, divided by 256. */
-AM_INLINE vec mapped_weights(kind k, const am_scaled_row *row, lookup table, const uint8_t *codes, vec f8,
-                             size_t i) {
+/* Scales and zeros by the group of each column. */
+typedef struct by_group {
+  picks scales, zeros; /* where there are few groups */
+  bool few;
+} by_group;
+
+AM_INLINE by_group by_group_of(const am_scaled_row *row) {
+  by_group g = {.few = row->layout->n_groups <= MOST_PICKS};
+  if (g.few) {
+    g.scales = picks_make(row->scales, row->layout->n_groups);
+    g.zeros = picks_make(row->zeros ? row->zeros : row->scales, row->layout->n_groups);
+  }
+  return g;
+}
+
+/* LANES weights of a row with a map. f8: values of F8, divided by 256. */
+AM_INLINE vec mapped_weights(kind k, const am_scaled_row *row, const by_group *g, lookup table,
+                             const uint8_t *codes, vec f8, size_t i) {
   const uint32_t *groups = row->layout->group_of + i;
-  vec scale = vec_gather(row->scales, groups), value = f8;
+  vec scale = g->few ? vec_pick(g->scales, groups) : vec_gather(row->scales, groups), value = f8, zero;
   if (k == T4) value = vec_lookup(table, codes);
   if (k == U4) value = widen_u8(codes);
   if (k == I8) value = widen_i8(codes);
   if (k == F8) return vec_mul(vec_mul(value, vec_set(256.0f)), scale);
-  if (k != T4)
-    value = vec_sub(value, row->zeros ? vec_gather(row->zeros, groups) : vec_set(row->layout->zero));
-  return vec_mul(value, scale);
+  if (k == T4) return vec_mul(value, scale);
+  if (!row->zeros)
+    zero = vec_set(row->layout->zero);
+  else
+    zero = g->few ? vec_pick(g->zeros, groups) : vec_gather(row->zeros, groups);
+  return vec_mul(vec_sub(value, zero), scale);
 }
 
 /* The columns past the last whole unit, filled up with zeros. */
@@ -149,12 +168,14 @@ AM_INLINE void tile_mapped(const am_matmul *m, const am_scaled_row *const *rows,
                            vec sums[4][4], const int R, const int T, kind k) {
   _Alignas(16) uint8_t bytes[UNIT];
   lookup table = lookup_make(rows[0]->layout->table, vec_zero(), vec_set(1.0f));
+  by_group groups[4];
+  AM_UNROLL for (int r = 0; r < R; r++) groups[r] = by_group_of(rows[r]);
   for (size_t i = 0; i < whole; i += UNIT) AM_UNROLL for (int r = 0; r < R; r++) {
       const uint8_t *codes = unit_codes(k, rows[r], i, bytes);
       vec f8[VECTORS] = {vec_zero()};
       AM_UNROLL for (int v = 0; k == F8 && v < VECTORS; v += 2) widen_f8(codes + v * LANES, &f8[v]);
       AM_UNROLL for (int v = 0; v < UNIT; v += LANES) {
-        vec w = mapped_weights(k, rows[r], table, codes + v, f8[v / LANES], i + (size_t)v);
+        vec w = mapped_weights(k, rows[r], &groups[r], table, codes + v, f8[v / LANES], i + (size_t)v);
         AM_UNROLL for (int t = 0; t < T; t++) sums[r][t] =
             vec_fmadd(w, vec_load(x_of(m, token + (uint32_t)t, i + (size_t)v)), sums[r][t]);
       }

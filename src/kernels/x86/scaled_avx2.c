@@ -19,6 +19,17 @@ AM_INLINE vec vec_gather(const float *p, const uint32_t *columns) {
   return _mm256_i32gather_ps(p, _mm256_loadu_si256((const void *)columns), 4);
 }
 
+enum { MOST_PICKS = 8 };
+typedef __m256 picks;
+
+AM_INLINE picks picks_make(const float *p, uint32_t n) {
+  return n < 8 ? _mm256_maskload_ps(p, vec256_tail(n)) : _mm256_loadu_ps(p);
+}
+
+AM_INLINE vec vec_pick(picks from, const uint32_t *groups) {
+  return _mm256_permutevar8x32_ps(from, _mm256_loadu_si256((const void *)groups));
+}
+
 typedef struct lookup {
   __m256 low, high;
 } lookup;

@@ -19,6 +19,20 @@ AM_INLINE vec vec_gather(const float *p, const uint32_t *columns) {
   return _mm512_i32gather_ps(_mm512_loadu_si512(columns), p, 4);
 }
 
+enum { MOST_PICKS = 32 };
+typedef struct picks {
+  __m512 low, high;
+} picks;
+
+AM_INLINE picks picks_make(const float *p, uint32_t n) {
+  __mmask16 low = n < 16 ? vec512_tail(n) : 0xFFFF, high = n > 16 ? (__mmask16)(0xFFFFu >> (32 - n)) : 0;
+  return (picks){_mm512_maskz_loadu_ps(low, p), _mm512_maskz_loadu_ps(high, p + 16)};
+}
+
+AM_INLINE vec vec_pick(picks from, const uint32_t *groups) {
+  return _mm512_permutex2var_ps(from.low, _mm512_loadu_si512(groups), from.high);
+}
+
 typedef __m512 lookup;
 
 AM_INLINE lookup lookup_make(const float table[16], vec zero, vec scale) {

@@ -342,6 +342,7 @@ adam_status am_prequant_rows(am_prequant *p, const uint8_t *codes, uint64_t code
                              const float *zeros, uint64_t n_groups, uint64_t block_rows, adam_error *error) {
   adam_status status = am_prequant_alloc(p, p->n_rows, sizeof *p->rows, &p->rows, error);
   p->layout.group = p->group;
+  p->layout.n_groups = (uint32_t)n_groups;
   if (!status) status = map_odd_groups(p, error);
   for (uint64_t r = 0; r < p->n_rows && !status; r++) {
     uint64_t first = block_rows ? r / block_rows * n_groups : 0;
