@@ -132,7 +132,8 @@ adam_status am_engine_info(am_engine *engine, adam_model_info *info, adam_error 
   if (am_loader_n_files(loader) > 0) {
     info->dtype = am_loader_dtype_name(loader);
     info->n_parameters = am_loader_n_parameters(loader);
-    info->n_active_parameters = info->n_parameters;
+    info->n_active_parameters =
+        config ? am_arch_active_parameters(config, info->n_parameters) : info->n_parameters;
     info->weights_bytes = am_loader_weights_bytes(loader);
     info->n_ctx = (int64_t)engine->n_ctx; /* 0: opened to be described */
   }

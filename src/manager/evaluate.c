@@ -241,6 +241,15 @@ static adam_status run(adam_manager *m, const windows *w, const adam_evaluate_re
   return ADAM_OK;
 }
 
+/* Owned; NULL for a row of the logits that stands for no token. */
+static adam_status spelling(adam_manager *m, int32_t id, char **text, size_t *n_bytes, adam_error *error) {
+  adam_error why;
+  adam_status status = adam_manager_token_text(m, id, text, n_bytes, &why);
+  if (status != ADAM_NO_MEMORY) return ADAM_OK;
+  if (error) *error = why;
+  return status;
+}
+
 /* The same spelling for every id, as far as both backends can tell. */
 static adam_status check_spellings(adam_manager *m, adam_manager *other, adam_error *error) {
   adam_status status = ADAM_OK;
@@ -248,10 +257,9 @@ static adam_status check_spellings(adam_manager *m, adam_manager *other, adam_er
   for (int64_t id = 0; id < m->info.n_vocab && !status; id++) {
     char *a = NULL, *b = NULL;
     size_t n_a = 0, n_b = 0;
-    /* Rows of the logits that stand for no token have no spelling. */
-    (void)adam_manager_token_text(m, (int32_t)id, &a, &n_a, NULL);
-    (void)adam_manager_token_text(other, (int32_t)id, &b, &n_b, NULL);
-    if (n_a != n_b || (n_a > 0 && memcmp(a, b, n_a) != 0))
+    status = spelling(m, (int32_t)id, &a, &n_a, error);
+    if (!status) status = spelling(other, (int32_t)id, &b, &n_b, error);
+    if (!status && (n_a != n_b || (n_a > 0 && memcmp(a, b, n_a) != 0)))
       status = am_fail(error, ADAM_INVALID, other->name, "models with one tokenizer can be compared",
                        "it has another vocabulary than %s: token %lld is '%.40s', not '%.40s'", m->name,
                        (long long)id, b ? b : "", a ? a : "");

@@ -151,11 +151,15 @@ static adam_status gguf_model(am_buf *seen, adam_error *error) {
   return load(MODELS "gguf-qwen3-q4_0/model.gguf", seen, error);
 }
 
+static adam_status mixture_model(am_buf *seen, adam_error *error) {
+  return load(MODELS "gguf-qwen3moe-q8_0/model.gguf", seen, error);
+}
+
 /* From the reference to the answer, by the public calls alone. */
-static adam_status answer(am_buf *seen, adam_error *error) {
+static adam_status answer_of(const char *model, am_buf *seen, adam_error *error) {
   adam_manager *manager = NULL;
   adam_result result = {0};
-  adam_manager_options options = {.struct_size = sizeof options, .model = MODELS "qwen3-bf16-sharded",
+  adam_manager_options options = {.struct_size = sizeof options, .model = model,
                                   .model_options = {.struct_size = sizeof(adam_model_options), .n_threads = 1}};
   adam_request request = {.struct_size = sizeof request, .prompt = text, .prompt_bytes = 12, .raw = true, .ignore_eos = true};
   request.sampling = (adam_sampling){.set = ADAM_SET_TEMPERATURE | ADAM_SET_MAX_TOKENS | ADAM_SET_SEED, .max_tokens = 4};
@@ -164,6 +168,33 @@ static adam_status answer(am_buf *seen, adam_error *error) {
   if (!status) status = adam_manager_generate(manager, &request, NULL, NULL, &result, error);
   if (!status) am_buf_append(seen, result.text, result.text_bytes);
   adam_result_close(&result);
+  adam_manager_close(&manager);
+  return status;
+}
+
+static adam_status answer(am_buf *seen, adam_error *error) {
+  return answer_of(MODELS "qwen3-bf16-sharded", seen, error);
+}
+
+static adam_status mixture_answer(am_buf *seen, adam_error *error) {
+  return answer_of(MODELS "qwen3moe-f16-merged", seen, error);
+}
+
+static adam_status evaluation(am_buf *seen, adam_error *error) {
+  adam_manager *manager = NULL, *against = NULL;
+  adam_evaluation result = {0};
+  adam_manager_options options = {.struct_size = sizeof options, .model = MODELS "qwen3-f32-gqa4",
+                                  .model_options = {.struct_size = sizeof(adam_model_options), .n_threads = 1}};
+  const int32_t ids[] = {1, 20, 3, 44, 5, 66, 7};
+  adam_status status = adam_manager_open(&options, &manager, error);
+  options.model = MODELS "qwen3moe-f32-old";
+  if (!status) status = adam_manager_open(&options, &against, error);
+  adam_evaluate_request request = {.struct_size = sizeof request, .ids = ids, .n_ids = 7, .window_tokens = 4,
+                                   .against = against};
+  if (!status) status = adam_manager_evaluate(manager, &request, &result, error);
+  if (status) assert_int_equal(result.n_scored, 0);
+  if (!status) am_buf_printf(seen, "%.9g %.9g %.9g", result.perplexity, result.mean_kl, result.top1);
+  adam_manager_close(&against);
   adam_manager_close(&manager);
   return status;
 }
@@ -185,7 +216,10 @@ static const subject subjects[] = {
     {"model file", gguf_model, false},
     {"GPTQ", prequantised, false},
     {"NF4, double quantisation", prequantised_twice, false},
+    {"mixture of experts", mixture_model, false},
     {"answer", answer, true},
+    {"answer of a mixture", mixture_answer, true},
+    {"evaluation", evaluation, true},
 };
 
 /* One way of failing: how it is switched on, and the status that it must end in. */

@@ -63,6 +63,8 @@ def ggufs():
         "qwen3": ("qwen3", lambda w: w.add_key_length(64)),
         "aligned": ("llama", lambda w: w.add_custom_alignment(64)),
         "linear": ("llama", lambda w: (w.add_rope_scaling_type(gguf.RopeScalingType.LINEAR), w.add_rope_scaling_factor(2))),
+        "mixture": ("qwen3moe", lambda w: (w.add_expert_count(4), w.add_expert_used_count(2),
+                                           w.add_tensor("blk.0.ffn_gate_exps.weight", np.ones((4, 8, 32), np.float32)))),
         "split": ("llama", lambda w: (w.add_uint16("split.no", 0), w.add_uint16("split.count", 2))),
         "other": ("gemma3", lambda w: None),
     }
@@ -87,7 +89,9 @@ def configs():
             {}, {"rope_parameters": nested}, {"rope_scaling": {"type": "yarn", "factor": 4}}, {"num_key_value_heads": 3},
             {"head_dim": 7}, {"hidden_act": "gelu"}, {"eos_token_id": [1, 2, 3]}, {"hidden_size": 1e300},
             {"layer_types": ["sliding_attention"], "model_type": "qwen3"}, {"quantization_config": {}},
-            {"model_type": "mistral"}, {"rope_theta": -1}, {"rms_norm_eps": None}]):
+            {"model_type": "mistral"}, {"rope_theta": -1}, {"rms_norm_eps": None},
+            {"model_type": "qwen3_moe", "num_experts": 0}, {"model_type": "qwen3_moe", "num_experts": 4, "num_experts_per_tok": 9},
+            {"model_type": "qwen3_moe", "mlp_only_layers": [-1, 0, 7], "decoder_sparse_step": 2}]):
         put("fuzz_config", f"case_{i}", json.dumps({**base, **change}).encode())
 
 

@@ -26,12 +26,14 @@ except ImportError as error:
     sys.exit(1 if REQUIRED else 77)
 
 N_IDS, CLOSE = 120, 2e-5
+PREQUANTISED = {"fp8": {"scheme": "fp8", "block": (32, 32), "suffix": ".weight_scale_inv"}, "gptq": {"scheme": "gptq"},
+                "awq": {"scheme": "awq"}}
 
 
 def random_spec(rng, kind):
     """A shape and its routing; K-quants ask for rows of 256."""
     wide = kind == "mixed"
-    quantised = kind in (T.Q8_0, T.Q4_0, T.Q5_1)
+    quantised = kind in (T.Q8_0, T.Q4_0, T.Q5_1) or kind in PREQUANTISED
     step = 256 if wide else 32 if quantised else 8
     n_experts = rng.randint(4, 5 if wide else 16)
     n_layers = 1 if wide else rng.randint(2, 4)
@@ -47,7 +49,9 @@ def random_spec(rng, kind):
         spec["set"]["decoder_sparse_step"] = rng.randint(1, 2)
         spec["set"]["mlp_only_layers"] = [rng.randrange(n_layers)] if rng.random() < 0.5 else []
     if isinstance(kind, str) and not wide:
-        spec.update(hf=kind, old=rng.random() < 0.5, merged=rng.random() < 0.5)
+        spec.update(hf="bfloat16" if kind in PREQUANTISED else kind, old=rng.random() < 0.5, merged=rng.random() < 0.5)
+        if kind in PREQUANTISED:
+            spec.update(quant=PREQUANTISED[kind], merged=False)
         spec["set"]["attention_bias"] = rng.random() < 0.3
         if rng.random() < 0.4:
             spec["set"].update(use_sliding_window=True, sliding_window=rng.randint(3, 40))
@@ -81,13 +85,14 @@ def check(root, number, rng, kind):
     model = make_models.load(model, weights)
     ids = [rng.randrange(vocab) for _ in range(N_IDS)]
     with torch.no_grad():
-        given = model(torch.tensor([ids]), output_router_logits=True)
-    theirs = given.logits[0].numpy()[:n_clear(given.router_logits, spec["experts"][1])]
+        sparse = any(".experts." in name for name, _ in model.named_parameters())
+        given = model(torch.tensor([ids]), output_router_logits=sparse)
+    theirs = given.logits[0].numpy()[:n_clear(given.router_logits, spec["experts"][1]) if sparse else N_IDS]
     out = os.path.join(folder, "ours.npy")
     references_test.adam("score", "-m", path, "--ids", "-", "--logits", out, text=" ".join(map(str, ids)))
     difference = float(np.abs(np.load(out)[:len(theirs)] - theirs).max())
     assert difference <= references_test.TOLERANCE, (spec, difference)
-    if "hf" in spec:
+    if "hf" in spec and "quant" not in spec:
         fast = transformers.AutoTokenizer.from_pretrained(folder)
         references_test.check_greedy(folder, model, fast, references_test.words(rng, rng.randrange(1, 12)))
     print(f"{kind} {spec['experts']} {spec['set']}: logits within {difference:.1e}")
@@ -100,7 +105,8 @@ def main():
     transformers.logging.disable_progress_bar()
     torch.set_num_threads(1)
     rng = random.Random(seed)
-    kinds = ["float32", "bfloat16", "float16", "bfloat16", T.F32, T.BF16, T.Q8_0, T.Q4_0, T.Q5_1, "mixed"]
+    kinds = ["float32", "bfloat16", "float16", "bfloat16", T.F32, T.BF16, T.Q8_0, T.Q4_0, T.Q5_1, "mixed",
+             *PREQUANTISED]
     with tempfile.TemporaryDirectory() as root:
         for number, kind in enumerate(kinds):
             check(root, number, rng, kind)
