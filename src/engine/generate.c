@@ -240,7 +240,7 @@ static adam_status decode(generation *g, float *logits, adam_error *error) {
   while (!g->ended) {
     if ((int64_t)g->n_generated >= g->sampling.max_tokens) return ADAM_OK; /* reason: length */
     if (g->n_prompt + g->n_generated >= s->engine->n_ctx) {
-      note_full_context(g);
+      if (!g->structured) note_full_context(g); /* a constrained text was made to fit */
       return ADAM_OK;
     }
     int32_t id = 0;

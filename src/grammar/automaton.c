@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-  MOST_WAYS = 8192,            /* of one place */
+  MOST_WAYS = 1 << 17,         /* of one place */
   MOST_STEP_BYTES = 128 << 20, /* of the table of steps */
   MOST_ALL_WAYS = 1 << 23,
   MOST_FRAMES = 1 << 22,

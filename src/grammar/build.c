@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct loose_edge {
@@ -127,6 +128,37 @@ void am_builder_literal(am_builder *b, uint32_t from, const char *bytes, size_t 
     am_builder_bytes(b, from, (uint8_t)bytes[i], (uint8_t)bytes[i], next);
     from = next;
   }
+}
+
+static int by_bytes(const void *x, const void *y) {
+  const am_literal *a = x, *b = y;
+  size_t n = a->n_bytes < b->n_bytes ? a->n_bytes : b->n_bytes;
+  int order = memcmp(a->bytes, b->bytes, n);
+  return order ? order : a->n_bytes < b->n_bytes ? -1 : a->n_bytes > b->n_bytes;
+}
+
+void am_builder_literals(am_builder *b, uint32_t from, am_literal *literals, size_t n, uint32_t to) {
+  size_t longest = 0, shared = 0;
+  for (size_t i = 0; i < n; i++)
+    if (literals[i].n_bytes > longest) longest = literals[i].n_bytes;
+  uint32_t *path = am_mem_alloc((longest + 1) * sizeof *path); /* states along the literal before */
+  if (!path) {
+    b->no_memory = true;
+    return;
+  }
+  if (n > 1) qsort(literals, n, sizeof *literals, by_bytes);
+  path[0] = from;
+  for (size_t i = 0; i < n && !am_builder_failed(b); i++) {
+    const am_literal *now = &literals[i], *last = i > 0 ? &literals[i - 1] : now;
+    for (shared = 0; i > 0 && shared < now->n_bytes && shared < last->n_bytes; shared++)
+      if (now->bytes[shared] != last->bytes[shared]) break;
+    for (size_t at = shared; at < now->n_bytes; at++) {
+      path[at + 1] = am_builder_state(b);
+      am_builder_bytes(b, path[at], (uint8_t)now->bytes[at], (uint8_t)now->bytes[at], path[at + 1]);
+    }
+    am_builder_skip(b, path[now->n_bytes], to);
+  }
+  am_mem_free(path);
 }
 
 uint32_t am_builder_text(am_builder *b, uint32_t from, const char *text) {

@@ -58,6 +58,12 @@ void am_builder_skip(am_builder *builder, uint32_t from, uint32_t to);
 void am_builder_call(am_builder *builder, uint32_t from, uint32_t rule, uint32_t to);
 /* A chain of single bytes. */
 void am_builder_literal(am_builder *builder, uint32_t from, const char *bytes, size_t n_bytes, uint32_t to);
+typedef struct am_literal {
+  const char *bytes; /* borrowed for the call */
+  size_t n_bytes;
+} am_literal;
+/* One of n literals, which are sorted here: what they begin with alike is shared. */
+void am_builder_literals(am_builder *builder, uint32_t from, am_literal *literals, size_t n, uint32_t to);
 /* The chain's last state instead of a given one. */
 uint32_t am_builder_text(am_builder *builder, uint32_t from, const char *text);
 void am_builder_fail_memory(am_builder *builder);

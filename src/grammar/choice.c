@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "grammar/grammar.h"
 
@@ -21,7 +22,13 @@ adam_status am_grammar_open_choice(const char *const *choices, size_t n, am_gram
   if (status) return status;
   uint32_t rule = am_builder_rule(b, NULL), from = am_builder_start(b, rule), to = am_builder_final(b, rule);
   am_builder_begin(b, rule);
-  for (size_t i = 0; i < n; i++) am_builder_literal(b, from, choices[i], strlen(choices[i]), to);
+  am_literal *literals = am_mem_zalloc(n, sizeof *literals);
+  for (size_t i = 0; literals && i < n; i++) literals[i] = (am_literal){choices[i], strlen(choices[i])};
+  if (literals)
+    am_builder_literals(b, from, literals, n, to);
+  else
+    am_builder_fail_memory(b);
+  am_mem_free(literals);
   status = am_builder_finish(b, out, error);
   am_builder_close(&b);
   return status;

@@ -63,8 +63,6 @@ void am_schema_string(am_schema *s, const am_view *view, uint32_t from, uint32_t
 void am_schema_number(am_schema *s, const am_view *view, bool integer, uint32_t from, uint32_t to);
 void am_schema_object(am_schema *s, const am_view *view, uint32_t from, uint32_t to);
 void am_schema_array(am_schema *s, const am_view *view, uint32_t from, uint32_t to);
-/* A value written out, compact. */
-bool am_schema_literal(am_schema *s, const am_json *value, uint32_t from, uint32_t to);
 /* enum and const of the view, where it has any: *found. */
 bool am_schema_values(am_schema *s, const am_view *view, uint32_t from, uint32_t to, bool *found);
 

@@ -8,17 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-bool am_schema_literal(am_schema *s, const am_json *value, uint32_t from, uint32_t to) {
-  am_buf text = {0};
-  bool ok = am_json_write(&text, value);
-  if (ok)
-    am_builder_literal(s->builder, from, text.data, text.len, to);
-  else
-    am_schema_no_memory(s);
-  am_buf_close(&text);
-  return ok;
-}
-
 static bool is_number(const am_json *v) { return v->type == AM_JSON_INT || v->type == AM_JSON_FLOAT; }
 
 /* Equal as JSON Schema has it: 1 and 1.0 are, members in any order. */
@@ -111,6 +100,15 @@ static bool allows(am_schema *s, const am_json *schema, const am_json *value, bo
   return true;
 }
 
+/* A value as compact JSON, in the arena. */
+static bool write_value(am_schema *s, const am_json *value, am_literal *out) {
+  am_buf text = {0};
+  char *copy = am_json_write(&text, value) ? am_arena_dup(s->arena, text.data, text.len) : NULL;
+  *out = (am_literal){copy, text.len};
+  am_buf_close(&text);
+  return copy || am_schema_no_memory(s);
+}
+
 bool am_schema_values(am_schema *s, const am_view *view, uint32_t from, uint32_t to, bool *found) {
   const am_json *value = NULL, *schema = am_view_find(view, "const", &value);
   bool is_const = schema != NULL;
@@ -118,14 +116,19 @@ bool am_schema_values(am_schema *s, const am_view *view, uint32_t from, uint32_t
   *found = schema != NULL;
   if (!schema) return true;
   if (!is_const && value->type != AM_JSON_ARRAY) return am_schema_fail(s, schema, "enum", "expected a list");
-  for (uint32_t i = 0; i < (is_const ? 1 : value->n); i++) {
+  uint32_t n = is_const ? 1 : value->n;
+  size_t n_texts = 0;
+  am_literal *texts = am_arena_alloc(s->arena, (n + 1) * sizeof *texts);
+  if (!texts) return am_schema_no_memory(s);
+  for (uint32_t i = 0; i < n; i++) {
     const am_json *one = is_const ? value : am_json_at(value, i);
     bool ok = true;
     if (one->is_big || (one->type == AM_JSON_FLOAT && !isfinite(one->as.real)))
       return am_schema_fail(s, schema, is_const ? "const" : "enum", "a number is too large");
     for (size_t k = 0; ok && k < view->n; k++)
       if (!allows(s, view->parts[k].schema, one, &ok)) return false;
-    if (ok && !am_schema_literal(s, one, from, to)) return false;
+    if (ok && !write_value(s, one, &texts[n_texts++])) return false;
   }
+  am_builder_literals(s->builder, from, texts, n_texts, to);
   return true;
 }

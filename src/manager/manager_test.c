@@ -94,6 +94,27 @@ static void test_what_a_backend_cannot(void **state) {
   adam_manager_close(&m);
 }
 
+static void test_next_logprobs(void **state) {
+  (void)state;
+  adam_manager *m = open_ref(ADAM_SOURCE_DIR "/tests/golden/models/qwen3-bf16-tied");
+  adam_request request = text_request("The house");
+  adam_result r;
+  request.raw = true;
+  assert_int_equal(adam_manager_next_logprobs(m, &request, 1000, &r, NULL), ADAM_OK);
+  assert_int_equal(r.n_ids, 1);
+  const adam_token_logprobs *next = &r.logprobs[0];
+  double sum = 0;
+  for (size_t i = 0; i < next->n_top; i++) {
+    sum += exp(next->top[i].logprob);
+    assert_true(i == 0 || next->top[i].logprob <= next->top[i - 1].logprob);
+  }
+  assert_true(next->n_top > 100 && sum > 0.5 && sum < 1 + 1e-9);
+  assert_int_equal(next->token.id, next->top[0].id);
+  assert_true(next->token.logprob == next->top[0].logprob);
+  adam_result_close(&r);
+  adam_manager_close(&m);
+}
+
 static void test_cancel(void **state) {
   (void)state;
   adam_manager *m = open_ref("mock:Hello");
@@ -431,6 +452,7 @@ static void test_embedding_default(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_a_backend_cannot),
+      cmocka_unit_test(test_next_logprobs),
       cmocka_unit_test(test_generate),
       cmocka_unit_test(test_cancel),
       cmocka_unit_test(test_failure_keeps_text),
