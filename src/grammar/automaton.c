@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-  MOST_WAYS = 1 << 17,         /* of one place */
+  MOST_WAYS = 1 << 13,         /* of one place */
   MOST_STEP_BYTES = 128 << 20, /* of the table of steps */
   MOST_ALL_WAYS = 1 << 23,
   MOST_FRAMES = 1 << 22,
@@ -63,9 +63,11 @@ static uint32_t push_frame(am_automaton *a, uint32_t state, uint32_t below) {
     const am_frame *frame = &a->frames[a->frame_slots[i]];
     if (frame->state == state && frame->below == below) return a->frame_slots[i];
   }
-  if (a->n_frames >= MOST_FRAMES ||
-      !grow(a, (void **)&a->frames, &a->frames_capacity, a->n_frames + 1, sizeof *a->frames))
+  if (a->n_frames >= MOST_FRAMES) {
+    a->truncated = true;
     return 0;
+  }
+  if (!grow(a, (void **)&a->frames, &a->frames_capacity, a->n_frames + 1, sizeof *a->frames)) return 0;
   uint32_t index = (uint32_t)a->n_frames++;
   a->frames[index] = (am_frame){.state = state,
                                 .below = below,
@@ -83,7 +85,11 @@ static uint32_t push_frame(am_automaton *a, uint32_t state, uint32_t below) {
 /* Adds a way to the closure in progress unless it is there. */
 static void add_way(am_automaton *a, uint32_t state, uint32_t stack) {
   const am_grammar *g = a->grammar;
-  if (g->least_bytes[state] == AM_GRAMMAR_NEVER || a->n_work >= MOST_WAYS) return;
+  if (g->least_bytes[state] == AM_GRAMMAR_NEVER) return;
+  if (a->n_work >= MOST_WAYS) {
+    a->truncated = true;
+    return;
+  }
   uint64_t hash = frame_hash(state, stack);
   size_t i = (size_t)hash & a->work_mask;
   for (; a->work_slots[i]; i = (i + 1) & a->work_mask) {
@@ -172,7 +178,10 @@ static void measure(const am_automaton *a, am_place *place) {
 
 static bool add_place(am_automaton *a, const am_way *ways, size_t n, bool ends) {
   size_t before = a->places_capacity, n_classes = a->grammar->n_classes;
-  if (a->n_places >= a->most_places || a->n_ways + n > MOST_ALL_WAYS) return false;
+  if (a->n_places >= a->most_places || a->n_ways + n > MOST_ALL_WAYS) {
+    a->truncated = true;
+    return false;
+  }
   if (!grow(a, (void **)&a->ways, &a->ways_capacity, a->n_ways + n, sizeof *a->ways) ||
       !grow(a, (void **)&a->places, &a->places_capacity, a->n_places + 1, sizeof *a->places))
     return false;
@@ -231,6 +240,9 @@ static uint32_t finish_closure(am_automaton *a) {
   size_t kept = 0;
   bool ends = false;
   for (size_t i = 0; i < a->n_work; i++) open_way(a, i, &ends);
+  /* the same, where the way to the end may have been left out */
+  for (size_t i = 0; i < a->n_work && a->truncated && !ends; i++)
+    ends = am_grammar_add(a->least[a->work[i].state], a->frames[a->work[i].stack].cost) == 0;
   for (size_t i = 0; i < a->n_work; i++)
     if (reads_byte(a->grammar, a->work[i].state)) a->work[kept++] = a->work[i];
   sort_ways(a->work, kept);

@@ -50,7 +50,8 @@ typedef struct am_automaton {
   size_t n_work, work_capacity, n_kept;
   uint32_t *work_slots; /* owned */
   size_t work_mask;
-  bool failed; /* memory was out */
+  bool truncated; /* ways or places were left out: a place's cost may promise too much */
+  bool failed;    /* memory was out */
 } am_automaton;
 
 /* available: bytes that can be written one by one (256), for am_place.cost. */

@@ -153,6 +153,13 @@ static void walk(am_constraint *c, uint32_t place, bool first) {
   }
 }
 
+/* Whether the shortest text in c->cover really can be read from place. */
+static bool leads_to_end(am_constraint *c, uint32_t place, uint32_t n_bytes) {
+  for (uint32_t i = 0; i < n_bytes && place != AM_PLACE_DEAD; i++)
+    place = am_automaton_next(&c->automaton, place, c->cover.text[i]);
+  return c->automaton.places[place].ends;
+}
+
 /* Fewest tokens for the place's shortest text; AM_GRAMMAR_NEVER without one. Remembered. */
 static adam_status cover_place(am_constraint *c, uint32_t place, bool first, bool keep, uint32_t *n_tokens,
                                adam_error *error) {
@@ -166,6 +173,13 @@ static adam_status cover_place(am_constraint *c, uint32_t place, bool first, boo
   } else {
     if (!am_cover_reserve(&c->cover, p->cost) || !am_automaton_shortest(&c->automaton, place, c->cover.text))
       return am_fail_memory(error, "grammar");
+    if (c->automaton.truncated && !leads_to_end(c, place, p->cost)) {
+      *n_tokens = AM_GRAMMAR_NEVER;
+      p = &c->automaton.places[place]; /* places may have moved */
+      if (!first) p->note[NOTE_COVER] = *n_tokens;
+      return ADAM_OK;
+    }
+    p = &c->automaton.places[place];
     *n_tokens = am_cover_count(&c->cover, c->trie, p->cost, first && c->drops_space);
     if (keep && *n_tokens != AM_GRAMMAR_NEVER) {
       int32_t *plan = am_mem_resize(c->plan, (size_t)*n_tokens + 1, sizeof *plan);
@@ -185,7 +199,7 @@ static adam_status need(am_constraint *c, uint32_t place, uint64_t budget, uint3
                         adam_error *error) {
   const am_place *p = &c->automaton.places[place];
   *n_tokens = p->cost;
-  if (p->cost <= budget) return ADAM_OK;
+  if (p->cost <= budget && !c->automaton.truncated) return ADAM_OK;
   return cover_place(c, place, false, false, n_tokens, error);
 }
 
@@ -298,7 +312,8 @@ adam_status am_constraint_mask(am_constraint *c, uint64_t n_left, const uint64_t
     adam_status status = make_mask(c, budget, &made, error);
     if (status) return status;
   }
-  bool planned = here(c)->cost > n_left || (!here(c)->ends && is_empty(made, c->n_words));
+  bool planned =
+      c->automaton.truncated || here(c)->cost > n_left || (!here(c)->ends && is_empty(made, c->n_words));
   if (planned && !here(c)->ends) {
     if (c->plan_at == c->n_plan || c->n_plan - c->plan_at > n_left) {
       uint32_t n = 0;

@@ -25,7 +25,8 @@ void am_constraint_close(am_constraint **constraint);
 
 /* Before the first token. Whether a text fits into n_tokens: ADAM_OK, and *least is a number of tokens, at
  * most n_tokens, that does. Else ADAM_INVALID, and *least is the fewest (or what is surely enough, where
- * finding the fewest would take too long). ADAM_UNSUPPORTED: the vocabulary cannot write any text of the grammar. */
+ * finding the fewest would take too long). ADAM_UNSUPPORTED: the vocabulary cannot write any text of the
+ * grammar. */
 adam_status am_constraint_fit(am_constraint *constraint, uint64_t n_tokens, uint64_t *least,
                               adam_error *error);
 /* The tokens that may come when n_left >= 1 may still be generated, this one included: *mask has a bit for

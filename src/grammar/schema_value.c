@@ -64,8 +64,9 @@ static bool in_list(const am_json *list, const am_json *value) {
   return false;
 }
 
-/* Whether one schema allows the value; what cannot be told is an error. */
-static bool allows(am_schema *s, const am_json *schema, const am_json *value, bool *out) {
+/* Whether one schema allows the value, one of the list `from`; what cannot be told is an error. */
+static bool allows(am_schema *s, const am_json *schema, const am_json *value, const am_json *from,
+                   bool *out) {
   static const char *const hard[] = {
       "pattern",       "format",      "properties", "required",          "additionalProperties",
       "items",         "prefixItems", "multipleOf", "patternProperties", "propertyNames",
@@ -75,7 +76,8 @@ static bool allows(am_schema *s, const am_json *schema, const am_json *value, bo
   unsigned types = 0;
   if (!am_schema_types(s, schema, &types)) return false;
   if (list && list->type != AM_JSON_ARRAY) return am_schema_fail(s, schema, "enum", "expected a list");
-  *out = (types & type_of(value)) && (!list || in_list(list, value)) && (!one || equal(one, value, 0));
+  *out = (types & type_of(value)) && (!list || list == from || in_list(list, value)) &&
+         (!one || equal(one, value, 0));
   for (size_t i = 0; *out && hard[i]; i++)
     if (am_json_get(schema, hard[i]))
       return am_schema_fail(s, schema, hard[i], "not supported beside enum or const");
@@ -126,7 +128,7 @@ bool am_schema_values(am_schema *s, const am_view *view, uint32_t from, uint32_t
     if (one->is_big || (one->type == AM_JSON_FLOAT && !isfinite(one->as.real)))
       return am_schema_fail(s, schema, is_const ? "const" : "enum", "a number is too large");
     for (size_t k = 0; ok && k < view->n; k++)
-      if (!allows(s, view->parts[k].schema, one, &ok)) return false;
+      if (!allows(s, view->parts[k].schema, one, value, &ok)) return false;
     if (ok && !write_value(s, one, &texts[n_texts++])) return false;
   }
   am_builder_literals(s->builder, from, texts, n_texts, to);
