@@ -64,6 +64,7 @@ def random_spec(rng, scheme):
     kv_heads = rng.randrange(1, 3)
     heads = kv_heads * rng.randrange(1, 3)
     hidden, ffn = step * -(-rng.randrange(24, 200) // step), step * -(-rng.randrange(24, 300) // step)
+    hidden = step * heads * -(-hidden // (step * heads))  # Gemma 2 wants a multiple of the heads
     if arch in ("phi", "phi3"):
         hidden = heads * head_dim
     spec = dict(arch=arch, shape=(rng.randrange(1, 3), hidden, ffn, heads, kv_heads, head_dim, 320),
