@@ -29,10 +29,7 @@ typedef struct fields {
 
 static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, layer *l,
                               adam_error *error) {
-  const struct {
-    const char *field;
-    am_weight **out;
-  } wanted[] = {
+  const am_binding wanted[] = {
       {"attn_q", &l->attn_q},
       {"attn_q_bias", &l->attn_q_bias},
       {"attn_k", &l->attn_k},
@@ -50,11 +47,7 @@ static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t
       {"layer_output_norm", &l->layer_output_norm},
       {"layer_output_norm_bias", &l->layer_output_norm_bias},
   };
-  for (size_t w = 0; w < sizeof wanted / sizeof *wanted; w++) {
-    adam_status status = am_bind(model, loader, wanted[w].field, i, wanted[w].out, error);
-    if (status) return status;
-  }
-  return ADAM_OK;
+  return am_bind_all(model, loader, i, wanted, sizeof wanted / sizeof *wanted, error);
 }
 
 static adam_status bind(am_model *model, const am_loader *loader, adam_error *error) {

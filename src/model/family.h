@@ -74,6 +74,19 @@ struct am_model {
  * have it (a bias). Closed with the model. */
 adam_status am_bind(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
                     am_weight **out, adam_error *error);
+/* The same for several fields of a layer. */
+typedef struct am_binding {
+  const char *field;
+  am_weight **out;
+} am_binding;
+adam_status am_bind_all(am_model *model, const am_loader *loader, uint32_t layer, const am_binding *wanted,
+                        size_t n, adam_error *error);
+/* model->fields = n_layers structs of layer_bytes, each filled by bind_layer: for families whose fields are
+ * their layers alone. */
+adam_status am_bind_layers(am_model *model, const am_loader *loader, size_t layer_bytes,
+                           adam_status (*bind_layer)(am_model *model, const am_loader *loader,
+                                                     uint32_t layer, void *fields, adam_error *error),
+                           adam_error *error);
 
 /* The same for rows [first_row, first_row + n_rows) of a matrix, or elements of a vector: a part of a fused
  * tensor, nothing copied. ADAM_DAMAGED where the tensor has fewer. */

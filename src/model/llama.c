@@ -2,8 +2,6 @@
 /* Llama (Touvron et al. 2023; Grattafiori et al. 2024): pre-norm decoder, grouped-query attention with
  * rotary positions, SwiGLU; biases where the config says so. Reference: transformers'
  * modeling_llama.py. D = n_embd, H = n_heads, G = n_kv_heads, d = head_dim, F = n_ff. */
-#include "base/error.h"
-#include "base/mem.h"
 #include "model/family.h"
 
 #include <math.h>
@@ -20,12 +18,10 @@ typedef struct layer {
   am_weight *ffn_down, *ffn_down_bias;       /* (D, F), (D) */
 } layer;
 
-static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, layer *l,
+static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, void *fields,
                               adam_error *error) {
-  const struct {
-    const char *field;
-    am_weight **out;
-  } wanted[] = {
+  layer *l = fields;
+  const am_binding wanted[] = {
       {"attn_norm", &l->attn_norm},
       {"attn_q", &l->attn_q},
       {"attn_q_bias", &l->attn_q_bias},
@@ -43,22 +39,11 @@ static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t
       {"ffn_down", &l->ffn_down},
       {"ffn_down_bias", &l->ffn_down_bias},
   };
-  for (size_t w = 0; w < sizeof wanted / sizeof *wanted; w++) {
-    adam_status status = am_bind(model, loader, wanted[w].field, i, wanted[w].out, error);
-    if (status) return status;
-  }
-  return ADAM_OK;
+  return am_bind_all(model, loader, i, wanted, sizeof wanted / sizeof *wanted, error);
 }
 
 static adam_status bind(am_model *model, const am_loader *loader, adam_error *error) {
-  layer *layers = am_mem_zalloc(model->config.n_layers, sizeof *layers);
-  if (!layers) return am_fail_memory(error, "model");
-  model->fields = layers;
-  for (uint32_t i = 0; i < model->config.n_layers; i++) {
-    adam_status status = bind_layer(model, loader, i, &layers[i], error);
-    if (status) return status;
-  }
-  return ADAM_OK;
+  return am_bind_layers(model, loader, sizeof(layer), bind_layer, error);
 }
 
 /* x += o_proj(attend(rope(q), rope(k), v)) of norm(x) */

@@ -2,8 +2,6 @@
 /* Mistral 7B (Jiang et al., 2023): pre-norm decoder, grouped-query attention with rotary positions over a
  * sliding window (a query sees the last W keys, its own included), SwiGLU, no biases. Reference:
  * transformers' modeling_mistral.py. D = n_embd, H = n_heads, G = n_kv_heads, d = head_dim, F = n_ff. */
-#include "base/error.h"
-#include "base/mem.h"
 #include "model/family.h"
 
 #include <math.h>
@@ -19,32 +17,19 @@ typedef struct layer {
   am_weight *ffn_down;          /* (D, F) */
 } layer;
 
-static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, layer *l,
+static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, void *fields,
                               adam_error *error) {
-  const struct {
-    const char *field;
-    am_weight **out;
-  } wanted[] = {
+  layer *l = fields;
+  const am_binding wanted[] = {
       {"attn_norm", &l->attn_norm}, {"attn_q", &l->attn_q},           {"attn_k", &l->attn_k},
       {"attn_v", &l->attn_v},       {"attn_output", &l->attn_output}, {"ffn_norm", &l->ffn_norm},
       {"ffn_gate", &l->ffn_gate},   {"ffn_up", &l->ffn_up},           {"ffn_down", &l->ffn_down},
   };
-  for (size_t w = 0; w < sizeof wanted / sizeof *wanted; w++) {
-    adam_status status = am_bind(model, loader, wanted[w].field, i, wanted[w].out, error);
-    if (status) return status;
-  }
-  return ADAM_OK;
+  return am_bind_all(model, loader, i, wanted, sizeof wanted / sizeof *wanted, error);
 }
 
 static adam_status bind(am_model *model, const am_loader *loader, adam_error *error) {
-  layer *layers = am_mem_zalloc(model->config.n_layers, sizeof *layers);
-  if (!layers) return am_fail_memory(error, "model");
-  model->fields = layers;
-  for (uint32_t i = 0; i < model->config.n_layers; i++) {
-    adam_status status = bind_layer(model, loader, i, &layers[i], error);
-    if (status) return status;
-  }
-  return ADAM_OK;
+  return am_bind_layers(model, loader, sizeof(layer), bind_layer, error);
 }
 
 /* x += o_proj(attend(rope(q), rope(k), v)) of norm(x) */

@@ -38,10 +38,7 @@ static adam_status bind_qkv(am_model *model, const am_loader *loader, uint32_t i
 
 static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, layer *l,
                               adam_error *error) {
-  const struct {
-    const char *field;
-    am_weight **out;
-  } wanted[] = {
+  const am_binding wanted[] = {
       {"attn_output", &l->attn_output},
       {"attn_output_norm", &l->attn_output_norm},
       {"attn_output_norm_bias", &l->attn_output_norm_bias},
@@ -52,9 +49,7 @@ static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t
       {"layer_output_norm_bias", &l->layer_output_norm_bias},
   };
   adam_status status = bind_qkv(model, loader, i, l, error);
-  for (size_t w = 0; w < sizeof wanted / sizeof *wanted && !status; w++)
-    status = am_bind(model, loader, wanted[w].field, i, wanted[w].out, error);
-  return status;
+  return status ? status : am_bind_all(model, loader, i, wanted, sizeof wanted / sizeof *wanted, error);
 }
 
 static adam_status bind(am_model *model, const am_loader *loader, adam_error *error) {

@@ -58,10 +58,7 @@ static adam_status bind_qkv(am_model *model, const am_loader *loader, uint32_t i
 
 static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, layer *l,
                               adam_error *error) {
-  const struct {
-    const char *field;
-    am_weight **out;
-  } wanted[] = {
+  const am_binding wanted[] = {
       {"attn_norm", &l->norm},          {"attn_norm_bias", &l->norm_bias},
       {"attn_q_norm", &l->attn_q_norm}, {"attn_q_norm_bias", &l->attn_q_norm_bias},
       {"attn_k_norm", &l->attn_k_norm}, {"attn_k_norm_bias", &l->attn_k_norm_bias},
@@ -69,11 +66,8 @@ static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t
       {"ffn_up", &l->ffn_up},           {"ffn_up_bias", &l->ffn_up_bias},
       {"ffn_down", &l->ffn_down},       {"ffn_down_bias", &l->ffn_down_bias},
   };
-  for (size_t w = 0; w < sizeof wanted / sizeof *wanted; w++) {
-    adam_status status = am_bind(model, loader, wanted[w].field, i, wanted[w].out, error);
-    if (status) return status;
-  }
-  return bind_qkv(model, loader, i, l, error);
+  adam_status status = am_bind_all(model, loader, i, wanted, sizeof wanted / sizeof *wanted, error);
+  return status ? status : bind_qkv(model, loader, i, l, error);
 }
 
 static adam_status bind(am_model *model, const am_loader *loader, adam_error *error) {

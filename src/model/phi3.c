@@ -4,8 +4,6 @@
  * Long contexts turn by LongRoPE (Ding et al. 2024), whose factors change where the timeline outgrows the
  * original context; and Phi-4-mini turns three quarters of each head. Reference: transformers'
  * modeling_phi3.py. D = n_embd, H = n_heads, G = n_kv_heads, d = head_dim, F = n_ff. */
-#include "base/error.h"
-#include "base/mem.h"
 #include "model/family.h"
 
 #include <math.h>
@@ -19,8 +17,9 @@ typedef struct layer {
   am_weight *ffn_down;                 /* (D, F) */
 } layer;
 
-static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, layer *l,
+static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, void *fields,
                               adam_error *error) {
+  layer *l = fields;
   const am_config *c = &model->config;
   const uint64_t n_q = (uint64_t)c->n_heads * c->head_dim, n_kv = (uint64_t)c->n_kv_heads * c->head_dim;
   const struct {
@@ -44,14 +43,7 @@ static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t
 }
 
 static adam_status bind(am_model *model, const am_loader *loader, adam_error *error) {
-  layer *layers = am_mem_zalloc(model->config.n_layers, sizeof *layers);
-  if (!layers) return am_fail_memory(error, "model");
-  model->fields = layers;
-  for (uint32_t i = 0; i < model->config.n_layers; i++) {
-    adam_status status = bind_layer(model, loader, i, &layers[i], error);
-    if (status) return status;
-  }
-  return ADAM_OK;
+  return am_bind_layers(model, loader, sizeof(layer), bind_layer, error);
 }
 
 /* x += o_proj(attend(rope(q), rope(k), v)) of norm(x) */

@@ -26,10 +26,7 @@ typedef struct layer {
 
 static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t i, layer *l,
                               adam_error *error) {
-  const struct {
-    const char *field;
-    am_weight **out;
-  } wanted[] = {
+  const am_binding wanted[] = {
       {"attn_norm", &l->attn_norm},
       {"attn_q", &l->attn_q},
       {"attn_q_bias", &l->attn_q_bias},
@@ -47,12 +44,9 @@ static adam_status bind_layer(am_model *model, const am_loader *loader, uint32_t
       {"ffn_down", &l->ffn_down},
       {"router", &l->router},
   };
-  for (size_t w = 0; w < sizeof wanted / sizeof *wanted; w++) {
-    adam_status status = am_bind(model, loader, wanted[w].field, i, wanted[w].out, error);
-    if (status) return status;
-  }
-  if (!l->router) return ADAM_OK;
-  adam_status status = am_bind_experts(model, loader, "ffn_gate_exps", i, l->gate_exps, error);
+  adam_status status = am_bind_all(model, loader, i, wanted, sizeof wanted / sizeof *wanted, error);
+  if (status || !l->router) return status;
+  status = am_bind_experts(model, loader, "ffn_gate_exps", i, l->gate_exps, error);
   if (!status) status = am_bind_experts(model, loader, "ffn_up_exps", i, l->up_exps, error);
   if (!status) status = am_bind_experts(model, loader, "ffn_down_exps", i, l->down_exps, error);
   return status;

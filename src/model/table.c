@@ -44,6 +44,26 @@ adam_status am_bind(am_model *model, const am_loader *loader, const char *field,
   return ADAM_OK;
 }
 
+adam_status am_bind_all(am_model *model, const am_loader *loader, uint32_t layer, const am_binding *wanted,
+                        size_t n, adam_error *error) {
+  adam_status status = ADAM_OK;
+  for (size_t i = 0; i < n && !status; i++)
+    status = am_bind(model, loader, wanted[i].field, layer, wanted[i].out, error);
+  return status;
+}
+
+adam_status am_bind_layers(am_model *model, const am_loader *loader, size_t layer_bytes,
+                           adam_status (*bind_layer)(am_model *model, const am_loader *loader, uint32_t layer,
+                                                     void *fields, adam_error *error),
+                           adam_error *error) {
+  adam_status status = ADAM_OK;
+  model->fields = am_mem_zalloc(model->config.n_layers, layer_bytes);
+  if (!model->fields) return am_fail_memory(error, "model");
+  for (uint32_t i = 0; i < model->config.n_layers && !status; i++)
+    status = bind_layer(model, loader, i, (char *)model->fields + i * layer_bytes, error);
+  return status;
+}
+
 adam_status am_bind_rows(am_model *model, const am_loader *loader, const char *field, uint32_t layer,
                          uint64_t first_row, uint64_t n_rows, am_weight **out, adam_error *error) {
   const am_tensor *whole = NULL;
