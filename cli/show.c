@@ -57,11 +57,14 @@ static json_t *info_json(const adam_model_info *info) {
                  {"n_embd", info->n_embd},
                  {"n_vocab", info->n_vocab},
                  {"n_ctx_train", info->n_ctx_train},
-                 {"n_ctx_extended", info->n_ctx_extended}};
+                 {"n_ctx_extended", info->n_ctx_extended},
+                 {"n_embedding", info->n_embedding}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
     json_object_set_new(object, texts[i].key, am_reply_string(texts[i].text));
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     json_object_set_new(object, numbers[i].key, json_integer(numbers[i].number));
+  json_object_set_new(object, "is_embedding", json_boolean(info->is_embedding));
+  json_object_set_new(object, "is_reranker", json_boolean(info->is_reranker));
   json_object_set_new(object, "has_chat_template", json_boolean(info->has_chat_template));
   json_object_set_new(object, "template", features_json(info));
   json_object_set_new(object, "end_ids", am_reply_ids(info->end_ids, info->n_end_ids));
@@ -128,6 +131,20 @@ static void print_shape(const json_t *info) {
   }
 }
 
+/* What an encoder is for; true: it is one, so that nothing is to be said of a chat. */
+static bool print_purpose(const json_t *info) {
+  char text[64];
+  bool embeds = json_is_true(json_object_get(info, "is_embedding"));
+  bool reranks = json_is_true(json_object_get(info, "is_reranker"));
+  snprintf(text, sizeof text, "embeddings of %llu dimensions: adam embed",
+           (unsigned long long)number_of(info, "n_embedding"));
+  if (reranks)
+    print_fact("made for", "scoring pairs of texts: adam rerank");
+  else if (embeds)
+    print_fact("made for", text);
+  return embeds || reranks;
+}
+
 static void print_template(const json_t *info) {
   const json_t *features = json_object_get(info, "template");
   char line[128] = "none: the model gets plain text";
@@ -153,7 +170,7 @@ static void print_info(const json_t *info) {
   print_context(info);
   print_shape(info);
   print_text(info, "tokenizer", "tokenizer");
-  print_template(info);
+  if (!print_purpose(info)) print_template(info);
   print_text(info, "license", "license");
   print_text(info, "digest", "digest");
   const char *key;

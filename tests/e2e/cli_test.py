@@ -405,6 +405,14 @@ class Others(Case):
         self.assertEqual(got["digest"], "sha256:" + hashlib.sha256(lines.encode()).hexdigest())
         self.assertNotIn("tensors", got)
 
+    def test_show_tells_what_an_encoder_is_for(self):
+        folder = ROOT / "tests" / "golden" / "embedders" / "bert-new"
+        config = json.loads((folder / "config.json").read_text())
+        got = self.json("show", str(folder), "--json")
+        self.assertEqual((got["is_embedding"], got["is_reranker"]), (True, False))
+        self.assertEqual(got["n_embd"], config["hidden_size"])
+        self.assertIn(f"embeddings of {got['n_embedding']} dimensions".encode(), self.works("show", str(folder)))
+
     def test_show_tells_what_a_folder_says(self):
         source = ROOT / "tests" / "golden" / "models" / "qwen3-bf16-tied"
         folder = HOME / "models--a--b" / "snapshots" / "1"
