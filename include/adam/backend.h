@@ -133,8 +133,19 @@ enum { ADAM_TOKENIZE_NO_SPECIAL = 1u << 0 }; /* no BOS, EOS or template of the p
 enum {
   ADAM_FEATURE_LOGPROBS = 1u << 0, /* fills adam_chunk.logprobs where the request asks for it */
   ADAM_FEATURE_ON_LOGITS = 1u << 1, /* calls the request's on_logits */
-  ADAM_FEATURE_CONSTRAINT = 1u << 2 /* holds the answer to the request's constraint */
+  ADAM_FEATURE_CONSTRAINT = 1u << 2, /* holds the answer to the request's constraint */
+  ADAM_FEATURE_SCHEMA = 1u << 3,   /* the same, but to a JSON Schema only */
+  ADAM_FEATURE_SERVER = 1u << 4    /* a server does the work, where the options say: open finds out
+                                      whether it is there, `available` asks at the usual place */
 };
+
+/* A step of downloading a model; borrowed until the callback returns. */
+typedef struct adam_backend_step {
+  const char *text;           /* in the backend's words: "pulling manifest" */
+  const char *item;           /* the file or layer; NULL = none */
+  uint64_t done, total;       /* bytes of the item; total 0 = unknown */
+} adam_backend_step;
+typedef bool (*adam_on_backend_step)(void *user, const adam_backend_step *step); /* true = cancel */
 
 typedef struct adam_backend_ops {
   uint32_t version;           /* ADAM_BACKEND_VERSION */
@@ -205,6 +216,19 @@ typedef struct adam_backend_ops {
   adam_status (*digest)(void *context, adam_backend_model *model, bool by_name_only,
                         adam_on_progress on_progress, void *user, char digest[65],
                         adam_error *error);
+  /* Downloads `model` (as open takes it) to where the backend keeps its models. The step that was told last
+   * comes again about ten times a second, so that it can be cancelled: ADAM_CANCELLED. NULL = cannot. */
+  adam_status (*pull)(void *context, const char *model, const adam_model_options *options,
+                      adam_on_backend_step on_step, void *user, adam_error *error);
+  /* Removes `model` from there; ADAM_NOT_FOUND. NULL = cannot. */
+  adam_status (*remove)(void *context, const char *model, const adam_model_options *options,
+                        adam_error *error);
+  /* Gives back the memory that a server holds for `model`; fine where it holds none. NULL = cannot. */
+  adam_status (*unload)(void *context, const char *model, const adam_model_options *options,
+                        adam_error *error);
+  /* Another name for a model. NULL = cannot. */
+  adam_status (*copy)(void *context, const char *from, const char *to, const adam_model_options *options,
+                      adam_error *error);
 } adam_backend_ops;
 
 #ifdef __cplusplus

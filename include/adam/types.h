@@ -250,6 +250,12 @@ typedef struct adam_model_options {
   bool vocab_only;            /* tokenizer and template only; no weights are needed */
   bool describe;              /* headers only: facts, tokenizer and template; nothing can be generated
                                  and no memory is reserved for it */
+  const char *ollama_host;    /* where the Ollama server is, in any spelling of OLLAMA_HOST; NULL: that
+                                 variable, else http://127.0.0.1:11434 */
+  const char *keep_alive;     /* how long the Ollama server keeps the model in memory: "10m", "-1" (for
+                                 ever), "0" (not at all), "300" (seconds); NULL: the server's own rule */
+  bool start_server;          /* an Ollama server of this machine that does not run is started and left
+                                 running */
 } adam_model_options;
 
 #ifdef __cplusplus
