@@ -194,6 +194,8 @@ static adam_status read_config(am_loader *loader, const char *folder, uint32_t f
 adam_status am_loader_open_folder(am_loader *loader, const char *folder, const char *file, uint32_t flags,
                                   const char *cache_dir, adam_error *error) {
   const am_json *config = NULL, *tokenizer_config = NULL;
+  loader->folder = am_arena_dup(&loader->arena, folder, strlen(folder));
+  if (!loader->folder) return am_fail_memory(error, folder);
   adam_status status = read_config(loader, folder, flags, &config, error);
   if (!status && !(flags & AM_LOADER_VOCAB_ONLY)) {
     status = open_weights(loader, folder, file, error);

@@ -221,6 +221,8 @@ void am_loader_close(am_loader **loader) {
 
 const char *am_loader_path(const am_loader *loader) { return loader->path; }
 const char *am_loader_name(const am_loader *loader) { return loader->name; }
+const am_gguf *am_loader_gguf(const am_loader *loader) { return loader->gguf; }
+const char *am_loader_folder(const am_loader *loader) { return loader->folder; }
 const am_config *am_loader_config(const am_loader *loader) {
   return loader->has_config ? &loader->config : NULL;
 }
@@ -245,6 +247,12 @@ const char *am_loader_template(const am_loader *loader, const char *name, bool h
   }
   if (name) return NULL;
   return has_tools && tool_use ? tool_use : standard;
+}
+
+const char *am_loader_template_at(const am_loader *loader, size_t index, const char **name) {
+  if (index >= loader->n_templates) return NULL;
+  *name = loader->templates[index].name;
+  return loader->templates[index].text;
 }
 
 const am_json *am_loader_special_tokens(const am_loader *loader) { return &loader->special_tokens; }

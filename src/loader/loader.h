@@ -9,6 +9,7 @@
 #define AM_LOADER_LOADER_H
 
 #include "arch/arch.h"
+#include "formats/gguf.h"
 #include "loader/sentence.h"
 #include "tokenizer/tokenizer.h"
 #include <adam/types.h>
@@ -28,6 +29,10 @@ void am_loader_close(am_loader **loader);
 
 const char *am_loader_path(const am_loader *loader);
 const char *am_loader_name(const am_loader *loader);         /* general.name or the directory's */
+/* The GGUF that it is; NULL: a folder. */
+const am_gguf *am_loader_gguf(const am_loader *loader);
+/* The folder that its config.json lies in; NULL for a GGUF. */
+const char *am_loader_folder(const am_loader *loader);
 const am_config *am_loader_config(const am_loader *loader);  /* NULL under VOCAB_ONLY without config */
 /* NULL: the model has no tokenizer, or one of a kind that is not supported yet; its weights (score
  * takes ids) and its template can still be used. */
@@ -38,6 +43,8 @@ adam_status am_loader_need_tokenizer(const am_loader *loader, const am_tokenizer
 /* Text of the chat template: name NULL = default ("tool_use" if has_tools and it exists, as
  * transformers picks). NULL = the model has none. */
 const char *am_loader_template(const am_loader *loader, const char *name, bool has_tools);
+/* All of them in the order of the files; NULL: there are no more. */
+const char *am_loader_template_at(const am_loader *loader, size_t index, const char **name);
 /* JSON object of special token texts for templates (bos_token, eos_token, ...), as the
  * special_tokens_map that transformers gives to them. Never NULL. */
 const am_json *am_loader_special_tokens(const am_loader *loader);

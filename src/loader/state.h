@@ -5,7 +5,6 @@
 #define AM_LOADER_STATE_H
 
 #include "base/map.h"
-#include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "loader/loader.h"
 #include "loader/prequant/scheme.h"
@@ -23,6 +22,7 @@ struct am_loader {
   am_arena arena; /* names, texts, JSON, tables */
   const char *path, *name;
   const char *license; /* NULL = not said */
+  const char *folder;  /* NULL = a GGUF */
   const char *file;    /* for errors: the GGUF, or the folder */
   bool has_config;
   am_config config;

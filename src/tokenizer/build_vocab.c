@@ -22,18 +22,6 @@ void am_vocab_write_tokens(const am_vocab_builder *b, am_buf *out) {
   }
 }
 
-/* The patterns as isolating Splits, then ByteLevel without its own pattern. */
-static void write_pre_tokenizer(const am_pre_type *pre, am_buf *out) {
-  am_buf_append_str(out, "{\"type\":\"Sequence\",\"pretokenizers\":[");
-  if (pre->digits) am_buf_append_str(out, "{\"type\":\"Digits\",\"individual_digits\":true},");
-  for (size_t i = 0; i < AM_PRE_TYPE_MOST_PATTERNS && pre->patterns[i]; i++) {
-    am_buf_append_str(out, "{\"type\":\"Split\",\"pattern\":{\"Regex\":");
-    am_json_write_string(out, pre->patterns[i], strlen(pre->patterns[i]));
-    am_buf_append_str(out, "},\"behavior\":\"Isolated\",\"invert\":false},");
-  }
-  am_buf_append_str(out, "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}");
-}
-
 bool am_vocab_has(const am_vocab *vocab, int64_t id) { return id >= 0 && (uint64_t)id < vocab->n_tokens; }
 
 /* One text with what stands around it; each piece but the first of all behind a comma. */
@@ -74,7 +62,7 @@ static bool write_config(void *user, const am_vocabulary *vocabulary, am_buf *ou
   am_buf_append_str(out, "],\"normalizer\":");
   am_buf_append_str(out, b->pre->nfc ? "{\"type\":\"NFC\"}" : "null");
   am_buf_append_str(out, ",\"pre_tokenizer\":");
-  write_pre_tokenizer(b->pre, out);
+  am_pre_type_write(b->pre, out);
   am_buf_append_str(out, ",\"post_processor\":");
   write_post_processor(b, out);
   am_buf_append_str(out,

@@ -3,6 +3,8 @@
  * the models' own tokenizer.json where it quotes that. */
 #include "tokenizer/pre_types.h"
 
+#include "base/json.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -18,10 +20,10 @@
 #define SLASH_MARKS "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*"
 #define CASED(tail) START UPPER "*" LOWER "+" tail "|" START UPPER "+" LOWER "*" tail
 #define ASCII_MARKS "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~]"
-#define DEEPSEEK_V3                                                                      \
-  ASCII_MARKS                                                                            \
-      "[A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*" \
-      "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define DEEPSEEK_V3                                                                  \
+  ASCII_MARKS                                                                        \
+  "[A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*" \
+  "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define CJK_KANA "[\\x{4e00}-\\x{9fa5}\\x{3040}-\\x{309f}\\x{30a0}-\\x{30ff}]+"
 #define CJK_AND_MORE "[\\x{4e00}-\\x{9fa5}\\x{800}-\\x{4e00}\\x{ac00}-\\x{d7ff}]+"
 /* DeepSeek's own list of cased letters. */
@@ -163,4 +165,21 @@ const am_pre_type *am_pre_type_named(const char *name) {
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     if (strcmp(rows[i].name, name) == 0) return rows[i].type;
   return NULL;
+}
+
+const am_pre_type *am_pre_type_at(size_t index, const char **name) {
+  if (index >= sizeof rows / sizeof rows[0]) return NULL;
+  *name = rows[index].name;
+  return rows[index].type;
+}
+
+void am_pre_type_write(const am_pre_type *pre, am_buf *out) {
+  am_buf_append_str(out, "{\"type\":\"Sequence\",\"pretokenizers\":[");
+  if (pre->digits) am_buf_append_str(out, "{\"type\":\"Digits\",\"individual_digits\":true},");
+  for (size_t i = 0; i < AM_PRE_TYPE_MOST_PATTERNS && pre->patterns[i]; i++) {
+    am_buf_append_str(out, "{\"type\":\"Split\",\"pattern\":{\"Regex\":");
+    am_json_write_string(out, pre->patterns[i], strlen(pre->patterns[i]));
+    am_buf_append_str(out, "},\"behavior\":\"Isolated\",\"invert\":false},");
+  }
+  am_buf_append_str(out, "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}");
 }

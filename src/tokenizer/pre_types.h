@@ -4,7 +4,7 @@
 #ifndef AM_TOKENIZER_PRE_TYPES_H
 #define AM_TOKENIZER_PRE_TYPES_H
 
-#include <stdbool.h>
+#include "base/buf.h"
 
 #define AM_PRE_TYPE_MOST_PATTERNS 6
 
@@ -18,5 +18,10 @@ typedef struct am_pre_type {
 
 /* NULL name: "default". NULL result: nobody knows that name here. */
 const am_pre_type *am_pre_type_named(const char *name);
+/* Row `index` of the table, its name in *name; NULL: there are no more. */
+const am_pre_type *am_pre_type_at(size_t index, const char **name);
+/* Appends the pre_tokenizer of a tokenizer.json that cuts so: the patterns as isolating Splits, then ByteLevel
+ * without its own pattern. */
+void am_pre_type_write(const am_pre_type *pre, am_buf *out);
 
 #endif
