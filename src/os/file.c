@@ -19,8 +19,7 @@
 static _Atomic uint64_t fault_left; /* 0 = off */
 static atomic_int fault_fired;
 
-/* Called before every read, write, flush and rename; true = this one fails, with EIO. */
-static bool fault_due(void) {
+bool am_file_fault_due(void) {
   if (atomic_load_explicit(&fault_left, memory_order_relaxed) == 0) return false;
   uint64_t left = atomic_load(&fault_left);
   while (left > 0) {
@@ -61,7 +60,7 @@ static const char *kind_of(mode_t mode) {
 /* Opens a regular file for reading. The kind is asked before the open, since opening a pipe waits
  * and opening a device can act, and again after it, since the path can change in between. */
 static adam_status open_regular(const char *path, int *out, struct stat *facts, adam_error *error) {
-  if (fault_due() || stat(path, facts) != 0) return fail_errno(error, path, "cannot be opened");
+  if (am_file_fault_due() || stat(path, facts) != 0) return fail_errno(error, path, "cannot be opened");
   int fd = -1;
   if (S_ISREG(facts->st_mode)) {
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -88,7 +87,7 @@ adam_status am_file_map_open(const char *path, am_file_map *out, adam_error *err
   am_file_map map = {empty, 0};
   if (facts.st_size > 0) {
     map.size = (size_t)facts.st_size;
-    void *bytes = fault_due() ? MAP_FAILED : mmap(NULL, map.size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *bytes = am_file_fault_due() ? MAP_FAILED : mmap(NULL, map.size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED) status = fail_errno(error, path, "cannot be mapped");
     map.bytes = bytes;
   }
@@ -112,7 +111,7 @@ static adam_status read_all(int fd, const char *path, size_t limit_bytes, am_buf
     if (buf->capacity - buf->len < 4096 && !am_buf_reserve(buf, buf->len < 65536 ? 8192 : 65536)) {
       return am_fail_memory(error, path);
     }
-    ssize_t n = fault_due() ? -1 : read(fd, buf->data + buf->len, buf->capacity - buf->len - 1);
+    ssize_t n = am_file_fault_due() ? -1 : read(fd, buf->data + buf->len, buf->capacity - buf->len - 1);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno(error, path, "cannot be read");
     buf->len += (size_t)n;
@@ -142,7 +141,7 @@ adam_status am_file_read(const char *path, size_t limit_bytes, am_buf *buf, adam
 
 static bool write_all(int fd, const char *bytes, size_t n_bytes) {
   while (n_bytes > 0) {
-    ssize_t n = fault_due() ? -1 : write(fd, bytes, n_bytes);
+    ssize_t n = am_file_fault_due() ? -1 : write(fd, bytes, n_bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return false;
     bytes += n;
@@ -197,11 +196,11 @@ adam_status am_file_write_atomic(const char *path, const void *bytes, size_t n_b
     status = fail_errno(error, path, "cannot be written");
     goto cleanup;
   }
-  if (!write_all(fd, bytes, n_bytes) || fault_due() || fsync(fd) != 0) {
+  if (!write_all(fd, bytes, n_bytes) || am_file_fault_due() || fsync(fd) != 0) {
     status = fail_errno(error, path, "cannot be written");
   }
   if (close(fd) != 0 && !status) status = fail_errno(error, path, "cannot be written");
-  if (!status && (fault_due() || rename(temporary, target) != 0)) {
+  if (!status && (am_file_fault_due() || rename(temporary, target) != 0)) {
     status = fail_errno(error, path, "cannot be replaced");
   }
   if (status) (void)unlink(temporary);

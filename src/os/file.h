@@ -46,5 +46,7 @@ const char *am_path_basename(const char *path);
 /* Fault injection for tests: the n-th read or write from now fails; 0 = off. */
 void am_file_fault_set(uint64_t n);
 int am_file_fault_fired(void);
+/* Called before every read, write, flush and rename; true = this one fails, with EIO in errno. */
+bool am_file_fault_due(void);
 
 #endif
