@@ -40,7 +40,7 @@ add_library(adam_objects OBJECT ${ADAM_SOURCES})
 target_include_directories(adam_objects PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
 target_compile_definitions(adam_objects PRIVATE ADAM_BUILD_SHARED
   ADAM_SHARE_DIR="${CMAKE_INSTALL_FULL_DATADIR}/adam")
-target_link_libraries(adam_objects PRIVATE adam_flags Threads::Threads PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::CRYPTO PkgConfig::CURL)
+target_link_libraries(adam_objects PRIVATE adam_flags Threads::Threads PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::CRYPTO PkgConfig::CURL PkgConfig::SQLITE)
 
 foreach(kind SHARED STATIC)
   string(TOLOWER ${kind} lower)
@@ -50,5 +50,5 @@ foreach(kind SHARED STATIC)
   target_include_directories(adam_${lower} PUBLIC
     $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(adam_${lower} PRIVATE $<BUILD_INTERFACE:adam_flags> Threads::Threads
-    PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::CRYPTO PkgConfig::CURL m dl)
+    PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::CRYPTO PkgConfig::CURL PkgConfig::SQLITE m dl)
 endforeach()
