@@ -41,6 +41,7 @@ void am_kernels_fill(am_kernels *out, const am_cpu_flags *flags) {
   am_kernels_c_rows(out);
   am_kernels_c_scaled(out);
   am_kernels_c_iq4(out);
+  am_kernels_c_pack(out);
   out->tier = "c";
 #if defined(__x86_64__)
   fill_x86(out, flags);

@@ -59,6 +59,11 @@ typedef struct am_kernels {
    * gets d = NaN, one with max|x| < 1e-30 becomes zero. Byte-equal on every tier. */
   void (*quantize[AM_X_COUNT])(void *out, const float *x, size_t n);
 
+  /* Weights to blocks: n elements, a multiple of the dtype's block, finite and of at most 65504; near the
+   * least sum of (x - y)^2 that the blocks allow. Byte-equal on every tier. NULL: cannot be made. */
+  void (*pack[AM_DTYPE_COUNT])(void *out, const float *x, size_t n);
+  float (*greatest)(const float *x, size_t n); /* max |x|; NaN where there is one; 0 for n = 0 */
+
   /* By cache dtype (F32, F16). */
   void (*mix[AM_DTYPE_COUNT])(const am_mix *m);
   void (*store[AM_DTYPE_COUNT])(void *out, const float *x, size_t n); /* round to nearest even */
@@ -97,6 +102,7 @@ void am_kernels_c_matmul(am_kernels *k);
 void am_kernels_c_rows(am_kernels *k);
 void am_kernels_c_scaled(am_kernels *k);
 void am_kernels_c_iq4(am_kernels *k);
+void am_kernels_c_pack(am_kernels *k);
 void am_kernels_avx2_float(am_kernels *k);
 void am_kernels_avx2_rows(am_kernels *k);
 void am_kernels_avx2_quants(am_kernels *k);
