@@ -73,7 +73,8 @@ typedef struct am_store_model {
   const am_json *messages;   /* array of {role, content}; NULL = none */
   const char *const *licenses;
   size_t n_licenses;
-  am_json config_json;       /* the whole config */
+  am_json config_json;       /* the whole config; an object unless its blob is missing */
+  adam_error problem;        /* the first thing wrong with a blob; status 0 = nothing */
   am_arena arena;
 } am_store_model;
 
@@ -88,7 +89,7 @@ adam_status am_store_model_check(const am_store_model *model, adam_error *error)
 /* How many manifests, other than `except` (NULL = none), use a blob. ADAM_DAMAGED: one cannot be read. */
 adam_status am_store_uses(am_store *store, const char digest[65], const am_store_name *except, size_t *n_uses,
                           adam_error *error);
-/* ROOT/blobs/sha256-HEX, owned; NULL: memory is out. */
+/* ROOT/blobs/sha256-HEX (sha256:HEX where only that is there), owned; NULL: memory is out. */
 char *am_store_blob_path(const am_store *store, const char digest[65]);
 bool am_store_has_blob(const am_store *store, const char digest[65], uint64_t *bytes);
 
