@@ -14,6 +14,7 @@ int am_eval_command(const am_arguments *arguments);
 int am_bench_command(const am_arguments *arguments);
 int am_embed_command(const am_arguments *arguments);
 int am_rerank_command(const am_arguments *arguments);
+int am_pull_command(const am_arguments *arguments);
 int am_list_command(const am_arguments *arguments);
 int am_show_command(const am_arguments *arguments);
 int am_backends_command(const am_arguments *arguments);
@@ -26,6 +27,9 @@ typedef enum am_open_purpose { AM_OPEN_TO_RUN, AM_OPEN_VOCABULARY, AM_OPEN_TO_DE
  * one is an error. */
 adam_status am_open_model(const am_arguments *arguments, const char *ref, am_open_purpose purpose,
                           adam_manager **out, adam_error *error);
+/* Downloads one model, with progress; under the command pull its path or its events go to
+ * standard output. */
+adam_status am_pull_model(const am_arguments *arguments, const char *ref, adam_error *error);
 /* Reports the error and returns its exit code; ADAM_OK is 0 and silent. */
 int am_exit_code(adam_status status, const adam_error *error);
 

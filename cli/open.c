@@ -50,6 +50,11 @@ adam_status am_open_model(const am_arguments *arguments, const char *ref, am_ope
   am_progress_begin(&progress, label);
   adam_status status = adam_manager_open(&options, &manager, error);
   am_progress_end(&progress);
+  const char *name = options.model ? options.model : options.size;
+  if (status == ADAM_NOT_FOUND && arguments->is_set[AM_OPTION_PULL] && name) {
+    status = am_pull_model(arguments, name, error);
+    if (status == ADAM_OK) status = adam_manager_open(&options, &manager, error);
+  }
   if (status == ADAM_NOT_FOUND && ref && strpbrk(ref, " \n"))
     snprintf(error->hint, sizeof error->hint,
              "the first argument names the model; -m REF lets it be the prompt");

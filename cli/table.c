@@ -11,6 +11,7 @@
 #define BENCH (1u << AM_COMMAND_BENCH)
 #define EMBED (1u << AM_COMMAND_EMBED)
 #define RERANK (1u << AM_COMMAND_RERANK)
+#define PULL (1u << AM_COMMAND_PULL)
 #define LIST (1u << AM_COMMAND_LIST)
 #define SHOW (1u << AM_COMMAND_SHOW)
 #define BACKENDS (1u << AM_COMMAND_BACKENDS)
@@ -147,6 +148,24 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
          {{"adam rerank -m cross-encoder/ms-marco-MiniLM-L6-v2 --query \"What is a llama?\" --input "
            "docs.jsonl",
            "Order the lines of a file."}}},
+    [AM_COMMAND_PULL] =
+        {"pull",
+         "REF...",
+         1,
+         -1,
+         false,
+         "Download models",
+         "Downloads what is needed to run each model: ORG/NAME[@REVISION][:FILE-or-QUANTIZATION] of the Hugging "
+         "Face Hub, or a preset, into the standard cache, where every tool of the Hub finds it too. Safetensors "
+         "before GGUF, never pickles; of several GGUF files the q4_k_m one. Every file is verified by its digest. "
+         "What is here already is kept, and a download that was cut goes on where it was. The variables HF_HOME, "
+         "HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the usual ones of proxies are honoured. The path "
+         "of each model goes to standard output. NAME:MODEL is fetched by the backend NAME.",
+         {{"adam pull smollm2", "A preset."},
+          {"adam pull Qwen/Qwen3-0.6B Qwen/Qwen3-Embedding-0.6B", "Two models of the Hub."},
+          {"adam pull ggml-org/Qwen3-1.7B-GGUF:Q8_0", "The GGUF file of that quantization."},
+          {"adam pull --json smollm2", "Events, one JSON object a line."},
+          {"HF_TOKEN=hf_... adam pull meta-llama/Meta-Llama-3-8B-Instruct", "A model whose licence was accepted."}}},
     [AM_COMMAND_LIST] = {"list",
                          "",
                          0,
@@ -250,8 +269,16 @@ const am_option am_options[AM_OPTION_COUNT] = {
     [AM_OPTION_CACHE_DIR] = {.name = "cache-dir",
                              .kind = AM_KIND_FOLDER,
                              .argument = "DIR",
-                             .commands = WITH_MODEL | LIST,
+                             .commands = WITH_MODEL | LIST | PULL,
                              .help = "the Hugging Face hub cache, the folder that holds models--*"},
+    [AM_OPTION_OFFLINE] = {.name = "offline",
+                           .kind = AM_KIND_FLAG,
+                           .commands = PULL,
+                           .help = "no network: only look whether the model is here, whole"},
+    [AM_OPTION_PULL] = {.name = "pull",
+                        .kind = AM_KIND_FLAG,
+                        .commands = RUN,
+                        .help = "download the model first where it is not on this machine"},
     [AM_OPTION_SYSTEM] = {.name = "system",
                           .kind = AM_KIND_TEXT,
                           .argument = "TEXT",
@@ -553,8 +580,8 @@ const am_option am_options[AM_OPTION_COUNT] = {
                         .kind = AM_KIND_FLAG,
                         .group = AM_GROUP_OUTPUT,
                         .commands = RUN | TOKENIZE | DETOKENIZE | SCORE | EVAL | BENCH | LIST | SHOW |
-                                    BACKENDS | VERSION | EMBED | RERANK,
-                        .help = "print one JSON object"},
+                                    BACKENDS | VERSION | EMBED | RERANK | PULL,
+                        .help = "print one JSON object; pull: one event a line"},
     [AM_OPTION_LOGPROBS] = {.name = "logprobs",
                             .kind = AM_KIND_FLAG,
                             .group = AM_GROUP_OUTPUT,

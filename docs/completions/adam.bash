@@ -4,7 +4,7 @@ _adam() {
   local models="demo qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default"
   compopt -o default 2>/dev/null
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank list show backends version help --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank pull list show backends version help --help --version" -- "$current")
     return
   fi
   case $previous in
@@ -52,7 +52,7 @@ _adam() {
     --instruction) COMPREPLY=(); return ;;
   esac
   case ${COMP_WORDS[1]} in
-    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
+    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --pull --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
     tokenize) options="--model --size --backend --cache-dir --no-special --json --help" ;;
     detokenize) options="--model --size --backend --cache-dir --json --help" ;;
     template) options="--model --size --backend --cache-dir --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;
@@ -61,11 +61,12 @@ _adam() {
     bench) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --n-prompt --n-gen --repetitions --json --help" ;;
     embed) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
     rerank) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --input --query --instruction --json --strict --help" ;;
+    pull) options="--cache-dir --offline --json --help" ;;
     list) options="--cache-dir --json --help" ;;
     show) options="--model --size --backend --cache-dir --tensors --digest --json --help" ;;
     backends) options="--json --help" ;;
     version) options="--json --help" ;;
-    help) options="run tokenize detokenize template score eval bench embed rerank list show backends version help --help" ;;
+    help) options="run tokenize detokenize template score eval bench embed rerank pull list show backends version help --help" ;;
   esac
   COMPREPLY=()
   if [ "${COMP_WORDS[1]}" = help ] || [ "${current:0:1}" = - ]; then

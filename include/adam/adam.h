@@ -13,6 +13,7 @@
 
 #include <adam/backend.h>
 #include <adam/manager.h>
+#include <adam/models.h>
 #include <adam/registry.h>
 #include <adam/status.h>
 #include <adam/types.h>

@@ -42,7 +42,27 @@ static void streamed(void **state) {
   am_mem_fault_set(0);
 }
 
+/* FIPS 180-2, A.1; the name of git's empty blob. */
+static void sha1(void **state) {
+  (void)state;
+  uint8_t out[20];
+  char hex[41];
+  am_sha1 *digest = am_sha1_open();
+  assert_non_null(digest);
+  assert_true(am_sha1_update(digest, "ab", 2) && am_sha1_update(digest, "c", 1) && am_sha1_final(digest, out));
+  am_hex(out, sizeof out, hex);
+  assert_string_equal(hex, "a9993e364706816aba3e25717850c26c9cd0d89d");
+  am_sha1_close(&digest);
+  digest = am_sha1_open();
+  assert_true(am_sha1_update(digest, "blob 0", 7) && am_sha1_final(digest, out));
+  am_hex(out, sizeof out, hex);
+  assert_string_equal(hex, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+  am_sha1_close(&digest);
+  am_sha1_close(&digest);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(known_answers), cmocka_unit_test(streamed)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(known_answers), cmocka_unit_test(streamed),
+                                     cmocka_unit_test(sha1)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,8 +28,7 @@ bool am_hub_ends_with(const char *text, const char *ending) {
   return n >= k && !strcasecmp(text + n - k, ending);
 }
 
-/* Number of the part in NAME-00002-of-00005.gguf, 0 = not in parts. */
-static int part_number(const char *name) {
+int am_hub_part_number(const char *name) {
   static const char form[] = "-ddddd-of-ddddd.gguf";
   size_t n = strlen(name), k = sizeof form - 1;
   if (n <= k) return 0;
@@ -51,7 +50,7 @@ static bool add_name(listing *l, const char *name) {
 
 static bool see_file(void *user, const char *name) {
   listing *l = user;
-  if (am_hub_ends_with(name, ".gguf") && strncasecmp(name, "mmproj", 6) && part_number(name) <= 1)
+  if (am_hub_ends_with(name, ".gguf") && strncasecmp(name, "mmproj", 6) && am_hub_part_number(name) <= 1)
     l->failed = !add_name(l, name);
   static const char *const parts[] = {".json", ".jinja", ".model", ".txt"};
   if (!l->below && am_hub_ends_with(name, ".safetensors")) l->has_weights = true;
@@ -78,8 +77,7 @@ static adam_status list_folder(listing *l, adam_error *error) {
   return !status && l->failed ? am_fail_memory(error, l->folder) : status;
 }
 
-/* Is `word` in `name` with no letter or digit around it, nor a `_` that goes on after it? */
-static bool has_word(const char *name, const char *word) {
+bool am_hub_has_word(const char *name, const char *word) {
   size_t n = strlen(word);
   for (const char *p = name; (p = strcasestr(p, word)); p++)
     if ((p == name || !isalnum((unsigned char)p[-1])) && !isalnum((unsigned char)p[n]) && p[n] != '_')
@@ -91,7 +89,7 @@ static const char *find_gguf(const listing *l, const char *word, size_t *n_found
   const char *found = NULL;
   *n_found = 0;
   for (size_t i = 0; i < l->n; i++)
-    if (!word || has_word(am_path_basename(l->names[i]), word)) {
+    if (!word || am_hub_has_word(am_path_basename(l->names[i]), word)) {
       if (!found) found = l->names[i];
       ++*n_found;
     }
@@ -232,7 +230,7 @@ typedef struct weighing {
 
 static bool weigh(void *user, const char *name) {
   weighing *w = user;
-  bool counts = w->prefix ? part_number(name) && !strncmp(name, w->prefix, w->prefix_bytes)
+  bool counts = w->prefix ? am_hub_part_number(name) && !strncmp(name, w->prefix, w->prefix_bytes)
                           : am_hub_ends_with(name, ".safetensors");
   char *path = counts ? am_path_join(w->folder, name) : NULL;
   uint64_t bytes = 0;
@@ -246,7 +244,7 @@ uint64_t am_hub_weights_bytes(const char *path) {
   const char *name = am_path_basename(path);
   if (am_file_is_dir(path)) {
     am_dir_list(path, weigh, &w, NULL);
-  } else if (part_number(name)) {
+  } else if (am_hub_part_number(name)) {
     char *folder = am_path_dirname(path);
     w = (weighing){folder, name, strlen(name) - strlen("00001-of-00001.gguf"), 0};
     if (folder) am_dir_list(folder, weigh, &w, NULL);

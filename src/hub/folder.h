@@ -26,5 +26,9 @@ uint64_t am_hub_weights_bytes(const char *path);
 bool am_hub_is_file_of(const char *file, const char *repository);
 /* Does a file name end so, in any case of letters? */
 bool am_hub_ends_with(const char *name, const char *ending);
+/* Number of the part in NAME-00002-of-00005.gguf, 0 = not in parts. */
+int am_hub_part_number(const char *name);
+/* Is `word` in `name`, in any case, with no letter or digit around it, nor a `_` that goes on after it? */
+bool am_hub_has_word(const char *name, const char *word);
 
 #endif

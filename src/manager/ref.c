@@ -51,8 +51,7 @@ static adam_status find_snapshot(const char *cache_dir, const char *repository, 
     else if (*found.hint)
       am_buf_append_str(&hint, found.hint);
     else
-      am_buf_printf(&hint, "put it into the Hugging Face cache with: hf download %s%s%s", repository,
-                    revision ? " --revision " : "", revision ? revision : "");
+      am_buf_printf(&hint, "download it with: adam pull %s", what);
     am_fail(error, status, what, hint.data, "%s", found.why);
     am_buf_close(&hint);
     return status;

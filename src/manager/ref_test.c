@@ -132,9 +132,9 @@ static void refuse(const char *backend, const char *text, adam_status expected, 
 
 static void test_refusals(void **state) {
   (void)state;
-  refuse(NULL, "Qwen/Qwen3-1.7B", ADAM_NOT_FOUND, "hf download Qwen/Qwen3-1.7B");
-  refuse(NULL, "qwen3_medium", ADAM_NOT_FOUND, "hf download Qwen/Qwen3-1.7B");
-  refuse(NULL, "Qwen/Qwen3-0.6B@v9", ADAM_NOT_FOUND, "--revision v9");
+  refuse(NULL, "Qwen/Qwen3-1.7B", ADAM_NOT_FOUND, "adam pull Qwen/Qwen3-1.7B");
+  refuse(NULL, "qwen3_medium", ADAM_NOT_FOUND, "adam pull Qwen/Qwen3-1.7B");
+  refuse(NULL, "Qwen/Qwen3-0.6B@v9", ADAM_NOT_FOUND, "adam pull Qwen/Qwen3-0.6B@v9");
   refuse(NULL, "org/quants:q5_k_m", ADAM_NOT_FOUND, "m-Q4_K_M.gguf, m-Q8_0.gguf");
   refuse(NULL, "qwen3_smal", ADAM_NOT_FOUND, "did you mean qwen3_small");
   refuse(NULL, "", ADAM_INVALID, "empty");
@@ -155,7 +155,7 @@ static void test_refusals(void **state) {
 
 static void test_own_file(void **state) {
   (void)state;
-  refuse(NULL, "smollm2", ADAM_NOT_FOUND, "hf download");
+  refuse(NULL, "smollm2", ADAM_NOT_FOUND, "adam pull HuggingFaceTB/SmolLM2");
   put("cache/models/SmolLM2-135M-Instruct.Q4_1.gguf", "0123456789abcdef");
   expect(NULL, "smollm2", "huggingface /cache/models/SmolLM2-135M-Instruct.Q4_1.gguf");
 }

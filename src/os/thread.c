@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 bool am_thread_start(am_thread *thread, void *(*run)(void *), void *argument) {
   sigset_t blocked, before;
@@ -31,6 +32,15 @@ bool am_cond_open(am_cond *cond) { return pthread_cond_init(&cond->handle, NULL)
 void am_cond_close(am_cond *cond) { (void)pthread_cond_destroy(&cond->handle); }
 
 void am_cond_wait(am_cond *cond, am_mutex *mutex) { (void)pthread_cond_wait(&cond->handle, &mutex->handle); }
+
+void am_cond_wait_ms(am_cond *cond, am_mutex *mutex, uint32_t ms) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until); /* the clock of a condition with default attributes */
+  until.tv_nsec += (long)(ms % 1000) * 1000000L;
+  until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000L;
+  until.tv_nsec %= 1000000000L;
+  (void)pthread_cond_timedwait(&cond->handle, &mutex->handle, &until);
+}
 
 void am_cond_signal(am_cond *cond) { (void)pthread_cond_signal(&cond->handle); }
 

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct am_thread { pthread_t handle; } am_thread;
 typedef struct am_mutex { pthread_mutex_t handle; } am_mutex;
@@ -21,6 +22,7 @@ void am_mutex_unlock(am_mutex *mutex);
 bool am_cond_open(am_cond *cond);
 void am_cond_close(am_cond *cond);
 void am_cond_wait(am_cond *cond, am_mutex *mutex);
+void am_cond_wait_ms(am_cond *cond, am_mutex *mutex, uint32_t ms); /* at most so long */
 void am_cond_signal(am_cond *cond);
 void am_cond_broadcast(am_cond *cond);
 void am_cpu_relax(void); /* a pause inside a spin loop */

@@ -165,7 +165,7 @@ class Options(Case):
 
     def test_without_a_model_it_is_minilm(self):
         says = self.fails(3, "embed", "hello", says="all-MiniLM-L6-v2")
-        self.assertIn("hf download sentence-transformers/all-MiniLM-L6-v2", says)
+        self.assertIn("adam pull sentence-transformers/all-MiniLM-L6-v2", says)
 
     def test_the_mock_embeds(self):
         got = self.json("embed", "-m", "mock:echo", "--no-normalize", "abba", "")
