@@ -27,7 +27,7 @@ void am_pull_duration(double seconds, char out[32]) {
   else if (s >= 60)
     snprintf(out, 32, "%ld min %ld s", s / 60, s % 60);
   else
-    snprintf(out, 32, "%ld s", s);
+    snprintf(out, 32, "%.*f s", seconds < 9.95 ? 1 : 0, seconds);
 }
 
 void am_pull_view_begin(am_pull_view *view) {
@@ -73,7 +73,7 @@ static void put_bar(am_pull_view *view, const char *label, int n_label, uint64_t
   char bar[LINE_BYTES], have[16], all[16], line[3 * LINE_BYTES];
   am_format_bytes(done, have);
   am_format_bytes(total, all);
-  make_bar(done, total, width >= 90 ? 24 : 12, bar);
+  make_bar(done, total, width >= 90 ? 24 : 10, bar);
   snprintf(line, sizeof line, "%-*.*s %s %7s / %-7s %s", n_label, n_label, label, bar, have, all, behind);
   put_line(view, line, width);
 }
@@ -91,7 +91,7 @@ static void put_total(am_pull_view *view, const adam_pull_progress *p, int n_lab
     am_pull_duration((double)(p->bytes - p->done_bytes) / p->bytes_per_second, left);
     snprintf(behind, sizeof behind, "%s/s, %s left", rate, left);
   }
-  put_bar(view, label, n_label, p->done_bytes, p->bytes, behind, width);
+  put_bar(view, label, width >= 90 ? n_label : 14, p->done_bytes, p->bytes, behind, width);
 }
 
 static void clear(am_pull_view *view) {
