@@ -17,6 +17,12 @@ int am_rerank_command(const am_arguments *arguments);
 int am_pull_command(const am_arguments *arguments);
 int am_list_command(const am_arguments *arguments);
 int am_show_command(const am_arguments *arguments);
+int am_du_command(const am_arguments *arguments);
+int am_dedupe_command(const am_arguments *arguments);
+int am_rm_command(const am_arguments *arguments);
+int am_cp_command(const am_arguments *arguments);
+int am_rename_command(const am_arguments *arguments);
+int am_verify_command(const am_arguments *arguments);
 int am_backends_command(const am_arguments *arguments);
 int am_version_command(const am_arguments *arguments);
 

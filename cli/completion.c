@@ -159,7 +159,8 @@ static void write_zsh(FILE *out) {
       print_command_names(out);
       fputs(")'\n", out);
     } else {
-      bool ref = command == AM_COMMAND_RUN || command == AM_COMMAND_SHOW;
+      bool ref = command == AM_COMMAND_RUN || command == AM_COMMAND_SHOW || command == AM_COMMAND_RM ||
+                 command == AM_COMMAND_VERIFY;
       fputs(ref ? "        '1:model:_adam_models'\n" : "        '*:argument:_files'\n", out);
     }
     fputs("      ;;\n", out);

@@ -14,6 +14,13 @@
 #define PULL (1u << AM_COMMAND_PULL)
 #define LIST (1u << AM_COMMAND_LIST)
 #define SHOW (1u << AM_COMMAND_SHOW)
+#define DU (1u << AM_COMMAND_DU)
+#define DEDUPE (1u << AM_COMMAND_DEDUPE)
+#define RM (1u << AM_COMMAND_RM)
+#define CP (1u << AM_COMMAND_CP)
+#define RENAME (1u << AM_COMMAND_RENAME)
+#define VERIFY (1u << AM_COMMAND_VERIFY)
+#define STORES (DU | DEDUPE | RM | VERIFY)
 #define BACKENDS (1u << AM_COMMAND_BACKENDS)
 #define VERSION (1u << AM_COMMAND_VERSION)
 #define WITH_MODEL (RUN | TOKENIZE | DETOKENIZE | TEMPLATE | SCORE | EVAL | BENCH | EMBED | RERANK | SHOW)
@@ -187,6 +194,71 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
          "the weights once where up to 1 GiB of them must be read for the digest.",
          {{"adam show demo", "Facts about the model that ships with adam."},
           {"adam show smollm2 --tensors --json", "Everything, as JSON."}}},
+    [AM_COMMAND_DU] =
+        {"du",
+         "",
+         0,
+         0,
+         false,
+         "Show what the models take on disk",
+         "Shows the size of every store: the Hugging Face cache, Ollama's, adam's own folder, what adam "
+         "converted. A file with names in several stores counts once in the total. Files of the same content "
+         "that are there several times are listed; where only reading can tell, they are read once.",
+         {{"adam du", "Show it."}, {"adam du --json", "As JSON."}}},
+    [AM_COMMAND_DEDUPE] =
+        {"dedupe",
+         "",
+         0,
+         0,
+         false,
+         "Make one file of identical ones",
+         "Replaces files of the same content, in whatever stores, by hard links to one of them, after "
+         "reading both and comparing their SHA-256. Files of other users, on other disks, or changed "
+         "meanwhile are left alone; links are never followed. Every program finds its files where they were.",
+         {{"adam dedupe --dry-run", "Show what would be linked."}, {"adam dedupe", "Link it."}}},
+    [AM_COMMAND_RM] =
+        {"rm",
+         "REF...",
+         1,
+         -1,
+         false,
+         "Remove a model from one store",
+         "Removes the models from the store that their names say: ORG/NAME[@REVISION][:FILE] from the Hugging "
+         "Face cache, ollama:NAME from Ollama's store, a path from adam's own folders. Bytes that another "
+         "store has a name for stay, and are told. On a terminal it asks first.",
+         {{"adam rm ollama:smollm2", "Remove it from Ollama; a Hugging Face copy stays."},
+          {"adam rm HuggingFaceTB/SmolLM2-135M-Instruct --dry-run", "Show what would go and what would stay."}}},
+    [AM_COMMAND_CP] =
+        {"cp",
+         "FROM TO",
+         2,
+         2,
+         false,
+         "Give an Ollama model a second name",
+         "Gives a model of Ollama's store a second name; its bytes stay where they are. A name that exists is "
+         "never overwritten. No server is needed.",
+         {{"adam cp smollm2 my-smollm2", "A second name."}}},
+    [AM_COMMAND_RENAME] =
+        {"rename",
+         "FROM TO",
+         2,
+         2,
+         false,
+         "Rename an Ollama model",
+         "Renames a model of Ollama's store. A name that exists is never overwritten. No server is needed.",
+         {{"adam rename smollm2 chat:small", "Another name and tag."}}},
+    [AM_COMMAND_VERIFY] =
+        {"verify",
+         "[REF]",
+         0,
+         1,
+         false,
+         "Check the models on this machine",
+         "Reads every file whose name is its SHA-256 and compares; looks for every file that a snapshot of the "
+         "Hugging Face cache or a model of Ollama's refers to. What is damaged or missing and sound in "
+         "another store, or under a wrong name, is linked into place. Exit code 6 when something stays "
+         "wrong. With ORG/NAME or ollama:NAME only that model is checked.",
+         {{"adam verify", "Check everything."}, {"adam verify ollama:smollm2 --json", "One model, as JSON."}}},
     [AM_COMMAND_BACKENDS] =
         {"backends",
          "",
@@ -269,7 +341,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
     [AM_OPTION_CACHE_DIR] = {.name = "cache-dir",
                              .kind = AM_KIND_FOLDER,
                              .argument = "DIR",
-                             .commands = WITH_MODEL | LIST | PULL,
+                             .commands = WITH_MODEL | LIST | PULL | STORES,
                              .help = "the Hugging Face hub cache, the folder that holds models--*"},
     [AM_OPTION_OFFLINE] = {.name = "offline",
                            .kind = AM_KIND_FLAG,
@@ -315,6 +387,17 @@ const am_option am_options[AM_OPTION_COUNT] = {
                           .group = AM_GROUP_OUTPUT,
                           .commands = SHOW,
                           .help = "tell the weights' SHA-256 even where a large file must be read for it"},
+    [AM_OPTION_DRY_RUN] = {.name = "dry-run",
+                           .kind = AM_KIND_FLAG,
+                           .group = AM_GROUP_OUTPUT,
+                           .commands = DEDUPE | RM,
+                           .help = "only show what would be done"},
+    [AM_OPTION_YES] = {.name = "yes",
+                       .letter = 'y',
+                       .kind = AM_KIND_FLAG,
+                       .group = AM_GROUP_OUTPUT,
+                       .commands = RM,
+                       .help = "do not ask"},
     [AM_OPTION_TEMPERATURE] = {.name = "temperature",
                                .kind = AM_KIND_NUMBER,
                                .argument = "T",
@@ -580,7 +663,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
                         .kind = AM_KIND_FLAG,
                         .group = AM_GROUP_OUTPUT,
                         .commands = RUN | TOKENIZE | DETOKENIZE | SCORE | EVAL | BENCH | LIST | SHOW |
-                                    BACKENDS | VERSION | EMBED | RERANK | PULL,
+                                    BACKENDS | VERSION | EMBED | RERANK | PULL | STORES | CP | RENAME,
                         .help = "print one JSON object; pull: one event a line"},
     [AM_OPTION_LOGPROBS] = {.name = "logprobs",
                             .kind = AM_KIND_FLAG,

@@ -4,7 +4,7 @@ _adam() {
   local models="demo qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default"
   compopt -o default 2>/dev/null
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank pull list show backends version help --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank pull list show du dedupe rm cp rename verify backends version help --help --version" -- "$current")
     return
   fi
   case $previous in
@@ -64,9 +64,15 @@ _adam() {
     pull) options="--cache-dir --offline --json --help" ;;
     list) options="--cache-dir --json --help" ;;
     show) options="--model --size --backend --cache-dir --tensors --digest --json --help" ;;
+    du) options="--cache-dir --json --help" ;;
+    dedupe) options="--cache-dir --dry-run --json --help" ;;
+    rm) options="--cache-dir --dry-run --yes --json --help" ;;
+    cp) options="--json --help" ;;
+    rename) options="--json --help" ;;
+    verify) options="--cache-dir --json --help" ;;
     backends) options="--json --help" ;;
     version) options="--json --help" ;;
-    help) options="run tokenize detokenize template score eval bench embed rerank pull list show backends version help --help" ;;
+    help) options="run tokenize detokenize template score eval bench embed rerank pull list show du dedupe rm cp rename verify backends version help --help" ;;
   esac
   COMPREPLY=()
   if [ "${COMP_WORDS[1]}" = help ] || [ "${current:0:1}" = - ]; then

@@ -16,6 +16,7 @@
 #include <adam/models.h>
 #include <adam/registry.h>
 #include <adam/status.h>
+#include <adam/stores.h>
 #include <adam/types.h>
 
 #ifdef __cplusplus
