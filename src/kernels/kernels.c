@@ -10,6 +10,7 @@ static void fill_x86(am_kernels *k, const am_cpu_flags *flags) {
     am_kernels_avx2_float(k);
     am_kernels_avx2_rows(k);
     am_kernels_avx2_quants(k);
+    am_kernels_avx2_pack(k);
     am_kernels_avx2_q32(k);
     am_kernels_avx2_q256(k);
     am_kernels_avx2_scaled(k);
@@ -23,6 +24,7 @@ static void fill_x86(am_kernels *k, const am_cpu_flags *flags) {
   if (flags->avx2 && flags->avx512) {
     am_kernels_avx512_float(k);
     am_kernels_avx512_rows(k);
+    am_kernels_avx512_pack(k);
     am_kernels_avx512_scaled(k);
     k->tier = "avx512";
   }

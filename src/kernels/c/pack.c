@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plain C: weights to smaller types. */
-#include "base/half.h"
-#include "kernels/c/half.h"
+/* Plain C: weights to smaller types. Four blocks side by side, which any compiler makes of vector_size. */
+#define LANES 4
+#include "kernels/c/pack_plain.h"
+#include "kernels/c/pack_q256.h"
+#include "kernels/c/pack_q32.h"
 #include "kernels/kernels.h"
-
-static void pack_f32(void *out, const float *x, size_t n) { memcpy(out, x, n * sizeof *x); }
-
-static void pack_bf16(void *out, const float *x, size_t n) {
-  uint8_t *bytes = out;
-  for (size_t i = 0; i < n; i++) {
-    uint16_t h = am_f32_to_bf16(x[i]);
-    memcpy(bytes + 2 * i, &h, sizeof h);
-  }
-}
 
 static void pack_f16(void *out, const float *x, size_t n) {
   uint8_t *bytes = out;
@@ -22,21 +14,9 @@ static void pack_f16(void *out, const float *x, size_t n) {
   }
 }
 
-/* As integers magnitudes have the order of the numbers, with NaN past infinity. */
-static float greatest(const float *x, size_t n) {
-  uint32_t most = 0;
-  for (size_t i = 0; i < n; i++) {
-    uint32_t u;
-    memcpy(&u, &x[i], sizeof u);
-    u &= 0x7FFFFFFFu;
-    most = u > most ? u : most;
-  }
-  return half_bits(most);
-}
-
 void am_kernels_c_pack(am_kernels *k) {
-  k->pack[AM_DTYPE_F32] = pack_f32;
-  k->pack[AM_DTYPE_BF16] = pack_bf16;
+  pack_plain_fill(k);
   k->pack[AM_DTYPE_F16] = pack_f16;
-  k->greatest = greatest;
+  pack_q32_fill(k);
+  pack_q256_fill(k);
 }
