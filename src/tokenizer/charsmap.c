@@ -20,8 +20,7 @@ static int digit(char c) {
   return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Bytes of base64 with its padding, SIZE_MAX when it is none; out has room for 3 bytes of every 4. */
-static size_t decode_base64(const char *text, size_t n, uint8_t *out) {
+size_t am_charsmap_read_base64(const char *text, size_t n, uint8_t *out) {
   size_t used = 0, padding = 0;
   if (n % 4 != 0) return SIZE_MAX;
   while (padding < 2 && padding < n && text[n - 1 - padding] == '=') padding++;
@@ -115,7 +114,7 @@ adam_status am_charsmap_open(const char *base64, size_t n_bytes, am_charsmap **o
   uint8_t *bytes = am_mem_alloc(n_bytes + 4);
   adam_status status = ADAM_OK;
   if (!c || !bytes) status = am_fail_memory(error, "tokenizer");
-  size_t n = status == ADAM_OK ? decode_base64(base64, n_bytes, bytes) : 0;
+  size_t n = status == ADAM_OK ? am_charsmap_read_base64(base64, n_bytes, bytes) : 0;
   if (n == SIZE_MAX) status = bad(error, "\"precompiled_charsmap\" is no base64");
   if (status == ADAM_OK) status = fill(c, bytes, n, error);
   am_mem_free(bytes);

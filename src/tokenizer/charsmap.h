@@ -20,6 +20,8 @@ typedef struct am_charsmap {
 adam_status am_charsmap_open(const char *base64, size_t n_bytes, am_charsmap **out, adam_error *error);
 /* Appends the base64 text of the binary form. */
 void am_charsmap_write_base64(am_buf *out, const char *bytes, size_t n_bytes);
+/* Bytes of base64 with its padding, SIZE_MAX when it is none; out has room for 3 bytes of every 4. */
+size_t am_charsmap_read_base64(const char *text, size_t n, uint8_t *out);
 void am_charsmap_close(am_charsmap **charsmap);
 /* Appends the normal form of valid UTF-8. false: memory is out. */
 bool am_charsmap_run(const am_charsmap *charsmap, const char *text, size_t n_bytes, am_buf *out);
