@@ -25,6 +25,8 @@ static const struct {
     {"ADAM_THREADS", "threads where no option says otherwise"},
     {"ADAM_CPU", "instruction tier to use at most, such as c or avx2"},
     {"HF_HUB_CACHE, HF_HOME", "the Hugging Face cache, as its own tools understand them"},
+    {"OLLAMA_HOST", "where the Ollama server is; unset: 127.0.0.1:11434"},
+    {"ADAM_OLLAMA", "the program that --start runs; unset: ollama"},
     {"XDG_DATA_HOME", "the history of the chat lies in adam/chat_history below it"},
     {"NO_COLOR", "no colours"},
 };

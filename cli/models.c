@@ -68,7 +68,8 @@ static void print_models(const json_t *models) {
 
 int am_list_command(const am_arguments *arguments) {
   adam_model_options options = {.struct_size = sizeof options,
-                                .cache_dir = arguments->text[AM_OPTION_CACHE_DIR]};
+                                .cache_dir = arguments->text[AM_OPTION_CACHE_DIR],
+                                .ollama_host = arguments->text[AM_OPTION_OLLAMA_HOST]};
   adam_error error = {0};
   json_t *models = json_array();
   if (!models) return am_exit_code(am_report_no_memory(&error), &error);

@@ -38,6 +38,9 @@ adam_status am_open_model(const am_arguments *arguments, const char *ref, am_ope
                         .n_ctx = arguments->integer[AM_OPTION_CTX],
                         .n_threads = (int32_t)arguments->integer[AM_OPTION_THREADS],
                         .cache_dir = arguments->text[AM_OPTION_CACHE_DIR],
+                        .ollama_host = arguments->text[AM_OPTION_OLLAMA_HOST],
+                        .keep_alive = arguments->text[AM_OPTION_KEEP_ALIVE],
+                        .start_server = arguments->is_set[AM_OPTION_START],
                         .vocab_only = purpose == AM_OPEN_VOCABULARY,
                         .describe = purpose == AM_OPEN_TO_DESCRIBE},
   };

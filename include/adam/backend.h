@@ -78,7 +78,8 @@ typedef struct adam_outcome {
   size_t prompt_tokens;
   size_t completion_tokens;
   uint64_t seed;
-  adam_sampling sampling;     /* the values used, all bits set */
+  adam_sampling sampling;     /* the values used, all bits set; a backend that cannot know one clears its
+                                 bit; none set = those of the request */
   adam_timings timings;       /* load_ms is filled in by the manager */
 } adam_outcome;
 

@@ -95,7 +95,7 @@ typedef struct adam_request {
 /* A token and its natural logarithm of probability: softmax of the model's own logits, before the hook,
  * penalties, temperature, filters and constraints. */
 typedef struct adam_logprob {
-  int32_t id;
+  int32_t id;                 /* -1: a server does not tell */
   double logprob;             /* -inf where the logit is -inf or NaN */
   const char *bytes;          /* what the token adds to a text; may be part of a character */
   size_t n_bytes;
@@ -159,7 +159,7 @@ typedef struct adam_result {
   char *backend;
   char *device;
   uint64_t seed;              /* the seed used, drawn or given */
-  adam_sampling sampling;     /* the values used, all bits set */
+  adam_sampling sampling;     /* the values used; the bit of one that a server keeps to itself is clear */
   adam_timings timings;
   adam_notice *notices;
   size_t n_notices;

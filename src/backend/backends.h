@@ -9,5 +9,6 @@
 
 const adam_backend_ops *am_backend_huggingface(void); /* our own engine over model files */
 const adam_backend_ops *am_backend_mock(void);        /* scripted answers, for tests */
+const adam_backend_ops *am_backend_ollama(void);      /* an Ollama server */
 
 #endif

@@ -16,7 +16,14 @@ static adam_status open_embedder(adam_manager *m, const char *ref, adam_error *e
                                   .model_options = {.struct_size = sizeof options.model_options,
                                                     .device = m->embedding_device,
                                                     .n_threads = m->embedding_threads,
-                                                    .cache_dir = m->embedding_cache_dir}};
+                                                    .cache_dir = m->embedding_cache_dir,
+                                                    .ollama_host = m->embedding_host,
+                                                    .keep_alive = m->embedding_keep_alive,
+                                                    .start_server = m->embedding_start}};
+  /* "ollama:NAME" beside a model of Ollama's server is that server's, too. */
+  size_t n = strlen(m->ops->name);
+  if ((m->ops->features & ADAM_FEATURE_SERVER) && !strncmp(ref, m->ops->name, n) && ref[n] == ':')
+    options.backend = m->ops->name;
   return adam_manager_open(&options, &m->embedder, error);
 }
 

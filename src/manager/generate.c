@@ -8,8 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { ALL_SAMPLING = (ADAM_SET_MAX_TOKENS << 1) - 1 };
-
 /* Gathers what a backend sends. */
 typedef struct collector {
   adam_on_chunk on_chunk; /* of the caller; NULL = none */
@@ -104,7 +102,8 @@ static adam_status check_features(const adam_manager *m, const adam_request *r, 
     return am_fail(error, ADAM_INVALID, "constraint", NULL, "%d is no kind of constraint",
                    (int)r->constraint);
   if (r->constraint == ADAM_CONSTRAINT_NONE) return ADAM_OK;
-  if (!(features & ADAM_FEATURE_CONSTRAINT))
+  bool schema_only = r->constraint == ADAM_CONSTRAINT_SCHEMA && (features & ADAM_FEATURE_SCHEMA);
+  if (!(features & ADAM_FEATURE_CONSTRAINT) && !schema_only)
     return am_manager_unsupported(m, "hold an answer to a schema, grammar, regex or choice", error);
   bool has_text =
       r->constraint == ADAM_CONSTRAINT_CHOICE ? r->choices && r->n_choices : r->constraint_text != NULL;
@@ -124,7 +123,7 @@ static void fill_gaps(const adam_manager *m, const adam_request *request, const 
     if (o->completion_tokens > 1 && t->decode_ms > 0)
       t->decode_tokens_per_s = (double)(o->completion_tokens - 1) * 1000 / t->decode_ms;
   }
-  if (o->sampling.set == ALL_SAMPLING) return;
+  if (o->sampling.set) return; /* all bits, or those that the backend knows of */
   o->sampling = request->sampling;
   if (request->sampling.set & ADAM_SET_SEED) o->seed = request->sampling.seed;
 }

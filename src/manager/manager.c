@@ -28,7 +28,8 @@ static adam_status open_model(adam_manager *m, const am_ref *ref, const adam_mod
                               adam_error *error) {
   m->ops = ref->ops;
   double begin_ms = am_clock_ms();
-  adam_status status = m->ops->available ? m->ops->available(m->ops->context, error) : ADAM_OK;
+  bool ask = m->ops->available && !(m->ops->features & ADAM_FEATURE_SERVER);
+  adam_status status = ask ? m->ops->available(m->ops->context, error) : ADAM_OK;
   if (!status) status = m->ops->open(m->ops->context, ref->model, options, &m->model, error);
   if (status) return status;
   m->info.struct_size = sizeof m->info;
@@ -88,9 +89,12 @@ static bool keep(const char *text, char **out) {
 /* What an embedding model will be opened with. */
 static adam_status keep_options(adam_manager *m, const adam_manager_options *o, adam_error *error) {
   m->embedding_threads = o->model_options.n_threads;
+  m->embedding_start = o->model_options.start_server;
   bool kept = keep(o->model, &m->ref) && keep(o->embedding_model, &m->embedding_ref) &&
               keep(o->model_options.device, &m->embedding_device) &&
-              keep(o->model_options.cache_dir, &m->embedding_cache_dir);
+              keep(o->model_options.cache_dir, &m->embedding_cache_dir) &&
+              keep(o->model_options.ollama_host, &m->embedding_host) &&
+              keep(o->model_options.keep_alive, &m->embedding_keep_alive);
   return kept ? ADAM_OK : am_fail_memory(error, "manager");
 }
 
@@ -131,6 +135,8 @@ void adam_manager_close(adam_manager **manager) {
   am_mem_free(m->embedding_ref);
   am_mem_free(m->embedding_device);
   am_mem_free(m->embedding_cache_dir);
+  am_mem_free(m->embedding_host);
+  am_mem_free(m->embedding_keep_alive);
   am_mem_free(m->name);
   am_mem_free(m);
   *manager = NULL;

@@ -19,7 +19,9 @@ struct adam_manager {
   char *ref;                   /* what was asked for; owned, NULL = nothing */
   char *embedding_ref;         /* the embedding model that was asked for; owned, NULL = none */
   char *embedding_device, *embedding_cache_dir; /* owned; NULL = default */
+  char *embedding_host, *embedding_keep_alive;  /* of an Ollama server; owned; NULL = default */
   int32_t embedding_threads;
+  bool embedding_start;
   adam_manager *embedder;      /* owned; opened when it is first needed */
 };
 

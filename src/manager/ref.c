@@ -16,7 +16,7 @@
 
 static const char native_name[] = "huggingface";
 /* Backends that the command's language knows and that this version does not have. */
-static const char *const planned[] = {"ollama", "openai", "anthropic"};
+static const char *const planned[] = {"openai", "anthropic"};
 
 static char *dup_text(const char *text) { return am_mem_dup(text, strlen(text)); }
 
@@ -153,6 +153,18 @@ static size_t prefix_length(const char *text) {
   return text[n] == ':' && n < 64 && !(n == 2 && !strncmp(text, "hf", 2)) ? n : 0;
 }
 
+/* What an Ollama server is asked for: its own names, or the preset's. */
+static adam_status resolve_ollama(const char *text, const char **name, adam_error *error) {
+  const am_preset *preset = am_presets_find(text);
+  *name = preset ? preset->ollama : text;
+  if (preset && !preset->ollama)
+    return am_fail(error, ADAM_NOT_FOUND, text, NULL, "the preset has no model of Ollama");
+  if ((*text && strchr("/.~", *text)) || am_file_is_regular(text))
+    return am_fail(error, ADAM_INVALID, text, "adam share puts a file into Ollama's store; or leave out --backend ollama",
+                   "an Ollama server runs the models of its own store, not files");
+  return ADAM_OK;
+}
+
 adam_status am_ref_resolve(const char *backend, const char *text, const char *cache_dir, am_ref *out,
                            am_notices *notices, adam_error *error) {
   bool is_auto = !backend || !*backend || !strcmp(backend, "auto");
@@ -173,6 +185,10 @@ adam_status am_ref_resolve(const char *backend, const char *text, const char *ca
                    backend);
   const adam_backend_ops *ops = wanted ? wanted : named ? named : adam_backend_find(native_name);
   const char *rest = named == ops ? text + strlen(name) + 1 : text;
+  if (!strcmp(ops->name, "ollama")) {
+    adam_status status = resolve_ollama(rest, &rest, error);
+    if (status) return status;
+  }
   if (strcmp(ops->name, native_name)) return set_ref(ops, dup_text(rest), text, out, error);
   char *path = NULL;
   adam_status status = resolve_native(rest, cache_dir, &path, notices, error);

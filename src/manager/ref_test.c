@@ -114,6 +114,9 @@ static void test_forms(void **state) {
   expect("mock", "say=hi", "mock say=hi");
   expect("mock", "mock:say=hi", "mock say=hi");
   expect("mock", "", "mock ");
+  expect("ollama", "ollama:llama3.2:1b", "ollama llama3.2:1b");
+  expect("ollama", "hf.co/org/name:Q4_K_M", "ollama hf.co/org/name:Q4_K_M");
+  expect("ollama", "qwen3_small", "ollama qwen3:0.6b");
   char path[512], answer[1024];
   snprintf(path, sizeof path, "%s/file.gguf", root);
   expect(NULL, path, "huggingface /file.gguf");
@@ -143,8 +146,8 @@ static void test_refusals(void **state) {
   refuse(NULL, "../a/..:x", ADAM_NOT_FOUND, "no such file");
   refuse(NULL, "a/../b", ADAM_INVALID, "ORG/NAME");
   refuse(NULL, "a/b:", ADAM_INVALID, "ORG/NAME");
-  refuse(NULL, "ollama:qwen3", ADAM_UNAVAILABLE, "ollama is not built into this version");
-  refuse("ollama", "qwen3", ADAM_UNAVAILABLE, "ollama is not built into this version");
+  refuse("ollama", "./file.gguf", ADAM_INVALID, "adam share");
+  refuse("ollama", "embedding", ADAM_NOT_FOUND, "no model of Ollama");
   refuse(NULL, "openai:gpt", ADAM_UNAVAILABLE, "not built");
   refuse("strange", "demo", ADAM_INVALID, "auto, huggingface, mock");
   refuse(NULL, "qwen3:0.6b", ADAM_NOT_FOUND, "qwen3");

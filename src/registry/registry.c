@@ -21,7 +21,8 @@ typedef struct row {
   adam_backend_ops full; /* the copy of a smaller table */
 } row;
 
-static row row_mock = {.builtin = am_backend_mock};
+static row row_ollama = {.builtin = am_backend_ollama};
+static row row_mock = {.builtin = am_backend_mock, .next = &row_ollama};
 static row first = {.builtin = am_backend_huggingface, .next = &row_mock};
 static row *retired; /* rows whose `full` replaced another table; under writing */
 static atomic_flag writing = ATOMIC_FLAG_INIT;

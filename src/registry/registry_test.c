@@ -53,6 +53,7 @@ static void test_builtin(void **state) {
   assert_string_equal(adam_backend_at(0)->name, "huggingface");
   assert_string_equal(adam_backend_at(1)->name, "mock");
   assert_ptr_equal(adam_backend_find("mock"), adam_backend_at(1));
+  assert_string_equal(adam_backend_at(2)->name, "ollama");
   assert_null(adam_backend_find("nobody"));
   assert_null(adam_backend_find(NULL));
   assert_null(adam_backend_at(1000));

@@ -15,7 +15,8 @@ coverage=$(sed -n 's/^ADAM_COVERAGE:[A-Z]*=//p' "$build/CMakeCache.txt")
 flags=(-std=c11 -Wall -Wextra -Werror -I "$source/include")
 if [ -n "$sanitize" ]; then flags+=("-fsanitize=${sanitize//;/,}"); fi
 if [ "$coverage" = ON ]; then flags+=(--coverage); fi
-read -ra libraries < <(pkg-config --libs libpcre2-8 libutf8proc libcrypto)
+read -ra packages < <(sed -n 's/^Requires.private: //p' "$source/cmake/adam.pc.in")
+read -ra libraries < <(pkg-config --libs "${packages[@]}")
 for example in hello own_backend logits_hook; do
   "$cc" "${flags[@]}" "$source/examples/$example.c" "$build/libadam.a" "${libraries[@]}" -lpthread -lm -ldl -o "$out/$example"
 done
