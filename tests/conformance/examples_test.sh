@@ -18,7 +18,7 @@ if [ "$coverage" = ON ]; then flags+=(--coverage); fi
 read -ra packages < <(sed -n 's/^Requires.private: //p' "$source/cmake/adam.pc.in")
 read -ra libraries < <(pkg-config --libs "${packages[@]}")
 for example in hello own_backend logits_hook; do
-  "$cc" "${flags[@]}" "$source/examples/$example.c" "$build/libadam.a" "${libraries[@]}" -lpthread -lm -ldl -o "$out/$example"
+  "$cc" "${flags[@]}" "$source/examples/$example.c" "$build/libadam.a" "${libraries[@]}" -lcurl -lpthread -lm -ldl -o "$out/$example"
 done
 
 expect() { # WHAT WANTED GOT
