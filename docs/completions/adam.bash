@@ -10,12 +10,14 @@ _adam() {
   case $previous in
     --model|-m) mapfile -t COMPREPLY < <(compgen -f -W "$models" -- "$current"); return ;;
     --size) mapfile -t COMPREPLY < <(compgen -W "qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default" -- "$current"); return ;;
-    --backend) mapfile -t COMPREPLY < <(compgen -W "auto huggingface mock" -- "$current"); return ;;
+    --backend) mapfile -t COMPREPLY < <(compgen -W "auto huggingface mock ollama" -- "$current"); return ;;
     --device) mapfile -t COMPREPLY < <(compgen -W "auto cpu cuda" -- "$current"); return ;;
     --ctx) COMPREPLY=(); return ;;
     --threads|-t) COMPREPLY=(); return ;;
     --kv-type) mapfile -t COMPREPLY < <(compgen -W "f32 f16" -- "$current"); return ;;
     --cache-dir) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+    --ollama-host) COMPREPLY=(); return ;;
+    --keep-alive) COMPREPLY=(); return ;;
     --system) COMPREPLY=(); return ;;
     --temperature) COMPREPLY=(); return ;;
     --top-p) COMPREPLY=(); return ;;
@@ -52,18 +54,18 @@ _adam() {
     --instruction) COMPREPLY=(); return ;;
   esac
   case ${COMP_WORDS[1]} in
-    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --pull --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
-    tokenize) options="--model --size --backend --cache-dir --no-special --json --help" ;;
-    detokenize) options="--model --size --backend --cache-dir --json --help" ;;
-    template) options="--model --size --backend --cache-dir --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;
-    score) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ids --logits --json --help" ;;
-    eval) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --file --stride --against --json --strict --help" ;;
-    bench) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --n-prompt --n-gen --repetitions --json --help" ;;
-    embed) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
-    rerank) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --input --query --instruction --json --strict --help" ;;
-    pull) options="--cache-dir --offline --json --help" ;;
-    list) options="--cache-dir --json --help" ;;
-    show) options="--model --size --backend --cache-dir --tensors --digest --json --help" ;;
+    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --pull --ollama-host --keep-alive --start --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
+    tokenize) options="--model --size --backend --cache-dir --ollama-host --start --no-special --json --help" ;;
+    detokenize) options="--model --size --backend --cache-dir --ollama-host --start --json --help" ;;
+    template) options="--model --size --backend --cache-dir --ollama-host --start --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;
+    score) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --ids --logits --json --help" ;;
+    eval) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --file --stride --against --json --strict --help" ;;
+    bench) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --n-prompt --n-gen --repetitions --json --help" ;;
+    embed) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
+    rerank) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --query --instruction --json --strict --help" ;;
+    pull) options="--cache-dir --offline --ollama-host --start --json --help" ;;
+    list) options="--cache-dir --ollama-host --json --help" ;;
+    show) options="--model --size --backend --cache-dir --ollama-host --start --tensors --digest --json --help" ;;
     du) options="--cache-dir --json --help" ;;
     dedupe) options="--cache-dir --dry-run --json --help" ;;
     rm) options="--cache-dir --dry-run --yes --json --help" ;;
