@@ -18,6 +18,7 @@ typedef struct am_chat_request {
   bool add_generation_prompt;
   int enable_thinking; /* -1 = not defined, 0, 1 */
   bool coerce_content; /* see above; transformers itself does not */
+  bool strip_thinking; /* Go templates only: go.h */
   int64_t now_unix_s;  /* for strftime_now; 0 = now */
 } am_chat_request;
 

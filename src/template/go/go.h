@@ -6,7 +6,7 @@
  *   than String; they are refused by name. Bounded: steps, depth, output and memory have limits. Threads:
  *   a compiled template is immutable and may be rendered by many threads at once.
  * Beyond v0.9.6, as newer versions have them: currentDate, yesterdayDate, toTypeScriptType, .ThinkLevel
- *   (empty unless set), .ToolCallID of a message and .ID of a call.
+ *   (missing unless set), .ToolCallID of a message and .ID of a call.
  * Strings are bytes, as in Go: a template may cut a character in two. */
 #ifndef AM_TEMPLATE_GO_GO_H
 #define AM_TEMPLATE_GO_GO_H
@@ -32,8 +32,8 @@ typedef struct am_go_request {
   const am_json *tools;    /* array or NULL */
   const char *prompt;      /* with suffix, both not empty: fill in the middle, messages are not used */
   const char *suffix;
-  int think; /* -1 = not set, 0, 1 */
-  const char *think_level; /* NULL = "" */
+  int think;               /* -1 = not set, 0, 1 */
+  const char *think_level; /* NULL = none */
   bool strip_thinking; /* <think>...</think> leaves assistant messages before the last user message: Ollama
                           does so in chats of qwen3 and deepseek-r1 */
   int64_t now_unix_s;  /* for currentDate, local time; 0 = now */
