@@ -56,12 +56,19 @@ static void list_items(work *w, const char *only) {
   qsort(w->items, w->n_items, sizeof *w->items, smaller_first);
 }
 
-static adam_status download(work *w, adam_error *error) {
+static bool ask_quietly(void *user, const adam_pull_progress *progress) {
+  (void)progress;
+  return ask_caller(user);
+}
+
+/* quietly: the caller is not shown this list of files, as another one follows. */
+static adam_status download(work *w, bool quietly, adam_error *error) {
   am_hub_pull *pull = w->pull;
   int32_t n = pull->options->n_connections;
   am_hub_download d = {.remote = &w->remote, .layout = &w->layout, .subject = &w->subject, .items = w->items,
                        .n_items = w->n_items, .n_connections = n > 0 ? (uint32_t)n : 0,
-                       .on_progress = pull->options->on_progress, .user = pull->options->user};
+                       .on_progress = quietly ? ask_quietly : pull->options->on_progress,
+                       .user = quietly ? (void *)w : pull->options->user};
   adam_status status = am_hub_download_run(&d, error);
   pull->received_bytes += d.received_bytes;
   for (size_t k = 0; k < w->n_items && !status; k++)
@@ -74,7 +81,7 @@ static adam_status want_shards(work *w, adam_error *error) {
   const am_hub_file *index = am_hub_tree_find(&w->tree, am_hub_index_name);
   if (!index || !w->wanted[index - w->tree.files]) return ADAM_OK;
   list_items(w, index->path);
-  adam_status status = w->n_items ? download(w, error) : ADAM_OK;
+  adam_status status = w->n_items ? download(w, true, error) : ADAM_OK;
   if (status) return status;
   char *path = w->n_items ? am_hub_layout_blob(&w->layout, index->etag)
                           : am_hub_layout_snapshot(&w->layout, index->path);
@@ -141,7 +148,7 @@ static adam_status pull_online(work *w, const char *cache, adam_error *error) {
   if (!status) status = want_shards(w, error);
   if (status) return status;
   list_items(w, NULL);
-  status = download(w, error);
+  status = download(w, false, error);
   w->subject.revision = pull->revision ? pull->revision : "main";
   if (!status) status = place_files(w, error);
   if (!status) note_absent(w);

@@ -173,7 +173,10 @@ class Works(Case):
                                            "c": "model-00001-of-00002.safetensors"}}).encode()
         files = {**SMALL, **shards, "model.safetensors.index.json": index}
         self.hub.add("org/model", {**files, "consolidated.safetensors": b"twice", "model.fp16.safetensors": b"x"})
-        path = self.works("org/model")
+        done = self.pull("org/model")
+        path = pathlib.Path(done.stdout.decode().strip())
+        lines = done.stderr.decode().splitlines()
+        self.assertEqual(sorted(line.split(":")[0] for line in lines), sorted([*files, "org/model"]))
         self.assert_content(path, files)
         self.assertEqual((self.folder() / ".no_exist" / path.name / "model.safetensors").read_bytes(), b"")
         (path / "model-00002-of-00002.safetensors").unlink()
