@@ -32,7 +32,9 @@ void am_pull_duration(double seconds, char out[32]) {
 
 void am_pull_view_begin(am_pull_view *view) {
   const char *terminal = getenv("TERM");
-  *view = (am_pull_view){.terminal = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0,
+  const char *no_bars = getenv("HF_HUB_DISABLE_PROGRESS_BARS");
+  bool bars = !no_bars || !*no_bars || strcmp(no_bars, "0") == 0;
+  *view = (am_pull_view){.terminal = bars && isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0,
                          .begun_ms = now_ms()};
 }
 

@@ -67,7 +67,7 @@ typedef struct adam_pull_result {
   char *notice;            /* a renamed model, in words; NULL = none */
 } adam_pull_result;
 
-/* Downloads what is needed to run the model, verifies each file by its digest (SHA-256, or git's SHA-1 for small
+/* Downloads what is needed to run the model, takes what Ollama's store has already by link, verifies each file by its digest (SHA-256, or git's SHA-1 for small
  * files) and puts it into the standard Hugging Face cache. What is there already is kept; what an earlier call
  * left unfinished goes on; a model that another process is pulling is waited for. Any thread, any number at once.
  * *result is untouched on failure. ADAM_NOT_FOUND: no such model, revision or file; ADAM_FAILED: not allowed, or

@@ -248,6 +248,21 @@ class Works(Case):
         self.works("org/other", env={"HF_HUB_DISABLE_SYMLINKS": "1"})
         self.assertEqual((first / "config.json").read_bytes(), SMALL["config.json"])
 
+    def test_what_ollama_has_is_not_fetched(self):
+        self.hub.add("org/model", {**SMALL, "model.safetensors": BIG})
+        store = pathlib.Path(tempfile.mkdtemp(dir=HOME))
+        (store / "blobs").mkdir()
+        theirs = store / f"blobs/sha256-{hashlib.sha256(BIG).hexdigest()}"
+        theirs.write_bytes(BIG)
+        path = self.works("org/model", env={"OLLAMA_MODELS": str(store)})
+        self.assertEqual(self.hub.seen("cdn"), [])
+        self.assertTrue((path / "model.safetensors").samefile(theirs))
+        shutil.rmtree(self.folder())
+        theirs.unlink()
+        theirs.write_bytes(BIG[:-1] + b"?")  # the name alone proves nothing
+        self.works("org/model", env={"OLLAMA_MODELS": str(store)})
+        self.assertTrue(self.hub.seen("cdn"))
+
     def test_pages(self):
         self.hub.page = 3
         self.hub.add("org/model", {**SMALL, "model.safetensors": b"w", **{f"x/{i}.txt": b"" for i in range(20)}})
