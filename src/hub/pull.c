@@ -8,7 +8,9 @@
 #include "hub/folder.h"
 #include "hub/places.h"
 #include "hub/select.h"
+#include "os/clock.h"
 #include "os/file.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,13 +27,25 @@ typedef struct work {
   am_hub_item *items; /* owned */
   size_t n_items;
   bool *fresh;        /* n_files: the file's blob was downloaded by this call; owned */
+  char note[96];      /* what the asking waits for */
+  double note_until_ms;
 } work;
+
+static void on_wait(void *user, const char *why, double wait_ms) {
+  work *w = user;
+  if (wait_ms >= 1500)
+    snprintf(w->note, sizeof w->note, "%s: %.0f s", why, wait_ms / 1000);
+  else
+    snprintf(w->note, sizeof w->note, "%s", why);
+  w->note_until_ms = am_clock_ms() + wait_ms;
+}
 
 /* While the listing is fetched: nothing to show yet, but the caller may cancel. */
 static bool ask_caller(void *user) {
   const work *w = user;
   const adam_pull_options *o = w->pull->options;
-  const adam_pull_progress progress = {.struct_size = sizeof progress, .model = w->pull->what};
+  const char *note = am_clock_ms() < w->note_until_ms ? w->note : NULL;
+  const adam_pull_progress progress = {.struct_size = sizeof progress, .model = w->pull->what, .note = note};
   return o->on_progress && o->on_progress(o->user, &progress);
 }
 
@@ -218,6 +232,7 @@ adam_status am_hub_pull_run(am_hub_pull *pull, adam_error *error) {
   char *dirs[2] = {0};
   size_t n = am_hub_caches(pull->options->cache_dir, dirs);
   w.remote.cancelled = ask_caller;
+  w.remote.on_wait = on_wait;
   w.remote.user = &w;
   if (pull->options->offline || w.remote.offline)
     status = pull_offline(pull, error);

@@ -163,7 +163,48 @@ static void each_allocation_fails(void **state) {
   assert_true(n_failed > 20);
 }
 
+/* What the callback is told, and what its answer does. */
+typedef struct seen {
+  int n_calls, cancel_at;
+  uint64_t done_bytes, bytes;
+} seen;
+
+static bool on_progress(void *user, const adam_pull_progress *progress) {
+  seen *s = user;
+  assert_string_equal(progress->model, "org/model");
+  assert_true(progress->done_bytes >= s->done_bytes && progress->done_bytes <= progress->bytes);
+  s->done_bytes = progress->done_bytes;
+  s->bytes = progress->bytes;
+  return ++s->n_calls == s->cancel_at;
+}
+
+static void progress_and_cancelling(void **state) {
+  (void)state;
+  seen s = {0};
+  adam_pull_result result = {0};
+  adam_error error = {0};
+  adam_pull_options options = {.struct_size = sizeof options, .model = "org/model", .cache_dir = cache,
+                               .on_progress = on_progress, .user = &s};
+  if (empty_cache()) fail();
+  assert_int_equal(adam_pull(&options, &result, &error), ADAM_OK);
+  assert_true(s.n_calls >= 2 && s.bytes == WEIGHTS_BYTES + strlen(config) && s.done_bytes == s.bytes);
+  assert_true(result.n_files == 2 && result.bytes == s.bytes && result.received_bytes == s.bytes);
+  assert_string_equal(result.commit, COMMIT);
+  assert_string_equal(result.model, "org/model");
+  assert_null(result.notice);
+  check(&result);
+  adam_pull_result_close(&result);
+  adam_pull_result_close(NULL);
+  if (empty_cache()) fail();
+  s = (seen){.cancel_at = 1};
+  assert_int_equal(adam_pull(&options, &result, &error), ADAM_CANCELLED);
+  assert_null(result.path);
+  options.struct_size = 0;
+  assert_int_equal(adam_pull(&options, &result, &error), ADAM_INVALID);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails),
+                                     cmocka_unit_test(progress_and_cancelling)};
   return cmocka_run_group_tests(tests, begin, end);
 }
