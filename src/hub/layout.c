@@ -121,10 +121,12 @@ static char *link_target(const char *path, const char *etag) {
   return am_buf_take(&text);
 }
 
-/* A link under a name of its own, renamed over `file`. *none: the file system has no links. */
+/* A link; where there is something already, one under a name of its own, renamed over `file`. *none: the file
+ * system has no links. */
 static adam_status place_link(const char *file, const char *target, bool *none, adam_error *error) {
   am_buf temporary = {0};
   *none = false;
+  if (symlink(target, file) == 0) return ADAM_OK;
   am_buf_printf(&temporary, "%s.%016llx.tmp", file, (unsigned long long)am_rng_system_seed());
   if (temporary.failed) return am_fail_memory(error, file);
   adam_status status = ADAM_OK;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/rng.h"
+#include "os/temp.h"
 
 static _Atomic uint64_t fault_left; /* 0 = off */
 static atomic_int fault_fired;
@@ -150,27 +149,6 @@ static bool write_all(int fd, const char *bytes, size_t n_bytes) {
   return true;
 }
 
-/* A new file in folder with a name that nobody has; *path is owned. The kernel applies the umask. */
-static int create_beside(const char *folder, uint32_t mode, char **path) {
-  for (int attempt = 0; attempt < 16; attempt++) {
-    am_buf name = {0};
-    am_buf_printf(&name, "%s/.adam-%016" PRIx64 ".tmp", folder, am_rng_system_seed());
-    char *text = am_buf_take(&name);
-    if (!text) {
-      errno = ENOMEM;
-      return -1;
-    }
-    int fd = open(text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-    if (fd >= 0) {
-      *path = text;
-      return fd;
-    }
-    am_mem_free(text);
-    if (errno != EEXIST) return -1;
-  }
-  return -1;
-}
-
 /* Makes the rename itself durable; some file systems refuse to flush a folder, which is no failure. */
 static void flush_folder(const char *folder) {
   int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -191,7 +169,7 @@ adam_status am_file_write_atomic(const char *path, const void *bytes, size_t n_b
   }
   char *folder = am_path_dirname(target);
   if (!folder) return am_fail_memory(error, path);
-  int fd = create_beside(folder, mode, &temporary);
+  int fd = am_temp_create(folder, mode, &temporary);
   if (fd < 0) {
     status = fail_errno(error, path, "cannot be written");
     goto cleanup;
@@ -199,12 +177,12 @@ adam_status am_file_write_atomic(const char *path, const void *bytes, size_t n_b
   if (!write_all(fd, bytes, n_bytes) || am_file_fault_due() || fsync(fd) != 0) {
     status = fail_errno(error, path, "cannot be written");
   }
-  if (close(fd) != 0 && !status) status = fail_errno(error, path, "cannot be written");
   if (!status && (am_file_fault_due() || rename(temporary, target) != 0)) {
     status = fail_errno(error, path, "cannot be replaced");
   }
   if (status) (void)unlink(temporary);
   else flush_folder(folder);
+  (void)close(fd); /* its lock is held until it has its name; what it holds is on the disk since fsync */
 cleanup:
   am_mem_free(temporary);
   am_mem_free(folder);

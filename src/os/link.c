@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "os/file.h"
+#include "os/temp.h"
 
 static atomic_uint forbidden;
 
@@ -54,7 +55,7 @@ bool am_file_identity(const char *path, uint64_t *device, uint64_t *inode, uint6
 /* One link under way. */
 typedef struct linking {
   const char *source, *target;
-  int source_fd;
+  int source_fd, made_fd; /* the second holds the lock of a new file until it has its name; -1 = none */
   struct stat source_facts;
   char *temporary; /* owned; beside the target */
   adam_error *error;
@@ -63,6 +64,7 @@ typedef struct linking {
 static char *temporary_name(const char *target) {
   char *folder = am_path_dirname(target);
   am_buf name = {0};
+  if (folder) am_temp_sweep(folder);
   if (folder) am_buf_printf(&name, "%s/.adam-%016" PRIx64 ".tmp", folder, am_rng_system_seed());
   am_mem_free(folder);
   return am_buf_take(&name);
@@ -85,21 +87,28 @@ static bool hard_link(linking *l) {
 
 static int create(linking *l) {
   int fd = open(l->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd >= 0) (void)fchmod(fd, 0644);
+  if (fd < 0) return fd;
+  (void)am_temp_hold(fd);
+  (void)fchmod(fd, 0644);
   return fd;
 }
 
-/* Flushes and closes. */
-static bool finish(int fd) {
-  bool fine = fsync(fd) == 0;
-  return close(fd) == 0 && fine;
+/* Flushes, and keeps it open until it has its name. */
+static bool finish(linking *l, int fd) {
+  if (fsync(fd) != 0) {
+    (void)close(fd);
+    return false;
+  }
+  l->made_fd = fd;
+  return true;
 }
 
 static bool reflink(linking *l) {
   int fd = create(l);
   if (fd < 0) return false;
   bool fine = ioctl(fd, FICLONE, l->source_fd) == 0;
-  if (finish(fd) && fine) return true;
+  if (!fine) (void)close(fd);
+  if (fine && finish(l, fd)) return true;
   (void)unlink(l->temporary);
   return false;
 }
@@ -157,7 +166,7 @@ static adam_status copy(linking *l) {
     (void)close(fd);
     errno = number;
   }
-  if (fine && finish(fd)) return ADAM_OK;
+  if (fine && finish(l, fd)) return ADAM_OK;
   status = fail_errno(l->error, l->target, "cannot be written");
   (void)unlink(l->temporary);
   return status;
@@ -213,7 +222,7 @@ static adam_status open_source(linking *l) {
 
 adam_status am_link_file(const char *source, const char *target, bool replace, bool may_copy,
                          am_link_method *method, uint64_t *bytes_added, adam_error *error) {
-  linking l = {source, target, -1, {0}, NULL, error};
+  linking l = {source, target, -1, -1, {0}, NULL, error};
   am_link_method how = AM_LINK_SAME;
   uint64_t added = 0;
   struct stat facts;
@@ -234,6 +243,7 @@ done:
   if (!status && bytes_added) *bytes_added = added;
 cleanup:
   if (l.source_fd >= 0) (void)close(l.source_fd);
+  if (l.made_fd >= 0) (void)close(l.made_fd);
   am_mem_free(l.temporary);
   return status;
 }

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "os/file.h"
+#include "os/temp.h"
 
 struct am_output {
   int fd;
@@ -69,6 +70,7 @@ static char *temporary_name(const char *folder) {
 
 static adam_status open_file(am_output *o, adam_error *error) {
   if (am_file_fault_due()) return fail_errno(error, o->path, "cannot be written");
+  am_temp_sweep(o->folder);
   /* A file without a name gets one through /proc, so that has to be there. */
   if (access("/proc/self/fd", X_OK) == 0)
     o->fd = open(o->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)0666);
@@ -81,6 +83,7 @@ static adam_status open_file(am_output *o, adam_error *error) {
     o->temporary = NULL;
     if (errno != EEXIST) break;
   }
+  if (o->fd >= 0) (void)am_temp_hold(o->fd);
   return o->fd >= 0 ? ADAM_OK : fail_errno(error, o->path, "cannot be written");
 }
 
