@@ -325,17 +325,31 @@ static adam_status gather_named(gathering *g, adam_error *error) {
   return status;
 }
 
-/* The model's own unknown token, where no file names one. */
-static void find_unknown(gathering *g) {
+/* The model's own unknown token, and BERT's padding and mask, where no file names them. */
+static void find_unnamed(gathering *g) {
   const am_json *model = am_json_get(g->source.config, "model"), *text = am_json_get(model, "unk_token");
   int64_t id = am_json_int(am_json_get(model, "unk_id"), -1);
   if (id < 0 && text && text->type == AM_JSON_STRING)
     id = am_tokenizer_find(g->tokenizer, text->as.string, text->n);
   if (id >= 0 && strcmp(g->out->model, "gpt2") != 0) g->out->ids[AM_VOCAB_UNK] = id;
+  if (strcmp(g->out->model, "bert") != 0) return;
+  if (g->out->ids[AM_VOCAB_PAD] < 0) g->out->ids[AM_VOCAB_PAD] = am_tokenizer_find(g->tokenizer, "[PAD]", 5);
+  if (g->out->ids[AM_VOCAB_MASK] < 0)
+    g->out->ids[AM_VOCAB_MASK] = am_tokenizer_find(g->tokenizer, "[MASK]", 6);
 }
 
-/* Tokens that end an answer beside eos: in the list, and as end of turn and of message where these are free.
- */
+/* Spellings that llama.cpp takes for an end wherever they are in a vocabulary. */
+static bool is_known_end(const am_gguf_string *token) {
+  static const char *const known[] = {"<|eot_id|>",    "<|im_end|>",        "<|end|>",    "<end_of_turn>",
+                                      "<|endoftext|>", "<|end_of_text|>",   "<|eom_id|>", "<|return|>",
+                                      "<|call|>",      "<end_of_utterance>"};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (is_text(token->bytes, token->n_bytes, known[i])) return true;
+  return false;
+}
+
+/* Tokens that end an answer beside eos: all in the list; those that nobody would find by their spelling as
+ * end of turn and of message where these are free. */
 static adam_status gather_ends(gathering *g, adam_error *error) {
   am_vocab_parts *out = g->out;
   size_t n;
@@ -349,6 +363,7 @@ static adam_status gather_ends(gathering *g, adam_error *error) {
     int64_t id = out->end_ids[i];
     if (id == out->ids[AM_VOCAB_EOS] || id == out->ids[AM_VOCAB_EOT] || id == out->ids[AM_VOCAB_EOM])
       continue;
+    if (is_known_end(&out->tokens[id])) continue;
     if (out->ids[AM_VOCAB_EOT] < 0)
       out->ids[AM_VOCAB_EOT] = id;
     else if (out->ids[AM_VOCAB_EOM] < 0)
@@ -420,7 +435,7 @@ adam_status am_vocab_parts_gather(const am_loader *loader, am_vocab_parts *out, 
   for (int i = 0; i < AM_VOCAB_N_IDS; i++) out->ids[i] = -1;
   status = choose_model(&g, error);
   if (!status) status = gather_named(&g, error);
-  if (!status) find_unknown(&g);
+  if (!status) find_unnamed(&g);
   if (!status) status = gather_frame(&g, error);
   if (!status) status = gather_tokens(&g, error);
   if (!status) status = gather_kind(&g, error);

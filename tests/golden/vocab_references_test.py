@@ -12,7 +12,9 @@ SKIP (77) without llama_cpp, transformers, sentencepiece.
 """
 import io
 import json
+import logging
 import os
+import pathlib
 import random
 import shutil
 import subprocess
@@ -24,6 +26,7 @@ sys.path.insert(0, HERE)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 try:
+    import gguf
     import llama_cpp
     import sentencepiece
     import transformers
@@ -260,6 +263,26 @@ def published(folder):
             yield base, []
 
 
+def named(report, name, source, path):
+    """Special tokens, flags and merges as gguf-py finds them, where the folder says them."""
+    keys = {"bos": "bos_token_id", "eos": "eos_token_id", "unk": "unknown_token_id", "sep": "seperator_token_id",
+            "pad": "padding_token_id", "cls": "cls_token_id", "mask": "mask_token_id"}
+    theirs = gguf.SpecialVocab(pathlib.Path(source), load_merges=True)
+    ours = gguf.GGUFReader(path).fields
+
+    def value(key):
+        field = ours.get("tokenizer.ggml." + key)
+        return None if field is None else field.contents()
+
+    for kind, expected in theirs.special_token_ids.items():
+        report.check(name, "gguf-py: " + kind, value(keys[kind]), expected)
+    for kind in ("bos", "eos"):
+        if kind in theirs.add_special_token and value("model") != "bert":
+            report.check(name, "gguf-py: add " + kind, value("add_%s_token" % kind), theirs.add_special_token[kind])
+    if value("model") == "gpt2":
+        report.check(name, "gguf-py: merges", value("merges"), theirs.merges)
+
+
 def texts_published():
     path = os.path.join(SHARED, "raw", "vocab-goldens", "ggml-vocab-gpt-2.gguf.inp")
     if not os.path.exists(path):
@@ -283,6 +306,7 @@ def whole(report, build, folder, n, rng, only):
             if refusal:
                 report.check(name, "to a GGUF", refusal, None)
                 continue
+            named(report, name, source, path)
             try:
                 theirs = transformers.AutoTokenizer.from_pretrained(source)
             except (ValueError, OSError):
@@ -302,8 +326,9 @@ def whole(report, build, folder, n, rng, only):
 
 def main():
     llama_cpp.llama_log_set(silent, None)
+    logging.disable(logging.CRITICAL)
     build = sys.argv[1] if len(sys.argv) > 1 else "build"
-    n = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    n = int(sys.argv[2]) if len(sys.argv) > 2 else 12
     rng = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 20261)
     report = Report()
     only = sys.argv[4] if len(sys.argv) > 4 else None
