@@ -15,6 +15,7 @@ int am_bench_command(const am_arguments *arguments);
 int am_embed_command(const am_arguments *arguments);
 int am_rerank_command(const am_arguments *arguments);
 int am_pull_command(const am_arguments *arguments);
+int am_convert_command(const am_arguments *arguments);
 int am_list_command(const am_arguments *arguments);
 int am_show_command(const am_arguments *arguments);
 int am_du_command(const am_arguments *arguments);

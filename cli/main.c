@@ -58,6 +58,7 @@ static int (*const commands[AM_COMMAND_COUNT])(const am_arguments *) = {
     [AM_COMMAND_EMBED] = am_embed_command,
     [AM_COMMAND_RERANK] = am_rerank_command,
     [AM_COMMAND_PULL] = am_pull_command,
+    [AM_COMMAND_CONVERT] = am_convert_command,
     [AM_COMMAND_LIST] = am_list_command,
     [AM_COMMAND_SHOW] = am_show_command,
     [AM_COMMAND_DU] = am_du_command,

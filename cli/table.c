@@ -12,6 +12,7 @@
 #define EMBED (1u << AM_COMMAND_EMBED)
 #define RERANK (1u << AM_COMMAND_RERANK)
 #define PULL (1u << AM_COMMAND_PULL)
+#define CONVERT (1u << AM_COMMAND_CONVERT)
 #define LIST (1u << AM_COMMAND_LIST)
 #define SHOW (1u << AM_COMMAND_SHOW)
 #define DU (1u << AM_COMMAND_DU)
@@ -173,6 +174,20 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
           {"adam pull ggml-org/Qwen3-1.7B-GGUF:Q8_0", "The GGUF file of that quantization."},
           {"adam pull --json smollm2", "Events, one JSON object a line."},
           {"HF_TOKEN=hf_... adam pull meta-llama/Meta-Llama-3-8B-Instruct", "A model whose licence was accepted."}}},
+    [AM_COMMAND_CONVERT] =
+        {"convert",
+         "REF TARGET",
+         2,
+         2,
+         false,
+         "Write a model in another format or type",
+         "Writes the model REF to TARGET: a GGUF file where the name ends in .gguf, as llama.cpp and Ollama "
+         "read it, else a new folder of safetensors, as transformers reads it. With --type the weights are "
+         "quantised or widened; without, each stays as it is stored. The target appears when it is whole; "
+         "Ctrl-C leaves nothing behind.",
+         {{"adam convert demo demo.gguf", "Make a GGUF."},
+          {"adam convert ./folder model.gguf --type q4_k_m", "Quantise on the way."},
+          {"adam convert model.gguf ./folder --type bf16", "Back to a folder of safetensors."}}},
     [AM_COMMAND_LIST] = {"list",
                          "",
                          0,
@@ -330,7 +345,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
                            .argument = "N",
                            .minimum = 1,
                            .maximum = 1024,
-                           .commands = WITH_WEIGHTS,
+                           .commands = WITH_WEIGHTS | CONVERT,
                            .help = "threads; unset: ADAM_THREADS, else one for each processor"},
     [AM_OPTION_KV_TYPE] = {.name = "kv-type",
                            .kind = AM_KIND_CHOICE,
@@ -341,12 +356,18 @@ const am_option am_options[AM_OPTION_COUNT] = {
     [AM_OPTION_CACHE_DIR] = {.name = "cache-dir",
                              .kind = AM_KIND_FOLDER,
                              .argument = "DIR",
-                             .commands = WITH_MODEL | LIST | PULL | STORES,
+                             .commands = WITH_MODEL | LIST | PULL | CONVERT | STORES,
                              .help = "the Hugging Face hub cache, the folder that holds models--*"},
     [AM_OPTION_OFFLINE] = {.name = "offline",
                            .kind = AM_KIND_FLAG,
                            .commands = PULL,
                            .help = "no network: only look whether the model is here, whole"},
+    [AM_OPTION_TYPE] = {.name = "type",
+                        .kind = AM_KIND_TEXT,
+                        .argument = "TYPE",
+                        .commands = CONVERT,
+                        .help = "of the weights: f32, f16, bf16, q8_0, q6_k, q5_k_m, q4_k_m, q4_0 and more; "
+                                "default: as stored"},
     [AM_OPTION_PULL] = {.name = "pull",
                         .kind = AM_KIND_FLAG,
                         .commands = RUN,
@@ -679,7 +700,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
                         .kind = AM_KIND_FLAG,
                         .group = AM_GROUP_OUTPUT,
                         .commands = RUN | TOKENIZE | DETOKENIZE | SCORE | EVAL | BENCH | LIST | SHOW |
-                                    BACKENDS | VERSION | EMBED | RERANK | PULL | STORES | CP | RENAME,
+                                    BACKENDS | VERSION | EMBED | RERANK | PULL | CONVERT | STORES | CP | RENAME,
                         .help = "print one JSON object; pull: one event a line"},
     [AM_OPTION_LOGPROBS] = {.name = "logprobs",
                             .kind = AM_KIND_FLAG,

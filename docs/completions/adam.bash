@@ -4,7 +4,7 @@ _adam() {
   local models="demo qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default"
   compopt -o default 2>/dev/null
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank pull list show du dedupe rm cp rename verify backends version help --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank pull convert list show du dedupe rm cp rename verify backends version help --help --version" -- "$current")
     return
   fi
   case $previous in
@@ -18,6 +18,7 @@ _adam() {
     --cache-dir) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
     --ollama-host) COMPREPLY=(); return ;;
     --keep-alive) COMPREPLY=(); return ;;
+    --type) COMPREPLY=(); return ;;
     --system) COMPREPLY=(); return ;;
     --temperature) COMPREPLY=(); return ;;
     --top-p) COMPREPLY=(); return ;;
@@ -64,6 +65,7 @@ _adam() {
     embed) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
     rerank) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --query --instruction --json --strict --help" ;;
     pull) options="--cache-dir --offline --ollama-host --start --json --help" ;;
+    convert) options="--threads --cache-dir --type --json --help" ;;
     list) options="--cache-dir --ollama-host --json --help" ;;
     show) options="--model --size --backend --cache-dir --ollama-host --start --tensors --digest --json --help" ;;
     du) options="--cache-dir --json --help" ;;
@@ -74,7 +76,7 @@ _adam() {
     verify) options="--cache-dir --json --help" ;;
     backends) options="--json --help" ;;
     version) options="--json --help" ;;
-    help) options="run tokenize detokenize template score eval bench embed rerank pull list show du dedupe rm cp rename verify backends version help --help" ;;
+    help) options="run tokenize detokenize template score eval bench embed rerank pull convert list show du dedupe rm cp rename verify backends version help --help" ;;
   esac
   COMPREPLY=()
   if [ "${COMP_WORDS[1]}" = help ] || [ "${current:0:1}" = - ]; then

@@ -77,6 +77,44 @@ ADAM_API adam_status adam_pull(const adam_pull_options *options, adam_pull_resul
 /* Frees the strings and zeroes the result; NULL is fine. */
 ADAM_API void adam_pull_result_close(adam_pull_result *result);
 
+/* ---- convert: a model of one format as another ---- */
+
+/* Zero-initialise, set struct_size; NULL and 0 mean the default. Everything is borrowed for the call. */
+typedef struct adam_convert_options {
+  size_t struct_size;
+  const char *source;    /* REF of a model whose files are on this machine: a folder, .safetensors, .gguf, a name */
+  const char *target;    /* ends in .gguf (what stands there is replaced), or a folder for safetensors, which does
+                            not exist yet or is empty */
+  const char *type;      /* "f32", "f16", "bf16", "q8_0", "q4_k_m", ...; NULL: each tensor as it is stored. A folder
+                            takes the first three */
+  const char *name;      /* the model's name in the target (general.name); NULL: the source's */
+  const char *cache_dir; /* the Hugging Face hub cache; NULL: by the HF_ variables */
+  int32_t n_threads;     /* 0: ADAM_THREADS, else the processors that this process may use */
+  bool (*on_progress)(void *user, uint64_t done_bytes, uint64_t total_bytes); /* on the calling thread; true =
+                            cancel; NULL = none */
+  void *user;
+} adam_convert_options;
+
+typedef struct adam_convert_result {
+  char architecture[32]; /* "qwen3" */
+  char type[16];         /* the type asked for, or the one that most weights have */
+  uint64_t n_tensors, n_parameters;
+  uint64_t source_bytes; /* of weights */
+  uint64_t bytes;        /* of the files of weights that were written */
+  double convert_ms;
+  adam_notice *notices;  /* what the target's format cannot say; owned: adam_convert_result_close */
+  size_t n_notices;
+} adam_convert_result;
+
+/* Writes the model as a GGUF that llama.cpp and Ollama open too, or as a folder that transformers opens too. The
+ * target appears whole or not at all; its bytes depend on the model and the type alone. Memory stays small
+ * whatever the model's size. Any thread; one call at a time per target. *result is untouched on failure.
+ * ADAM_INVALID: no such type, the target is the source, or a folder with something in it; ADAM_UNSUPPORTED: the
+ * target's format has no words for this model; ADAM_LIMIT: no room on the disk; ADAM_CANCELLED. */
+ADAM_API adam_status adam_convert(const adam_convert_options *options, adam_convert_result *result, adam_error *error);
+/* Frees the notices and zeroes the result; NULL is fine. */
+ADAM_API void adam_convert_result_close(adam_convert_result *result);
+
 #ifdef __cplusplus
 }
 #endif

@@ -111,6 +111,22 @@ typedef struct am_expert_role {
   uint32_t (*shape)(const am_config *config, uint64_t shape[2]); /* of one expert's */
 } am_expert_role;
 
+/* What becomes of a tensor's rows on the way from the Hub's form to GGUF's; the way back undoes it. */
+typedef enum am_transform {
+  AM_TRANSFORM_NONE,
+  AM_TRANSFORM_PAIRS,    /* rows of each query head: from halves (i, i + head_dim / 2) to pairs (2i, 2i + 1) */
+  AM_TRANSFORM_KV_PAIRS, /* the same of each key head */
+  AM_TRANSFORM_ADD_ONE,  /* to each number */
+  AM_TRANSFORM_CUT       /* the first position_offset rows are left out */
+} am_transform;
+
+typedef struct am_transform_rule {
+  const char *field;
+  am_transform transform;
+} am_transform_rule;
+
+struct am_pairs; /* arch/pairs.h */
+
 /* Tensor of an open model by its name in the file; NULL = absent. */
 typedef const am_tensor *(*am_find_tensor)(const void *user, const char *name);
 
@@ -136,6 +152,13 @@ typedef struct am_arch {
   size_t n_expert_roles;
   /* Which layers have a role's tensor; NULL = all. */
   bool (*has)(const am_config *config, const am_tensor_role *role, uint32_t layer);
+  /* Conversion. */
+  const char *gguf_name;            /* general.architecture of its GGUF; NULL = name */
+  /* The config under the other format's keys, prefix set. ADAM_UNSUPPORTED: what that cannot say. */
+  adam_status (*to_gguf)(const am_config *config, struct am_pairs *pairs, adam_error *error);
+  adam_status (*to_hf)(const am_config *config, struct am_pairs *pairs, adam_error *error);
+  const am_transform_rule *transforms;
+  size_t n_transforms;
 } am_arch;
 
 /* The families, NULL-terminated. */
@@ -160,6 +183,8 @@ uint64_t am_arch_ctx(const am_config *config);
 uint64_t am_arch_extended_ctx(const am_config *config);
 /* Switches that YaRN on, which costs a little quality on short text; nothing where there is none. */
 void am_arch_extend(am_config *config);
+/* What a conversion does to a field's rows. */
+am_transform am_arch_transform(const am_arch *arch, const char *field);
 const am_expert_role *am_arch_expert_role(const am_arch *arch, const char *field);
 /* Name of an expert's tensor; `merged`: of the one that holds all experts of the layer. false: there is no
  * such spelling. */

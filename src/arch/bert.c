@@ -3,6 +3,7 @@
  * learned positions and token types. A checkpoint for classification has a head on the first token. */
 #include "arch/encoder.h"
 #include "arch/families.h"
+#include "arch/pairs.h"
 
 static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
                            adam_error *error) {
@@ -42,6 +43,27 @@ static adam_status from_tensors(am_config *config, am_find_tensor find, const vo
   config->attention_bias = true;
   return status;
 }
+
+static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_encoder_to_gguf(c, p);
+  if (c->gelu_tanh)
+    return am_fail(error, ADAM_UNSUPPORTED, "hidden_act", NULL, "the tanh form of gelu has no words in GGUF");
+  return ADAM_OK;
+}
+
+static adam_status to_hf(const am_config *c, am_pairs *p, adam_error *error) {
+  (void)error;
+  am_pairs_string(p, "model_type", "bert");
+  am_pairs_string(p, "architectures", c->n_labels ? "BertForSequenceClassification" : "BertModel");
+  am_encoder_to_hf(c, p);
+  am_pairs_u32(p, "max_position_embeddings", c->n_positions);
+  am_pairs_string(p, "hidden_act", c->gelu_tanh ? "gelu_pytorch_tanh" : "gelu");
+  am_pairs_string(p, "position_embedding_type", "absolute");
+  if (c->n_labels) am_pairs_u32(p, "num_labels", c->n_labels);
+  return ADAM_OK;
+}
+
+static const am_transform_rule roberta_transforms[] = {{"position_embd", AM_TRANSFORM_CUT}};
 
 #define GGUF "blk.%u."
 #define WEIGHT(HF) HF ".weight|" HF ".gamma" /* of a norm, as the first BERT called it */
@@ -95,6 +117,8 @@ const am_arch am_arch_bert = {
     .from_tensors = from_tensors,
     .roles = bert_roles,
     .n_roles = sizeof bert_roles / sizeof *bert_roles,
+    .to_gguf = to_gguf,
+    .to_hf = to_hf,
 };
 
 const am_arch am_arch_roberta = {
@@ -108,4 +132,8 @@ const am_arch am_arch_roberta = {
     .from_tensors = from_tensors,
     .roles = roberta_roles,
     .n_roles = sizeof roberta_roles / sizeof *roberta_roles,
+    .gguf_name = "bert",
+    .to_gguf = to_gguf,
+    .transforms = roberta_transforms,
+    .n_transforms = sizeof roberta_transforms / sizeof *roberta_transforms,
 };

@@ -5,6 +5,7 @@
 
 #include "arch/decoder.h"
 #include "arch/families.h"
+#include "arch/pairs.h"
 
 /* In transformers; llama.cpp has the caps and the window too where its keys are absent. */
 enum {
@@ -80,6 +81,52 @@ static adam_status from_gguf(const am_json *metadata, const char *path, am_confi
   return ADAM_OK;
 }
 
+static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
+  float scale = (float)(c->n_layers == N_LAYERS_27B ? c->n_embd / c->n_heads : c->head_dim);
+  am_decoder_to_gguf(c, p);
+  am_pairs_real(p, "attention.layer_norm_rms_epsilon", c->norm_eps);
+  am_pairs_u32(p, "attention.key_length", c->head_dim);
+  am_pairs_u32(p, "attention.value_length", c->head_dim);
+  am_pairs_real(p, "attn_logit_softcapping", c->attention_softcap);
+  am_pairs_real(p, "final_logit_softcapping", c->logits_softcap);
+  am_pairs_u32(p, "attention.sliding_window", c->window);
+  if (c->query_scalar != scale)
+    return am_fail(error, ADAM_UNSUPPORTED, "query_pre_attn_scalar", NULL,
+                   "%g has no words in GGUF, which takes %g for this shape", (double)c->query_scalar,
+                   (double)scale);
+  for (uint32_t i = 0; i < c->n_layers && c->window; i++)
+    if ((am_arch_window(c, i) != 0) != (i % 2 == 0))
+      return am_fail(error, ADAM_UNSUPPORTED, "layer_types", NULL,
+                     "windows in other layers than every second have no words in GGUF");
+  return am_rope_to_gguf(c, p, error);
+}
+
+static adam_status to_hf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_pairs_string(p, "model_type", "gemma2");
+  am_pairs_string(p, "architectures", "Gemma2ForCausalLM");
+  am_decoder_to_hf(c, "rms_norm_eps", p);
+  am_pairs_u32(p, "head_dim", c->head_dim);
+  am_pairs_string(p, "hidden_act", "gelu_pytorch_tanh");
+  am_pairs_string(p, "hidden_activation", "gelu_pytorch_tanh");
+  am_pairs_bool(p, "attention_bias", c->attention_bias);
+  if (c->query_scalar == (float)(uint32_t)c->query_scalar)
+    am_pairs_u32(p, "query_pre_attn_scalar", (uint32_t)c->query_scalar);
+  else am_pairs_real(p, "query_pre_attn_scalar", c->query_scalar);
+  if (c->attention_softcap > 0) am_pairs_real(p, "attn_logit_softcapping", c->attention_softcap);
+  else am_pairs_null(p, "attn_logit_softcapping");
+  if (c->logits_softcap > 0) am_pairs_real(p, "final_logit_softcapping", c->logits_softcap);
+  else am_pairs_null(p, "final_logit_softcapping");
+  if (c->window) am_pairs_u32(p, "sliding_window", c->window);
+  else am_pairs_null(p, "sliding_window");
+  return am_rope_to_hf(c, p, error);
+}
+
+static const am_transform_rule transforms[] = {{"output_norm", AM_TRANSFORM_ADD_ONE},
+                                               {"attn_norm", AM_TRANSFORM_ADD_ONE},
+                                               {"attn_post_norm", AM_TRANSFORM_ADD_ONE},
+                                               {"ffn_norm", AM_TRANSFORM_ADD_ONE},
+                                               {"ffn_post_norm", AM_TRANSFORM_ADD_ONE}};
+
 #define HF "model.layers.%u."
 #define GGUF "blk.%u."
 static const am_tensor_role roles[] = {
@@ -119,4 +166,8 @@ const am_arch am_arch_gemma2 = {
     .from_tensors = am_decoder_from_tensors,
     .roles = roles,
     .n_roles = sizeof roles / sizeof *roles,
+    .to_gguf = to_gguf,
+    .to_hf = to_hf,
+    .transforms = transforms,
+    .n_transforms = sizeof transforms / sizeof *transforms,
 };

@@ -4,6 +4,7 @@
  * rope_freqs. */
 #include "arch/decoder.h"
 #include "arch/families.h"
+#include "arch/pairs.h"
 
 static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
                            adam_error *error) {
@@ -21,6 +22,42 @@ static adam_status from_gguf(const am_json *metadata, const char *path, am_confi
   if (!status) am_decoder_set_window(config, window, 0, 1);
   return status;
 }
+
+/* llama.cpp takes head_dim from rope.dimension_count, and knows no window of this family: adam reads it. */
+static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_decoder_to_gguf(c, p);
+  adam_status status = am_rope_to_gguf(c, p, error);
+  am_pairs_real(p, "attention.layer_norm_rms_epsilon", c->norm_eps);
+  am_pairs_u32(p, "attention.key_length", c->head_dim);
+  am_pairs_u32(p, "attention.value_length", c->head_dim);
+  am_pairs_u32(p, "vocab_size", c->n_vocab);
+  am_pairs_u32(p, "rope.dimension_count", c->rope.n_dims ? c->rope.n_dims : c->head_dim);
+  if (c->window) {
+    am_pairs_u32(p, "attention.sliding_window", c->window);
+    am_pairs_notice(p, "llama.cpp and Ollama do not read the window: beyond it their answers will differ");
+  }
+  return status;
+}
+
+/* A window makes it Mistral's, which has no biases. */
+static adam_status to_hf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_pairs_string(p, "model_type", c->window ? "mistral" : "llama");
+  am_pairs_string(p, "architectures", c->window ? "MistralForCausalLM" : "LlamaForCausalLM");
+  am_decoder_to_hf(c, "rms_norm_eps", p);
+  am_pairs_u32(p, "head_dim", c->head_dim);
+  am_pairs_string(p, "hidden_act", "silu");
+  if (c->window) am_pairs_u32(p, "sliding_window", c->window);
+  am_pairs_bool(p, "attention_bias", c->attention_bias);
+  am_pairs_bool(p, "mlp_bias", c->mlp_bias);
+  if (c->window && (c->attention_bias || c->mlp_bias))
+    return am_fail(error, ADAM_UNSUPPORTED, "config.json", NULL, "no family has a window and biases");
+  return am_rope_to_hf(c, p, error);
+}
+
+static const am_transform_rule transforms[] = {{"attn_q", AM_TRANSFORM_PAIRS},
+                                               {"attn_q_bias", AM_TRANSFORM_PAIRS},
+                                               {"attn_k", AM_TRANSFORM_KV_PAIRS},
+                                               {"attn_k_bias", AM_TRANSFORM_KV_PAIRS}};
 
 #define HF "model.layers.%u."
 #define GGUF "blk.%u."
@@ -61,4 +98,8 @@ const am_arch am_arch_llama = {
     .from_tensors = am_decoder_from_tensors,
     .roles = roles,
     .n_roles = sizeof roles / sizeof *roles,
+    .to_gguf = to_gguf,
+    .to_hf = to_hf,
+    .transforms = transforms,
+    .n_transforms = sizeof transforms / sizeof *transforms,
 };

@@ -3,6 +3,7 @@
  * (v0.1; null since v0.2). Its GGUF files are of the family "llama". */
 #include "arch/decoder.h"
 #include "arch/families.h"
+#include "arch/pairs.h"
 
 static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
                            adam_error *error) {
@@ -19,6 +20,13 @@ static adam_status from_gguf(const am_json *metadata, const char *path, am_confi
                              adam_error *error) {
   return am_arch_llama.from_gguf(metadata, path, config, error);
 }
+
+static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
+  return am_arch_llama.to_gguf(c, p, error);
+}
+
+static const am_transform_rule transforms[] = {{"attn_q", AM_TRANSFORM_PAIRS},
+                                               {"attn_k", AM_TRANSFORM_KV_PAIRS}};
 
 #define HF "model.layers.%u."
 #define GGUF "blk.%u."
@@ -50,4 +58,8 @@ const am_arch am_arch_mistral = {
     .from_tensors = am_decoder_from_tensors,
     .roles = roles,
     .n_roles = sizeof roles / sizeof *roles,
+    .gguf_name = "llama",
+    .to_gguf = to_gguf,
+    .transforms = transforms,
+    .n_transforms = sizeof transforms / sizeof *transforms,
 };

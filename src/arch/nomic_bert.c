@@ -6,6 +6,7 @@
 
 #include "arch/encoder.h"
 #include "arch/families.h"
+#include "arch/pairs.h"
 
 enum { MOST_WIDTH = 1 << 24, MOST_CTX = 0x7FFFFFFF };
 #define DEFAULT_THETA 1000.0 /* transformers' NomicBertConfig */
@@ -107,6 +108,25 @@ static adam_status from_gguf(const am_json *metadata, const char *path, am_confi
   return status ? status : check_head(&keys, config);
 }
 
+static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
+  (void)error;
+  am_encoder_to_gguf(c, p);
+  am_pairs_real(p, "rope.freq_base", c->rope.theta);
+  return ADAM_OK;
+}
+
+static adam_status to_hf(const am_config *c, am_pairs *p, adam_error *error) {
+  (void)error;
+  am_pairs_string(p, "model_type", "nomic_bert");
+  am_pairs_string(p, "architectures", "NomicBertModel");
+  am_encoder_to_hf(c, p);
+  am_pairs_u32(p, "max_position_embeddings", c->n_ctx_train);
+  am_pairs_string(p, "hidden_act", "silu");
+  am_pairs_string(p, "rope_parameters.rope_type", "default");
+  am_pairs_real(p, "rope_parameters.rope_theta", c->rope.theta);
+  return ADAM_OK;
+}
+
 #define HF "encoder.layers.%u."
 #define GGUF "blk.%u."
 static const am_tensor_role roles[] = {
@@ -149,4 +169,6 @@ const am_arch am_arch_nomic_bert = {
     .from_tensors = am_encoder_from_tensors,
     .roles = roles,
     .n_roles = sizeof roles / sizeof *roles,
+    .to_gguf = to_gguf,
+    .to_hf = to_hf,
 };

@@ -3,6 +3,7 @@
  * GGUF files q, k and v are one matrix. */
 #include "arch/decoder.h"
 #include "arch/families.h"
+#include "arch/pairs.h"
 
 #define DEFAULT_EPS 1e-5    /* in transformers */
 #define DEFAULT_PARTIAL 0.5 /* the share of a head that turns, in transformers */
@@ -75,6 +76,27 @@ static uint32_t output_bias(const am_config *c, uint64_t shape[2]) {
   return c->output_bias ? 1 : 0;
 }
 
+static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_decoder_to_gguf(c, p);
+  am_pairs_real(p, "attention.layer_norm_epsilon", c->norm_eps);
+  am_pairs_u32(p, "rope.dimension_count", c->rope.n_dims ? c->rope.n_dims : c->head_dim);
+  if (c->qk_norm)
+    return am_fail(error, ADAM_UNSUPPORTED, "qk_layernorm", NULL, "norms of queries and keys have no form in GGUF");
+  if (!c->gelu_tanh)
+    return am_fail(error, ADAM_UNSUPPORTED, "hidden_act", NULL, "exact gelu has no words in GGUF");
+  return am_rope_to_gguf(c, p, error);
+}
+
+static adam_status to_hf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_pairs_string(p, "model_type", "phi");
+  am_pairs_string(p, "architectures", "PhiForCausalLM");
+  am_decoder_to_hf(c, "layer_norm_eps", p);
+  am_pairs_string(p, "hidden_act", c->gelu_tanh ? "gelu_new" : "gelu");
+  am_pairs_bool(p, "qk_layernorm", c->qk_norm);
+  if (c->rope.n_dims == c->head_dim) am_pairs_real(p, "partial_rotary_factor", 1);
+  return am_rope_to_hf(c, p, error);
+}
+
 #define HF "model.layers.%u."
 #define GGUF "blk.%u."
 static const am_tensor_role roles[] = {
@@ -119,4 +141,6 @@ const am_arch am_arch_phi2 = {
     .from_tensors = from_tensors,
     .roles = roles,
     .n_roles = sizeof roles / sizeof *roles,
+    .to_gguf = to_gguf,
+    .to_hf = to_hf,
 };

@@ -3,6 +3,7 @@
  * one, and LongRoPE. */
 #include "arch/decoder.h"
 #include "arch/families.h"
+#include "arch/pairs.h"
 
 enum { DEFAULT_ORIGINAL_CTX = 4096 /* in transformers */ };
 #define DEFAULT_EPS 1e-5 /* in transformers */
@@ -44,6 +45,28 @@ static uint32_t gate_up(const am_config *c, uint64_t shape[2]) {
   return n_dims;
 }
 
+static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_decoder_to_gguf(c, p);
+  am_pairs_real(p, "attention.layer_norm_rms_epsilon", c->norm_eps);
+  am_pairs_u32(p, "rope.dimension_count", c->rope.n_dims ? c->rope.n_dims : c->head_dim);
+  am_pairs_u32(p, "attention.sliding_window", c->window);
+  /* llama.cpp wants it of every Phi-3. */
+  if (c->rope.scaling != AM_ROPE_LONGROPE)
+    am_pairs_u32(p, "rope.scaling.original_context_length", c->n_ctx_train);
+  return am_rope_to_gguf(c, p, error);
+}
+
+static adam_status to_hf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_pairs_string(p, "model_type", "phi3");
+  am_pairs_string(p, "architectures", "Phi3ForCausalLM");
+  am_decoder_to_hf(c, "rms_norm_eps", p);
+  am_pairs_string(p, "hidden_act", "silu");
+  if (c->window) am_pairs_u32(p, "sliding_window", c->window);
+  else am_pairs_null(p, "sliding_window");
+  am_pairs_null(p, "pad_token_id"); /* transformers' default is an id of the real vocabulary */
+  return am_rope_to_hf(c, p, error);
+}
+
 #define HF "model.layers.%u."
 #define GGUF "blk.%u."
 static const am_tensor_role roles[] = {
@@ -73,4 +96,6 @@ const am_arch am_arch_phi3 = {
     .from_tensors = am_decoder_from_tensors,
     .roles = roles,
     .n_roles = sizeof roles / sizeof *roles,
+    .to_gguf = to_gguf,
+    .to_hf = to_hf,
 };

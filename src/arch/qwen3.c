@@ -3,6 +3,7 @@
  * of its own. */
 #include "arch/decoder.h"
 #include "arch/families.h"
+#include "arch/pairs.h"
 
 static adam_status from_hf(const am_json *config_json, const char *path, am_config *config,
                            adam_error *error) {
@@ -15,6 +16,19 @@ static adam_status from_gguf(const am_json *metadata, const char *path, am_confi
                              adam_error *error) {
   am_keys keys = {metadata, path, "qwen3.", error};
   return am_decoder_from_gguf(&keys, AM_ROPE_HALF, config);
+}
+
+static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_qwen_to_gguf(c, p);
+  return am_rope_to_gguf(c, p, error);
+}
+
+static adam_status to_hf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_pairs_string(p, "model_type", "qwen3");
+  am_pairs_string(p, "architectures", "Qwen3ForCausalLM");
+  am_qwen_to_hf(c, p);
+  am_pairs_bool(p, "attention_bias", c->attention_bias);
+  return am_rope_to_hf(c, p, error);
 }
 
 #define HF "model.layers.%u."
@@ -54,4 +68,6 @@ const am_arch am_arch_qwen3 = {
     .from_tensors = am_decoder_from_tensors,
     .roles = roles,
     .n_roles = sizeof roles / sizeof *roles,
+    .to_gguf = to_gguf,
+    .to_hf = to_hf,
 };

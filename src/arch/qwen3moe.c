@@ -5,6 +5,7 @@
 
 #include "arch/decoder.h"
 #include "arch/families.h"
+#include "arch/pairs.h"
 
 enum {
   MOST_EXPERTS = 4096,
@@ -161,6 +162,39 @@ static bool has(const am_config *c, const am_tensor_role *role, uint32_t layer) 
   return true;
 }
 
+static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_qwen_to_gguf(c, p);
+  am_pairs_u32(p, "expert_count", c->n_experts);
+  am_pairs_u32(p, "expert_used_count", c->n_experts_used);
+  am_pairs_u32(p, "expert_feed_forward_length", c->n_ff_expert);
+  if (!c->normalise_experts) {
+    am_pairs_bool(p, "expert_weights_norm", false);
+    am_pairs_notice(p, "norm_topk_prob is false, which llama.cpp and Ollama do not read: they will differ");
+  }
+  for (uint32_t i = 0; i < c->n_layers; i++)
+    if (!am_arch_is_sparse(c, i)) {
+      am_pairs_notice(p, "some layers have no experts: llama.cpp and Ollama will not open it");
+      break;
+    }
+  if (c->n_experts == 0)
+    return am_fail(error, ADAM_UNSUPPORTED, "num_experts", NULL, "a mixture without experts has no form in GGUF");
+  return am_rope_to_gguf(c, p, error);
+}
+
+static adam_status to_hf(const am_config *c, am_pairs *p, adam_error *error) {
+  am_pairs_string(p, "model_type", "qwen3_moe");
+  am_pairs_string(p, "architectures", "Qwen3MoeForCausalLM");
+  am_qwen_to_hf(c, p);
+  am_pairs_bool(p, "attention_bias", c->attention_bias);
+  am_pairs_u32(p, "num_experts", c->n_experts);
+  am_pairs_u32(p, "num_experts_per_tok", c->n_experts_used);
+  am_pairs_u32(p, "moe_intermediate_size", c->n_ff_expert);
+  am_pairs_bool(p, "norm_topk_prob", c->normalise_experts);
+  am_pairs_u32(p, "decoder_sparse_step", 1);
+  am_pairs_layers(p, "mlp_only_layers", c, c->sparse, false);
+  return am_rope_to_hf(c, p, error);
+}
+
 #define HF "model.layers.%u."
 #define GGUF "blk.%u."
 static const am_tensor_role roles[] = {
@@ -212,4 +246,6 @@ const am_arch am_arch_qwen3moe = {
     .expert_roles = expert_roles,
     .n_expert_roles = sizeof expert_roles / sizeof *expert_roles,
     .has = has,
+    .to_gguf = to_gguf,
+    .to_hf = to_hf,
 };

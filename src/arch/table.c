@@ -71,6 +71,12 @@ const am_tensor_role *am_arch_role(const am_arch *arch, const char *field) {
   return NULL;
 }
 
+am_transform am_arch_transform(const am_arch *arch, const char *field) {
+  for (size_t i = 0; i < arch->n_transforms; i++)
+    if (strcmp(arch->transforms[i].field, field) == 0) return arch->transforms[i].transform;
+  return AM_TRANSFORM_NONE;
+}
+
 bool am_arch_tensor_name(const am_config *config, const am_tensor_role *role, uint32_t layer,
                          uint32_t spelling, char *out, size_t capacity) {
   const char *prefix = config->arch->hf_prefix ? config->arch->hf_prefix : "model.";

@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/size.h"
-#include "os/output.h"
+#include "os/outfile.h"
 
 enum { ALIGNMENT = 32, VERSION = 3, MOST_DIMS = 4, MOST_NAME = 63 };
 
@@ -24,7 +24,7 @@ struct am_gguf_writer {
   entry *tensors;
   size_t n_tensors, capacity;
   uint64_t head_bytes, data_bytes;
-  am_output *output; /* NULL before begin */
+  am_outfile *output; /* NULL before begin */
   const char *path;  /* for errors */
 };
 
@@ -255,7 +255,8 @@ adam_status am_gguf_write_tensor(am_gguf_writer *w, const char *name, am_dtype d
 size_t am_gguf_writer_n_tensors(const am_gguf_writer *w) { return w->n_tensors; }
 
 uint64_t am_gguf_writer_bytes(const am_gguf_writer *w) {
-  return align(24 + w->pairs.len + w->infos.len) + w->data_bytes;
+  uint64_t head = w->output ? w->head_bytes : align(24 + w->pairs.len + w->infos.len);
+  return head + w->data_bytes;
 }
 
 adam_status am_gguf_writer_begin(am_gguf_writer *w, const char *path, adam_error *error) {
@@ -272,11 +273,11 @@ adam_status am_gguf_writer_begin(am_gguf_writer *w, const char *path, adam_error
   put(&start, w->n_pairs, 8);
   w->head_bytes = align(start.len + w->pairs.len + w->infos.len);
   adam_status status = start.failed ? am_fail_memory(error, path) : done(w, error);
-  if (!status) status = am_output_open(path, am_gguf_writer_bytes(w), &w->output, error);
-  if (!status) status = am_output_write(w->output, 0, start.data, start.len, error);
-  if (!status) status = am_output_write(w->output, start.len, w->pairs.data, w->pairs.len, error);
+  if (!status) status = am_outfile_open(path, am_gguf_writer_bytes(w), &w->output, error);
+  if (!status) status = am_outfile_write(w->output, 0, start.data, start.len, error);
+  if (!status) status = am_outfile_write(w->output, start.len, w->pairs.data, w->pairs.len, error);
   if (!status)
-    status = am_output_write(w->output, start.len + w->pairs.len, w->infos.data, w->infos.len, error);
+    status = am_outfile_write(w->output, start.len + w->pairs.len, w->infos.data, w->infos.len, error);
   am_buf_close(&start);
   am_buf_close(&w->pairs);
   am_buf_close(&w->infos);
@@ -288,19 +289,19 @@ adam_status am_gguf_writer_data(am_gguf_writer *w, size_t index, uint64_t offset
   if (!w->output || index >= w->n_tensors || offset_bytes > w->tensors[index].n_bytes ||
       n_bytes > w->tensors[index].n_bytes - offset_bytes)
     return am_fail(error, ADAM_INVALID, w->path, NULL, "bytes beyond tensor %zu", index);
-  return am_output_write(w->output, w->head_bytes + w->tensors[index].offset + offset_bytes, bytes, n_bytes,
+  return am_outfile_write(w->output, w->head_bytes + w->tensors[index].offset + offset_bytes, bytes, n_bytes,
                          error);
 }
 
 adam_status am_gguf_writer_finish(am_gguf_writer *w, adam_error *error) {
   if (!w->output) return am_fail(error, ADAM_INVALID, w->path, NULL, "it was not begun");
-  return am_output_finish(w->output, error);
+  return am_outfile_finish(w->output, error);
 }
 
 void am_gguf_writer_close(am_gguf_writer **writer) {
   am_gguf_writer *w = writer ? *writer : NULL;
   if (!w) return;
-  am_output_close(&w->output);
+  am_outfile_close(&w->output);
   am_buf_close(&w->pairs);
   am_buf_close(&w->infos);
   am_map_close(&w->seen);

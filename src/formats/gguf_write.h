@@ -2,7 +2,7 @@
 /* formats/gguf_write: writes a GGUF file, version 3, little-endian, alignment 32.
  * Purpose: collect pairs and tensor descriptions in file order, then begin, then the tensors' bytes from any
  *   thread, then finish. Layout: formats/gguf.h. Out: the same calls give the same bytes.
- * Owned: copies of all keys, values and names; the file in the making (os/output.h).
+ * Owned: copies of all keys, values and names; the file in the making (os/outfile.h).
  * Errors: ADAM_INVALID for a second key or name, a name of 64 bytes or more (ggml's limit), a ragged row, a
  *   call out of order. Threads: one until begin; then am_gguf_writer_data from any. */
 #ifndef AM_FORMATS_GGUF_WRITE_H

@@ -101,6 +101,14 @@ void am_file_map_close(am_file_map *map) {
   *map = (am_file_map){0};
 }
 
+void am_file_map_release(const void *bytes, size_t n_bytes) {
+  long page = sysconf(_SC_PAGESIZE);
+  if (page <= 0) return;
+  uintptr_t mask = (uintptr_t)page - 1, first = ((uintptr_t)bytes + mask) & ~mask;
+  uintptr_t end = ((uintptr_t)bytes + n_bytes) & ~mask;
+  if (end > first) (void)madvise((void *)first, end - first, MADV_DONTNEED); /* a map of a file: nothing is lost */
+}
+
 static adam_status too_large(adam_error *error, const char *path, size_t limit_bytes) {
   return am_fail(error, ADAM_LIMIT, path, NULL, "more than the %zu bytes allowed for it", limit_bytes);
 }

@@ -17,6 +17,9 @@ typedef struct am_file_map {
 
 adam_status am_file_map_open(const char *path, am_file_map *out, adam_error *error);
 void am_file_map_close(am_file_map *map);
+/* These bytes of a map will not be needed soon: their memory counts no longer as this process's. They stay
+ * readable. Whole pages inside of the range only. */
+void am_file_map_release(const void *bytes, size_t n_bytes);
 /* Reads the whole file into buf (replacing it); more than limit_bytes is ADAM_LIMIT. */
 adam_status am_file_read(const char *path, size_t limit_bytes, am_buf *buf, adam_error *error);
 /* Writes a temporary file beside path, flushes it to disk, renames it over path. A link stays a link:

@@ -2,7 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* O_TMPFILE, fallocate */
 #endif
-#include "os/output.h"
+#include "os/outfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #include "os/file.h"
 #include "os/temp.h"
 
-struct am_output {
+struct am_outfile {
   int fd;
   char *path, *folder; /* the target, links followed */
   char *temporary;     /* NULL = the file has no name yet */
@@ -39,7 +39,7 @@ static adam_status fail_errno(adam_error *error, const char *path, const char *d
                  path, full ? "make room, or choose another place" : NULL, "%s: %s", doing, words);
 }
 
-adam_status am_output_check_space(const char *folder, const char *what, uint64_t n_bytes, adam_error *error) {
+adam_status am_outfile_check_space(const char *folder, const char *what, uint64_t n_bytes, adam_error *error) {
   struct statvfs facts;
   if (statvfs(folder, &facts) != 0 || facts.f_frsize == 0 || facts.f_blocks == 0) return ADAM_OK;
   uint64_t left;
@@ -68,7 +68,7 @@ static char *temporary_name(const char *folder) {
   return am_buf_take(&name);
 }
 
-static adam_status open_file(am_output *o, adam_error *error) {
+static adam_status open_file(am_outfile *o, adam_error *error) {
   if (am_file_fault_due()) return fail_errno(error, o->path, "cannot be written");
   am_temp_sweep(o->folder);
   /* A file without a name gets one through /proc, so that has to be there. */
@@ -88,7 +88,7 @@ static adam_status open_file(am_output *o, adam_error *error) {
 }
 
 /* The blocks, so that a full disk shows here; where the file system cannot, the length alone. */
-static adam_status reserve(am_output *o, adam_error *error) {
+static adam_status reserve(am_outfile *o, adam_error *error) {
   if (am_file_fault_due()) return fail_errno(error, o->path, "cannot be written");
   if (o->n_bytes > 0 && fallocate(o->fd, 0, 0, (off_t)o->n_bytes) == 0) return ADAM_OK;
   if (o->n_bytes > 0 && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR)
@@ -97,14 +97,14 @@ static adam_status reserve(am_output *o, adam_error *error) {
                                                   : fail_errno(error, o->path, "cannot be written");
 }
 
-adam_status am_output_open(const char *path, uint64_t n_bytes, am_output **out, adam_error *error) {
+adam_status am_outfile_open(const char *path, uint64_t n_bytes, am_outfile **out, adam_error *error) {
   char real[PATH_MAX];
   struct stat facts;
   const char *target = realpath(path, real) ? real : path;
   if (stat(target, &facts) == 0 && !S_ISREG(facts.st_mode))
     return am_fail(error, ADAM_IO, path, NULL, "expected a regular file or none, found %s",
                    S_ISDIR(facts.st_mode) ? "a folder" : "something else");
-  am_output *o = am_mem_zalloc(1, sizeof *o);
+  am_outfile *o = am_mem_zalloc(1, sizeof *o);
   if (!o) return am_fail_memory(error, path);
   o->fd = -1;
   o->n_bytes = n_bytes;
@@ -112,15 +112,15 @@ adam_status am_output_open(const char *path, uint64_t n_bytes, am_output **out, 
   o->folder = am_path_dirname(target);
   adam_status status = o->path && o->folder ? ADAM_OK : am_fail_memory(error, path);
   if (!status) status = check_limit(path, n_bytes, error);
-  if (!status) status = am_output_check_space(o->folder, path, n_bytes, error);
+  if (!status) status = am_outfile_check_space(o->folder, path, n_bytes, error);
   if (!status) status = open_file(o, error);
   if (!status) status = reserve(o, error);
-  if (status) am_output_close(&o);
+  if (status) am_outfile_close(&o);
   else *out = o;
   return status;
 }
 
-adam_status am_output_write(am_output *o, uint64_t offset_bytes, const void *bytes, uint64_t n_bytes,
+adam_status am_outfile_write(am_outfile *o, uint64_t offset_bytes, const void *bytes, uint64_t n_bytes,
                             adam_error *error) {
   const uint8_t *from = bytes;
   if (offset_bytes > o->n_bytes || n_bytes > o->n_bytes - offset_bytes)
@@ -138,7 +138,7 @@ adam_status am_output_write(am_output *o, uint64_t offset_bytes, const void *byt
 }
 
 /* Gives the file without a name one beside its target, since linking replaces nothing. */
-static bool link_temporary(am_output *o) {
+static bool link_temporary(am_outfile *o) {
   char self[64];
   snprintf(self, sizeof self, "/proc/self/fd/%d", o->fd);
   for (int attempt = 0; attempt < 16; attempt++) {
@@ -157,7 +157,7 @@ static bool link_temporary(am_output *o) {
   return false;
 }
 
-adam_status am_output_finish(am_output *o, adam_error *error) {
+adam_status am_outfile_finish(am_outfile *o, adam_error *error) {
   if (am_file_fault_due() || fsync(o->fd) != 0) return fail_errno(error, o->path, "cannot be written");
   if (am_file_fault_due() || (!o->temporary && !link_temporary(o)))
     return fail_errno(error, o->path, "cannot be named");
@@ -173,8 +173,8 @@ adam_status am_output_finish(am_output *o, adam_error *error) {
   return ADAM_OK;
 }
 
-void am_output_close(am_output **output) {
-  am_output *o = output ? *output : NULL;
+void am_outfile_close(am_outfile **output) {
+  am_outfile *o = output ? *output : NULL;
   if (!o) return;
   if (o->fd >= 0) close(o->fd);
   if (o->temporary) (void)unlink(o->temporary);
