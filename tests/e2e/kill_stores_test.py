@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 at random moments of every command that writes to a store.    kill_stores_test.py [BUILD [KILLS [SEED]]]
+"""kill -9 at random moments of every command that writes to a store.    kill_stores_test.py [BUILD [KILLS [SEED [NAME]]]]
 
 After each kill every store is valid: a Hub cache has no link that leads nowhere and no blob whose content is not
 that of its name; each of Ollama's manifests parses and its blobs are there, whole, and nothing else lies where it
@@ -377,7 +377,8 @@ def exists(command):
 def main():
     rng = random.Random(SEED)
     every = [Pull(), Dedupe(), RemoveOllama(), RemoveHub(), Convert(), ShareGguf(), ShareSafetensors(), ShareBack()]
-    here = [s for s in every if exists(s.name.split()[0])]
+    only = sys.argv[4] if len(sys.argv) > 4 else ""
+    here = [s for s in every if s.name.startswith(only) and exists(s.name.split()[0])]
     hits, bad = 0, 0
     for i, scenario in enumerate(here):
         try:
