@@ -327,6 +327,11 @@ static bool has_stage(void *user, const char *name) {
   return true;
 }
 
+bool am_stage_any(const am_store *store) {
+  size_t n = 0;
+  return am_dir_list(stage_parent(store), has_stage, &n, NULL) == ADAM_OK && n > 0;
+}
+
 /* Under the lock, so that no manifest of ours appears between the look at them and the removing. */
 adam_status am_stage_recover(am_store *store, adam_error *error) {
   const char *parent = stage_parent(store);

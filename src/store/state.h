@@ -58,6 +58,8 @@ adam_status am_stage_put(am_store *store, size_t *n_put, adam_error *error);
 void am_stage_drop(am_store *store);
 /* Finishes or undoes what killed writers left. */
 adam_status am_stage_recover(am_store *store, adam_error *error);
+/* Somebody's stage is there, a living writer's or a dead one's. */
+bool am_stage_any(const am_store *store);
 /* What root makes in the store of another account becomes that account's. */
 void am_store_adopt(const am_store *store, const char *path);
 

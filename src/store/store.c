@@ -84,7 +84,7 @@ static adam_status open_root(const char *root, bool create, am_store **out, adam
   return status;
 }
 
-adam_status am_store_open(const char *root, bool create, am_store **out, adam_error *error) {
+static adam_status find_and_open(const char *root, bool create, am_store **out, adam_error *error) {
   if (root) return open_root(root, create, out, error);
   char *roots[AM_STORE_ROOTS];
   size_t n = am_store_roots(roots);
@@ -98,6 +98,20 @@ adam_status am_store_open(const char *root, bool create, am_store **out, adam_er
   if (n == 0) status = am_fail(error, ADAM_NOT_FOUND, "OLLAMA_MODELS", NULL, "no home folder, and it is not set");
   for (size_t i = 0; i < n; i++) am_mem_free(roots[i]);
   return status;
+}
+
+/* What a killed writer left is finished or undone by the next that means to write, whether it then does or not. */
+static void recover(am_store *store) {
+  if (!am_stage_any(store) || am_store_writable(store, NULL)) return;
+  int lock = am_store_lock(store);
+  (void)am_stage_recover(store, NULL);
+  am_store_unlock(lock);
+}
+
+adam_status am_store_open(const char *root, bool create, am_store **out, adam_error *error) {
+  adam_status opened = find_and_open(root, create, out, error);
+  if (opened == ADAM_OK && create) recover(*out);
+  return opened;
 }
 
 void am_store_close(am_store **pointer) {
