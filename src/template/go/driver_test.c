@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "template/go/known.h"
 
 typedef struct reply {
   adam_status status;
@@ -139,8 +140,21 @@ static int check_file(const char *name) {
   return bad > 0 || line == 0;
 }
 
+static int print_known(void) {
+  for (const am_go_known *row = am_go_known_rows; row->name; row++) {
+    am_buf json = {0};
+    am_buf_printf(&json, "{\"name\": \"%s\"", row->name);
+    member(&json, ", \"template\": ", row->text, strlen(row->text));
+    am_buf_append_str(&json, ", \"stop\": [");
+    for (size_t i = 0; row->stop[i]; i++) member(&json, i ? ", " : "", row->stop[i], strlen(row->stop[i]));
+    printf("%s]}\n", json.data);
+    am_buf_close(&json);
+  }
+  return 0;
+}
+
 int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "-") == 0) return drive();
-  if (argc > 1 && strcmp(argv[1], "--known") == 0) return 0;
+  if (argc > 1 && strcmp(argv[1], "--known") == 0) return print_known();
   return check_file("features.jsonl");
 }

@@ -36,7 +36,7 @@ static adam_status limit(const am_go_state *state, const char *what) {
 }
 
 adam_status am_go_step(am_go_state *state) {
-  return ++state->n_steps > AM_GO_MAX_STEPS ? limit(state, "the template runs too long") : ADAM_OK;
+  return ++state->n_steps > state->max_steps ? limit(state, "the template runs too long") : ADAM_OK;
 }
 
 adam_status am_go_take(const am_go_state *state, am_buf *text, am_go_value *out) {
@@ -49,7 +49,7 @@ adam_status am_go_take(const am_go_state *state, am_buf *text, am_go_value *out)
 
 static adam_status check_output(const am_go_state *state) {
   if (state->out->failed) return am_fail_memory(state->error, state->tmpl->name);
-  return state->out->len > AM_GO_MAX_OUTPUT_BYTES ? limit(state, "the text grows too long") : ADAM_OK;
+  return state->out->len > state->max_output_bytes ? limit(state, "the text grows too long") : ADAM_OK;
 }
 
 static int shown(am_go_name name) { return name.n_bytes > 60 ? 60 : (int)name.n_bytes; }

@@ -27,7 +27,8 @@ typedef struct am_go_state {
   uint32_t line; /* of what is evaluated, for errors */
   am_go_variable *variables;
   size_t n_variables, capacity, first_variable;
-  uint64_t n_steps;
+  uint64_t n_steps, max_steps;
+  size_t max_output_bytes;
   uint32_t depth;
   am_go_flow flow;
   int64_t now_unix_s;

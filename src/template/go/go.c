@@ -125,7 +125,7 @@ adam_status am_go_template_render(const am_go_template *tmpl, const am_go_reques
                                   adam_error *error) {
   am_arena arena = {.limit_bytes = AM_GO_MAX_MEMORY_BYTES};
   am_go_message *messages = NULL;
-  size_t n = 0;
+  size_t n = 0, before = out->len;
   rendering r = {.state = {.tmpl = tmpl,
                            .definitions = tmpl->definitions,
                            .n_definitions = tmpl->n_definitions,
@@ -134,6 +134,9 @@ adam_status am_go_template_render(const am_go_template *tmpl, const am_go_reques
                            .out = out,
                            .error = error,
                            .line = 1,
+                           .max_steps = request->max_steps ? request->max_steps : AM_GO_MAX_STEPS,
+                           .max_output_bytes =
+                               request->max_output_bytes ? request->max_output_bytes : AM_GO_MAX_OUTPUT_BYTES,
                            .now_unix_s = request->now_unix_s},
                  .request = request};
   adam_status status = ADAM_OK;
@@ -147,6 +150,10 @@ adam_status am_go_template_render(const am_go_template *tmpl, const am_go_reques
     if (!status) status = render_messages(&r, messages, n);
   }
   if (!status && out->failed) status = am_fail_memory(error, tmpl->name);
+  if (status && out->data) {
+    out->len = before;
+    out->data[before] = 0;
+  }
   am_arena_close(&arena);
   return status;
 }

@@ -37,11 +37,13 @@ typedef struct am_go_request {
   bool strip_thinking; /* <think>...</think> leaves assistant messages before the last user message: Ollama
                           does so in chats of qwen3 and deepseek-r1 */
   int64_t now_unix_s;  /* for currentDate, local time; 0 = now */
+  uint64_t max_steps;  /* 0 = 20 million */
+  size_t max_output_bytes; /* 0 = 64 MiB */
 } am_go_request;
 
 /* Modes as Ollama's: suffix; the template names .Messages: rendered once; otherwise once for each turn
- * with .System, .Prompt and .Response, the last one up to the first .Response. On failure out may hold a
- * part of the text. */
+ * with .System, .Prompt and .Response, the last one up to the first .Response. On failure out is
+ * as it was. */
 adam_status am_go_template_render(const am_go_template *tmpl, const am_go_request *request, am_buf *out,
                                   adam_error *error);
 

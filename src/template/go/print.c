@@ -306,7 +306,7 @@ static adam_status print_own(const format *f, const am_go_value *value) {
 static adam_status print_value(const format *f, const am_go_value *value, int depth) {
   adam_status status = am_go_step(f->state);
   if (status) return status;
-  if (f->out->len > AM_GO_MAX_OUTPUT_BYTES) return am_go_fail(f->state, "the text grows too long");
+  if (f->out->len > f->state->max_output_bytes) return am_go_fail(f->state, "the text grows too long");
   bool textual = f->verb == 'v' || f->verb == 's' || f->verb == 'x' || f->verb == 'X' || f->verb == 'q';
   if (textual && am_go_is_stringer(value)) return print_own(f, value);
   switch ((am_go_kind)value->kind) {
