@@ -110,7 +110,10 @@ static adam_status read_text(am_store_model *model, const am_store_layer *layer,
   adam_error why = {0}, spare;
   am_buf text = {0};
   adam_status status = am_file_read(layer->path, limit_bytes, &text, &why);
-  if (status == ADAM_NO_MEMORY) return am_fail_memory(error, layer->path);
+  if (status == ADAM_NO_MEMORY) {
+    am_buf_close(&text);
+    return am_fail_memory(error, layer->path);
+  }
   if (!status && (!am_utf8_valid(text.data, text.len) || strlen(text.data) != text.len))
     status = am_fail(&why, ADAM_DAMAGED, layer->path, NULL, "the %s is no UTF-8 text", layer->kind);
   if (status == ADAM_LIMIT) why.status = ADAM_DAMAGED;
