@@ -6,16 +6,21 @@
 Of each: folder -> GGUF in f32, f16 and bf16, read by the gguf package (names, shapes, types, keys), opened by llama.cpp
 (logits; the greedy ids of the f32 file) and by adam (logits within 1e-3 of transformers'); the same bytes with 1, 2 and 5
 threads; GGUF -> folder that transformers opens with the same logits; pre-quantised folders; embedding models against
-sentence-transformers; GGUF -> GGUF. With a server's binary (ADAM_OLLAMA) Ollama generates adam's text from the file.
+sentence-transformers; GGUF -> GGUF. With a server's binary (ADAM_OLLAMA) Ollama generates adam's text from the f32 file.
 """
 import ctypes
 import filecmp
 import json
 import os
 import random
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
+import urllib.request
 
 REQUIRED = os.environ.get("ADAM_REQUIRE_REFERENCES") == "1"
 try:
@@ -37,6 +42,7 @@ except ImportError as error:
 ADAM = os.path.join(sys.argv[1], "adam")
 N_IDS, N_GREEDY = 48, 32
 TOLERANCE, PEER_TOLERANCE = 1e-3, 5e-2  # of logits with a spread of 1 to 2; llama.cpp rounds activations
+NOT_ASKED = ("gemma2",)  # Ollama 0.9.6 ends in its own engine on these byte-level vocabularies; llama.cpp does not
 QUIET = llama_cpp.llama_log_callback(lambda *_: None)
 TYPES = {"f32": 0, "f16": 1, "bf16": 30}
 FILE_TYPES = {"f32": 0, "f16": 1, "bf16": 32}
@@ -90,6 +96,7 @@ def random_spec(rng, family):
         spec["experts"] = (rng.randint(3, 9), rng.randint(1, 3), 8 * rng.randint(1, 5))
         spec["set"] = dict(norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[])
         spec["merged"] = rng.random() < 0.5
+        spec["tied"] = False  # Ollama 0.9.6 asks for an output matrix
     if family == "mistral":  # what the old config leaves out is not its default
         spec["old"] = spec["old"] and kv_heads != heads
         spec["set"] = dict(sliding_window=None)
@@ -320,6 +327,64 @@ def check_embedder(root, arch, pooling, rng):
     return worst, cosine
 
 
+class Ollama:
+    """A real server on loopback with a store of its own; without a binary this part is left out, in words."""
+
+    def __init__(self, root):
+        here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "refs", "ollama")
+        found = os.environ.get("ADAM_OLLAMA") or (here if os.path.exists(here) else shutil.which("ollama"))
+        self.server = None
+        if not found:
+            print("no Ollama (ADAM_OLLAMA, build/refs/ollama, PATH): it is not asked for its text")
+            return
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.host = f"127.0.0.1:{s.getsockname()[1]}"
+        self.environment = {**os.environ, "HOME": root, "OLLAMA_MODELS": os.path.join(root, "store"), "OLLAMA_HOST": self.host}
+        self.binary, self.root = found, root
+        self.server = subprocess.Popen([found, "serve"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"http://{self.host}/api/version", timeout=2)
+                return
+            except OSError:
+                time.sleep(0.25)
+        raise AssertionError("the Ollama server does not answer")
+
+    def close(self):
+        if self.server:
+            self.server.terminate()
+            self.server.wait()
+
+    def check(self, path, family):
+        """Its text is adam's as far as adam's best token leads clearly and is ASCII: it drops what is no UTF-8."""
+        if not self.server:
+            return 0
+        file, name, n_same = os.path.join(self.root, "Modelfile"), "t-" + family.replace("_", "-"), 0
+        with open(file, "w") as f:
+            f.write(f'FROM {path}\nTEMPLATE "{{{{ .Prompt }}}}"\n')
+        subprocess.run([self.binary, "create", name, "-f", file], env=self.environment, check=True, capture_output=True)
+        for prompt in ("The house reads", "a", "12 + 67", "x = y;", "don't", "window opens the door", "hi there", "no", "token"):
+            body = {"model": name, "prompt": prompt, "raw": True, "stream": False,
+                    "options": {"temperature": 0, "num_predict": 24, "num_ctx": 256, "repeat_penalty": 1.0}}
+            request = urllib.request.Request(f"http://{self.host}/api/generate", json.dumps(body).encode())
+            try:
+                theirs = json.load(urllib.request.urlopen(request, timeout=120))["response"]
+            except urllib.error.HTTPError as error:
+                raise AssertionError(f"{family}: Ollama says {error.read()[:300]}") from error
+            done = subprocess.run([ADAM, "run", "-m", path, "--raw", "--temperature", "0", "--max-tokens", "24", "--json",
+                                   "--top-logprobs", "2", prompt], capture_output=True, text=True, check=True)
+            ours = b""
+            for token in json.loads(done.stdout)["logprobs"]["content"]:
+                first, second = (t["logprob"] for t in token["top_logprobs"])
+                if first - second < 0.15 or not all(0 < b < 128 for b in token["bytes"]) or token["token"].startswith("<"):
+                    break
+                ours += bytes(token["bytes"])
+                n_same += 1
+            assert theirs.startswith(ours.decode()), f"{family}: of {prompt!r} Ollama makes {theirs!r}, adam {ours!r}"
+        return n_same
+
+
 def main():
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 31)
     wanted = sys.argv[3:]
@@ -328,14 +393,18 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     torch.set_num_threads(1)
+    home = tempfile.TemporaryDirectory()
+    ollama = Ollama(home.name)
     for family in ("llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "phi", "phi3", "gemma2"):
         if wanted and family not in wanted:
             continue
         rng = random.Random(f"{seed} {family}")
         with tempfile.TemporaryDirectory() as root:
             worst, spec = check_family(root, family, rng)
+            n_same = ollama.check(os.path.join(root, "f32.gguf"), family) if family not in NOT_ASKED else 0
         print(f"{family} {spec['shape']} {spec['hf']}: " +
-              ", ".join(f"{t} adam {a:.1e} llama.cpp {b:.1e}" for t, (a, b) in worst.items()))
+              ", ".join(f"{t} adam {a:.1e} llama.cpp {b:.1e}" for t, (a, b) in worst.items()) + f", Ollama {n_same} tokens")
+    ollama.close()
     for name in tiny_prequant.MODELS:
         if name.startswith("gguf") or (wanted and name not in wanted):
             continue
