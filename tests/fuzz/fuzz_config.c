@@ -1,7 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "arch/arch.h"
+#include <string.h>
+
+#include "arch/pairs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The same config on its way out: it has room in the pairs, and frequencies from anywhere fit or are refused. */
+static void write_out(am_config *c, const uint8_t *data, size_t size) {
+  static am_pairs pairs;
+  float divisors[AM_ARCH_MOST_FACTORS];
+  uint32_t n = size / 4 < 64 ? (uint32_t)(size / 4) : 64;
+  adam_error error = {0};
+  pairs = (am_pairs){0};
+  if (c->arch->to_gguf && !c->arch->to_gguf(c, &pairs, &error) && pairs.full) __builtin_trap();
+  pairs = (am_pairs){0};
+  if (c->arch->to_hf && !c->arch->to_hf(c, &pairs, &error) && pairs.full) __builtin_trap();
+  if (n) memcpy(divisors, data, n * sizeof *divisors);
+  if (!am_rope_fit_llama3(c, divisors, n, "fuzz", &error) &&
+      !(c->rope.high_freq_factor > c->rope.low_freq_factor && c->rope.low_freq_factor > 0))
+    __builtin_trap();
+}
 
 /* config.json: a config that is accepted is sane for everyone after it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -21,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       if (c.arch->roles[i].shape(&c, shape) > 2) __builtin_trap();
       am_arch_tensor_name(&c, &c.arch->roles[i], c.n_layers - 1, false, name, sizeof name);
     }
+    write_out(&c, data, size);
   }
   am_arena_close(&arena);
   return 0;
