@@ -107,6 +107,8 @@ adam_status am_pull_model(const am_arguments *arguments, const char *ref, adam_e
       .model = ref,
       .cache_dir = arguments->text[AM_OPTION_CACHE_DIR],
       .offline = arguments->is_set[AM_OPTION_OFFLINE],
+      .ollama_host = arguments->text[AM_OPTION_OLLAMA_HOST],
+      .start_server = arguments->is_set[AM_OPTION_START],
       .on_progress = on_pull,
       .user = &w,
   };

@@ -55,6 +55,7 @@ typedef struct adam_pull_options {
   int32_t n_connections; /* at once; 0 = 8 */
   adam_on_pull on_progress;
   void *user;
+  bool start_server;     /* for ollama:NAME; as in adam_model_options */
 } adam_pull_options;
 
 /* What there is now. Strings are owned by the result: adam_pull_result_close. */

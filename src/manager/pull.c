@@ -110,7 +110,8 @@ static adam_status pull_backend(const adam_backend_ops *ops, const char *name, c
     return am_fail(error, ADAM_UNSUPPORTED, options->model, NULL, "the backend %s has nothing to download", ops->name);
   if (options->offline)
     return am_fail(error, ADAM_INVALID, options->model, NULL, "--offline and a model that %s fetches", ops->name);
-  const adam_model_options o = {.struct_size = sizeof o, .ollama_host = options->ollama_host};
+  const adam_model_options o = {.struct_size = sizeof o, .ollama_host = options->ollama_host,
+                                .start_server = options->start_server};
   layers l = {.options = options, .begun_ms = am_clock_ms()};
   adam_status status = ops->pull(ops->context, name, &o, on_step, &l, error);
   if (l.failed) status = am_fail_memory(error, options->model);

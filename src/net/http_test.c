@@ -12,37 +12,14 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/thread.h"
+#include "python_server.h"
 #include <adam/adam.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static int port, other_port;
-static pid_t server;
-static int server_input;
-
-static bool start_server(void) {
-  int to[2], from[2];
-  char line[64] = {0};
-  if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC)) return false;
-  server = fork();
-  if (server == 0) {
-    dup2(to[0], 0);
-    dup2(from[1], 1);
-    execlp("python3", "python3", ADAM_SOURCE_DIR "/tests/e2e/fault_server.py", (char *)NULL);
-    _exit(127);
-  }
-  close(to[0]);
-  close(from[1]);
-  server_input = to[1];
-  FILE *out = fdopen(from[0], "r");
-  bool good = out && fgets(line, sizeof line, out) && sscanf(line, "%d %d", &port, &other_port) == 2;
-  if (out) fclose(out);
-  return good;
-}
 
 typedef struct answer {
   am_buf body;
@@ -371,10 +348,13 @@ int main(void) {
                                           "all_proxy",   "ALL_PROXY",  "no_proxy",    "NO_PROXY",
                                           "SSL_CERT_FILE", "SSL_CERT_DIR"};
   for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) unsetenv(variables[i]);
-  if (!start_server()) {
+  python_server server = {0};
+  if (!python_server_start(ADAM_SOURCE_DIR "/tests/e2e/fault_server.py", &server)) {
     printf("SKIP: python3 cannot run tests/e2e/fault_server.py\n");
     return 77;
   }
+  port = server.ports[0];
+  other_port = server.ports[1];
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_echo),        cmocka_unit_test(test_status),  cmocka_unit_test(test_body_file),
       cmocka_unit_test(test_redirects),   cmocka_unit_test(test_faults),  cmocka_unit_test(test_unreachable),
@@ -382,7 +362,6 @@ int main(void) {
       cmocka_unit_test(test_threads),     cmocka_unit_test(test_fault),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  close(server_input);
-  waitpid(server, NULL, 0);
+  python_server_stop(&server);
   return failed;
 }
