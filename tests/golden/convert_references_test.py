@@ -8,6 +8,7 @@ Of each: folder -> GGUF in f32, f16 and bf16, read by the gguf package (names, s
 threads; GGUF -> folder that transformers opens with the same logits; pre-quantised folders; embedding models against
 sentence-transformers; GGUF -> GGUF. With a server's binary (ADAM_OLLAMA) Ollama generates adam's text from the f32 file.
 """
+import atexit
 import ctypes
 import filecmp
 import json
@@ -395,6 +396,7 @@ def main():
     torch.set_num_threads(1)
     home = tempfile.TemporaryDirectory()
     ollama = Ollama(home.name)
+    atexit.register(ollama.close)
     for family in ("llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "phi", "phi3", "gemma2"):
         if wanted and family not in wanted:
             continue
