@@ -36,10 +36,10 @@ static json_t *find_entry(json_t *models, const adam_model_entry *entry) {
 static void on_model(void *user, const adam_model_entry *entry) {
   json_t *models = user, *known = find_entry(models, entry);
   if (!known) {
-    known = json_pack("{s:o, s:o, s:I, s:o, s:[], s:o}", "name", am_reply_string(entry->name), "path",
+    known = json_pack("{s:o, s:o, s:I, s:o, s:[], s:o, s:o}", "name", am_reply_string(entry->name), "path",
                       am_reply_string(entry->path), "bytes", (json_int_t)entry->bytes, "quantization",
                       am_reply_string(entry->quantization), "stores", "last_used",
-                      time_json(entry->last_used_unix_s));
+                      time_json(entry->last_used_unix_s), "reachable", am_reply_string(entry->reachable));
     json_array_append_new(models, known);
   }
   if (entry->store) json_array_append_new(json_object_get(known, "stores"), am_reply_string(entry->store));
@@ -53,15 +53,16 @@ static const char *text_of(const json_t *object, const char *key, const char *ot
 static void print_models(const json_t *models) {
   size_t i;
   json_t *model;
-  am_output_format("%-40s %9s  %-8s  %-12s %s\n", "NAME", "SIZE", "TYPE", "STORE", "LAST USED");
+  am_output_format("%-40s %9s  %-8s  %-12s %-8s %s\n", "NAME", "SIZE", "TYPE", "STORE", "RUNS ON", "LAST USED");
   json_array_foreach(models, i, model) {
     char size[16];
     am_format_bytes((uint64_t)json_integer_value(json_object_get(model, "bytes")), size);
     const char *store = json_string_value(json_array_get(json_object_get(model, "stores"), 0));
     char line[1024];
     int n =
-        snprintf(line, sizeof line, "%-40s %9s  %-8s  %-12s %.10s\n", text_of(model, "name", "?"), size,
-                 text_of(model, "quantization", "?"), store ? store : "?", text_of(model, "last_used", "-"));
+        snprintf(line, sizeof line, "%-40s %9s  %-8s  %-12s %-8s %.10s\n", text_of(model, "name", "?"), size,
+                 text_of(model, "quantization", "?"), store ? store : "?", text_of(model, "reachable", "?"),
+                 text_of(model, "last_used", "-"));
     am_output_model_text(line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
   }
 }

@@ -69,6 +69,8 @@ static json_t *info_json(const adam_model_info *info) {
   json_object_set_new(object, "template", features_json(info));
   json_object_set_new(object, "end_ids", am_reply_ids(info->end_ids, info->n_end_ids));
   json_object_set_new(object, "generation_defaults", am_reply_sampling(&info->defaults));
+  if (info->origin_json)
+    json_object_set_new(object, "origin", json_loads(info->origin_json, JSON_DECODE_ANY, NULL));
   return object;
 }
 
@@ -161,6 +163,33 @@ static void print_template(const json_t *info) {
   print_fact("chat template", line);
 }
 
+/* What the Ollama store says of the model: where it is, of which layers, and what came along. */
+static void print_origin(const json_t *origin) {
+  size_t i;
+  json_t *layer, *value;
+  const char *key;
+  char size[16], line[512];
+  print_text(origin, "store", "store");
+  print_text(origin, "manifest", "manifest");
+  print_text(origin, "digest", "manifest digest");
+  json_array_foreach(json_object_get(origin, "layers"), i, layer) {
+    const char *kind = json_string_value(json_object_get(layer, "kind")),
+               *digest = json_string_value(json_object_get(layer, "digest"));
+    am_format_bytes(number_of(layer, "bytes"), size);
+    snprintf(line, sizeof line, "%-10.40s %9s  %.80s", kind ? kind : "?", size, digest ? digest : "?");
+    print_fact("layer", line);
+  }
+  print_text(origin, "template_used", "template used");
+  print_text(origin, "system", "system");
+  void *parameters = json_object_get(origin, "parameters");
+  json_object_foreach(parameters, key, value) {
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+    snprintf(line, sizeof line, "%.60s %.400s", key, text ? text : "?");
+    print_fact("parameter", line);
+    free(text);
+  }
+}
+
 /* Facts that are known, one a line; the sampling values that come with the model below. */
 static void print_info(const json_t *info) {
   print_text(info, "name", "name");
@@ -173,6 +202,7 @@ static void print_info(const json_t *info) {
   if (!print_purpose(info)) print_template(info);
   print_text(info, "license", "license");
   print_text(info, "digest", "digest");
+  print_origin(json_object_get(info, "origin"));
   const char *key;
   json_t *value;
   json_t *defaults = json_object_get(info, "generation_defaults");

@@ -68,6 +68,10 @@ typedef struct adam_model_info {
   int64_t n_ctx_extended;     /* the most that n_ctx may ask for; n_ctx_train where nothing extends it */
   const char *license;        /* as the model names it: "apache-2.0" */
   adam_template_features template_features; /* of a model that was opened to be described */
+  const char *origin_json;    /* where the model comes from and what came along, a JSON object: of the Ollama
+                                 store "store", "root", "manifest", "digest", "layers" [{"kind","digest",
+                                 "bytes"}], "parameters", "system", "messages", "template", "template_used"
+                                 ("jinja", "go", "none"), "licenses"; NULL = its path says all */
 } adam_model_info;
 
 /* What a backend tells about a finished generation; text and ids went through the sink. Zeroed by
@@ -109,6 +113,7 @@ typedef struct adam_model_entry {
   const char *quantization;   /* "q4_1", "bf16"; NULL = unknown */
   const char *store;          /* "huggingface", "shipped", "mock" */
   int64_t last_used_unix_s;   /* 0 = unknown */
+  const char *reachable;      /* "native": by adam's own engine, "ollama": by Ollama, "both"; NULL = unknown */
 } adam_model_entry;
 typedef void (*adam_on_model)(void *user, const adam_model_entry *entry);
 
@@ -158,8 +163,8 @@ typedef struct adam_backend_ops {
   /* Can the backend be used here and now? ADAM_OK, or ADAM_UNAVAILABLE with the reason. Any
    * thread. NULL = always. */
   adam_status (*available)(void *context, adam_error *error);
-  /* Opens `model`: for huggingface a file or directory path, for others the part of the REF after
-   * "NAME:". *out is untouched on failure. The model may be used by one thread at a time, except
+  /* Opens `model`: for huggingface a file or directory path, or "ollama:NAME" of the Ollama store on this
+   * machine; for others the part of the REF after "NAME:". *out is untouched on failure. The model may be used by one thread at a time, except
    * where the backend says otherwise. Required. */
   adam_status (*open)(void *context, const char *model, const adam_model_options *options,
                       adam_backend_model **out, adam_error *error);

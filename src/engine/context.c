@@ -74,6 +74,8 @@ uint32_t am_context_score_rows(const am_engine *engine) {
 
 static void choose_default(am_engine *engine, uint64_t n_train) {
   uint64_t n_ctx = n_train == 0 ? UNKNOWN_CTX : n_train < DEFAULT_CTX ? n_train : DEFAULT_CTX;
+  uint64_t of_store = am_loader_get_extra(engine->loader)->n_ctx;
+  if (of_store > 0 && of_store <= MOST_CTX) n_ctx = n_train > 0 && n_train < of_store ? n_train : of_store;
   uint64_t wanted = n_ctx, room = am_memory_available() / 4 * 3;
   while (n_ctx / 2 >= LEAST_CTX &&
          needed_bytes(engine, n_ctx, engine->kv_dtype, engine->chunk_tokens, 1) > room)

@@ -56,6 +56,11 @@ static adam_status open_model(am_engine *engine, const adam_model_options *optio
 
 adam_status am_engine_open(const char *path, const adam_model_options *options, am_engine **out,
                            adam_error *error) {
+  return am_engine_open_with(path, options, NULL, out, error);
+}
+
+adam_status am_engine_open_with(const char *path, const adam_model_options *options, const am_loader_extra *extra,
+                                am_engine **out, adam_error *error) {
   static const adam_model_options defaults = {.struct_size = sizeof defaults};
   double begin_ms = am_clock_ms();
   if (!options) options = &defaults;
@@ -69,6 +74,7 @@ adam_status am_engine_open(const char *path, const adam_model_options *options, 
     status = am_loader_open(path,
                             (options->vocab_only ? AM_LOADER_VOCAB_ONLY : 0u) | (options->describe ? AM_LOADER_NO_DATA : 0u),
                             cache_dir, &engine->loader, error);
+  if (!status && extra) status = am_loader_add_extra(engine->loader, extra, error);
   if (!status && !options->vocab_only && !options->describe) status = open_model(engine, options, error);
   am_mem_free(cache_dir);
   if (status) {

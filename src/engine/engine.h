@@ -19,6 +19,9 @@ typedef struct am_session am_session;
  * that was asked for and does not fit is ADAM_NO_MEMORY with the bytes needed and there. */
 adam_status am_engine_open(const char *path, const adam_model_options *options, am_engine **out,
                            adam_error *error);
+/* The same with what a store says beside the file; extra is copied, NULL = nothing. */
+adam_status am_engine_open_with(const char *path, const adam_model_options *options, const am_loader_extra *extra,
+                                am_engine **out, adam_error *error);
 void am_engine_close(am_engine **engine); /* sessions must be closed first */
 const am_loader *am_engine_loader(const am_engine *engine);
 adam_status am_engine_info(am_engine *engine, adam_model_info *info, adam_error *error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A generation from first to last: prompt, prefill, then pick, decode, emit, until something ends it. */
 #include "base/error.h"
+#include "base/mem.h"
 #include "base/rng.h"
 #include "engine/logprobs.h"
 #include "engine/notice.h"
@@ -267,6 +268,18 @@ static adam_status check_length(const generation *g, adam_error *error) {
                  least_room ? " with the answer" : "");
 }
 
+/* The stop strings of the request and of the store that the model came from. */
+static adam_status open_stop(generation *g, const am_loader_extra *extra, adam_error *error) {
+  size_t n_asked = g->request->n_stop, n = n_asked + extra->n_stop;
+  if (n == 0) return ADAM_OK;
+  const char **stop = am_mem_alloc(n * sizeof *stop);
+  if (!stop) return am_fail_memory(error, "stop strings");
+  for (size_t i = 0; i < n; i++) stop[i] = i < n_asked ? g->request->stop[i] : extra->stop[i - n_asked];
+  adam_status status = am_stop_open(stop, n, &g->stop, error);
+  am_mem_free(stop);
+  return status;
+}
+
 static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_error *error) {
   const am_engine *engine = g->session->engine;
   const am_tokenizer *tokenizer = NULL;
@@ -286,10 +299,8 @@ static adam_status prepare(generation *g, const int32_t *ids, size_t n, adam_err
   status = am_sampler_open(n_vocab, n_vocab, &g->sampling, &g->sampler, error);
   if (status) return status;
   am_sampler_accept(g->sampler, ids, n, false);
-  if (g->request->n_stop > 0) {
-    status = am_stop_open(g->request->stop, g->request->n_stop, &g->stop, error);
-    if (status) return status;
-  }
+  status = open_stop(g, am_loader_get_extra(engine->loader), error);
+  if (status) return status;
   if (g->request->tools_json && g->splits && g->request->constraint == ADAM_CONSTRAINT_NONE) {
     status = am_tool_calls_open(g->request->tools_json, g->sampling.seed, &g->calls, error);
     if (status) return status;

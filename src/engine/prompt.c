@@ -117,20 +117,48 @@ static bool append_message(am_buf *buf, const char *role, const char *text, size
          am_buf_append_char(buf, '}');
 }
 
-/* The conversation as one JSON array: system text in front, then the prompt or the messages. */
-static adam_status messages_json(const adam_request *request, am_buf *out, adam_error *error) {
-  const char *given = request->messages_json;
+/* What is behind the first bracket of a JSON array that has members, or NULL. */
+static const char *inside(const char *array) {
+  if (!array) return NULL;
+  array += strspn(array, " \t\r\n");
+  if (*array != '[') return NULL;
+  array += 1 + strspn(array + 1, " \t\r\n");
+  return *array == ']' ? NULL : array;
+}
+
+/* Does the conversation begin with a system message of its own? */
+static bool begins_with_system(const char *messages) {
+  am_arena arena = {0};
+  am_json list;
+  bool present = false;
+  adam_status status = parse(messages, "messages", AM_JSON_ARRAY, &arena, &list, &present, NULL);
+  const am_json *first = !status && present ? am_json_at(&list, 0) : NULL;
+  bool begins = !strcmp(am_json_str(am_json_get(first, "role"), ""), "system");
+  am_arena_close(&arena);
+  return begins;
+}
+
+/* The conversation as one JSON array: system text in front (the request's, else the store's where the messages have
+ * none), the store's own messages, then the prompt or the messages. */
+static adam_status messages_json(const am_loader_extra *extra, const adam_request *request, am_buf *out,
+                                 adam_error *error) {
+  const char *given = request->messages_json, *system = request->system, *before = inside(extra->messages_json);
+  if (given && given[strspn(given, " \t\r\n")] != '[')
+    return am_fail(error, ADAM_INVALID, "messages", NULL, "expected a JSON array of messages");
+  if (!system && extra->system && *extra->system && !(given && begins_with_system(given))) system = extra->system;
   am_buf_append_char(out, '[');
-  if (request->system) append_message(out, "system", request->system, strlen(request->system));
+  if (system) append_message(out, "system", system, strlen(system));
+  if (before) {
+    if (system) am_buf_append_char(out, ',');
+    am_buf_append(out, before, (size_t)(strrchr(before, ']') - before)); /* written by base/json */
+  }
   if (given) {
+    given += strspn(given, " \t\r\n") + 1;
     given += strspn(given, " \t\r\n");
-    if (*given != '[')
-      return am_fail(error, ADAM_INVALID, "messages", NULL, "expected a JSON array of messages");
-    given += 1 + strspn(given + 1, " \t\r\n");
-    if (request->system && *given != ']') am_buf_append_char(out, ',');
+    if ((system || before) && *given != ']') am_buf_append_char(out, ',');
     am_buf_append_str(out, given);
   } else {
-    if (request->system) am_buf_append_char(out, ',');
+    if (system || before) am_buf_append_char(out, ',');
     append_message(out, "user", request->prompt, request->prompt_bytes);
     am_buf_append_char(out, ']');
   }
@@ -164,7 +192,7 @@ static adam_status conversation_text(am_engine *engine, const adam_request *requ
                                      am_buf *text, am_prompt *out, adam_error *error) {
   am_buf messages = {0};
   const char *model_template = am_loader_template(engine->loader, NULL, request->tools_json != NULL);
-  adam_status status = messages_json(request, &messages, error);
+  adam_status status = messages_json(am_loader_get_extra(engine->loader), request, &messages, error);
   if (status) goto cleanup;
   if (!model_template) {
     am_notice_send(sink, ADAM_NOTICE_INFO, "no_template",
@@ -229,6 +257,8 @@ adam_status am_prompt_build(am_engine *engine, const adam_request *request, cons
     return am_fail(error, ADAM_INVALID, "request", NULL, "expected either a prompt or messages");
   if (request->raw && !request->prompt)
     return am_fail(error, ADAM_INVALID, "request", NULL, "raw needs a prompt, not messages");
+  const char *note = am_loader_get_extra(engine->loader)->note;
+  if (note) am_notice_send(sink, ADAM_NOTICE_INFO, "store_parameters", "%s", note);
   if (request->raw) {
     raw_notices(request, sink);
     status = am_tokenizer_encode(tokenizer, request->prompt, request->prompt_bytes, AM_ENCODE_SPECIAL,

@@ -22,10 +22,29 @@ enum {
                                      shapes and dtypes, but no data */
 };
 
+/* What a store of models says of one beside its file (Ollama's layers); NULL or 0 = nothing. */
+typedef struct am_loader_extra {
+  const char *name;            /* instead of the file's */
+  const char *license;         /* its text, or what it is called */
+  const char *system;          /* of a chat that has no system message */
+  const char *messages_json;   /* array, put before every chat */
+  const char *go_template;     /* Go text/template: used where the file has no Jinja template */
+  const char *family;          /* "qwen3" */
+  const char *note;            /* what of it is not used, for people */
+  const char *const *stop;     /* n_stop strings that end an answer, beside those of the request */
+  size_t n_stop;
+  uint64_t n_ctx;              /* the context where none is asked for */
+  adam_sampling sampling;      /* the fields in `set` win over the file's */
+} am_loader_extra;
+
 /* path: directory, .gguf or .safetensors. cache_dir: for cached tokenizers; NULL = none. */
 adam_status am_loader_open(const char *path, uint32_t flags, const char *cache_dir, am_loader **out,
                            adam_error *error);
 void am_loader_close(am_loader **loader);
+/* Right after opening, before anyone else sees the loader; all is copied. A stop string that is one special token
+ * joins the end tokens too. */
+adam_status am_loader_add_extra(am_loader *loader, const am_loader_extra *extra, adam_error *error);
+const am_loader_extra *am_loader_get_extra(const am_loader *loader); /* never NULL */
 
 const char *am_loader_path(const am_loader *loader);
 const char *am_loader_name(const am_loader *loader);         /* general.name or the directory's */

@@ -22,6 +22,7 @@ struct am_loader {
   am_arena arena; /* names, texts, JSON, tables */
   const char *path, *name;
   const char *license; /* NULL = not said */
+  am_loader_extra extra; /* strings in the arena */
   const char *folder;  /* NULL = a GGUF */
   const char *file;    /* for errors: the GGUF, or the folder */
   bool has_config;

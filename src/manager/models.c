@@ -7,6 +7,7 @@
 #include "hub/folder.h"
 #include "hub/places.h"
 #include "manager/manager.h"
+#include "manager/stored.h"
 #include "os/file.h"
 #include "presets/presets.h"
 #include <adam/registry.h>
@@ -16,7 +17,7 @@
 typedef struct lister {
   adam_on_model on_model;
   void *user;
-  char **paths; /* told so far; owned */
+  char **paths; /* told so far, or names of Ollama's models; owned */
   size_t n_paths;
   const char *store, *folder, *name; /* of the folder being listed */
   int64_t last_used_unix_s;
@@ -43,7 +44,8 @@ static void tell(lister *l, const char *name, const char *path) {
                             .bytes = am_hub_weights_bytes(path),
                             .store = l->store,
                             .quantization = quantization && *quantization ? quantization : NULL,
-                            .last_used_unix_s = l->last_used_unix_s};
+                            .last_used_unix_s = l->last_used_unix_s,
+                            .reachable = "native"};
   if (quantization)
     l->on_model(l->user, &entry);
   else
@@ -94,9 +96,12 @@ static bool see_own_file(void *user, const char *file) {
   return l->failed;
 }
 
+/* A model of the Ollama store is told by its name, so that its server's list does not tell it again. */
 static void see_of_backend(void *user, const adam_model_entry *entry) {
   lister *l = user;
-  if (!l->failed && (!entry->path || is_new(l, entry->path))) l->on_model(l->user, entry);
+  bool is_stored = entry->store && !strcmp(entry->store, "ollama");
+  if (!l->failed && ((!entry->path && !is_stored) || is_new(l, is_stored ? entry->name : entry->path)))
+    l->on_model(l->user, entry);
 }
 
 adam_status adam_models_list(const adam_model_options *options, adam_on_model on_model, void *user,
@@ -119,6 +124,7 @@ adam_status adam_models_list(const adam_model_options *options, adam_on_model on
     am_mem_free(caches[i]);
   }
   am_mem_free(models);
+  if (!l.failed && !status) status = am_stored_list(see_of_backend, &l, error);
   const adam_backend_ops *ops;
   for (size_t i = 0; !l.failed && !status && (ops = adam_backend_at(i)); i++)
     if (ops->list) status = ops->list(ops->context, &o, see_of_backend, &l, error);

@@ -6,6 +6,7 @@
 #include "hub/cache.h"
 #include "hub/folder.h"
 #include "hub/places.h"
+#include "manager/stored.h"
 #include "os/dirs.h"
 #include "os/file.h"
 #include "os/memory.h"
@@ -165,6 +166,29 @@ static adam_status resolve_ollama(const char *text, const char **name, adam_erro
   return ADAM_OK;
 }
 
+/* ollama:NAME runs on the native engine from Ollama's store; where that cannot be read and any backend will do, on its
+ * server. ADAM_NOT_FOUND with *ask_server: the rest of am_ref_resolve decides. */
+static adam_status resolve_stored(const char *name, bool is_auto, am_ref *out, bool *ask_server, am_notices *notices,
+                                  adam_error *error) {
+  char *model = NULL;
+  adam_error why = {0};
+  adam_status status = am_stored_resolve(name, &model, ask_server, &why);
+  *ask_server = *ask_server && is_auto && adam_backend_find("ollama");
+  if (!status) {
+    char *shown = dup_text(model);
+    status = shown ? set_ref(adam_backend_find(native_name), model, shown, out, error) : am_fail_memory(error, name);
+    if (!shown) am_mem_free(model);
+    am_mem_free(shown);
+  } else if (*ask_server) {
+    if (!am_notices_printf(notices, "ollama_server", ADAM_NOTICE_INFO, "asking the Ollama server: %s: %s", why.what,
+                           why.why))
+      return am_fail_memory(error, name);
+  } else if (error) {
+    *error = why;
+  }
+  return status;
+}
+
 adam_status am_ref_resolve(const char *backend, const char *text, const char *cache_dir, am_ref *out,
                            am_notices *notices, adam_error *error) {
   bool is_auto = !backend || !*backend || !strcmp(backend, "auto");
@@ -172,6 +196,12 @@ adam_status am_ref_resolve(const char *backend, const char *text, const char *ca
   if (!is_auto && !wanted) return fail_backend(backend, error);
   char name[64] = {0};
   memcpy(name, text, prefix_length(text));
+  if (!strcmp(name, "ollama") && (is_auto || !strcmp(wanted->name, native_name)) && !am_file_is_regular(text)) {
+    bool ask_server;
+    adam_status status =
+        resolve_stored(text + sizeof "ollama:" - 1, is_auto, out, &ask_server, notices, error);
+    if (!status || !ask_server) return status;
+  }
   const adam_backend_ops *named = *name ? adam_backend_find(name) : NULL;
   bool is_native_form = am_file_is_regular(text) || (wanted && strcmp(wanted->name, native_name));
   if (is_auto && *name && !named && !is_native_form) {

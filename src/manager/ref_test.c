@@ -54,6 +54,7 @@ static int set_up(void **state) {
   set_variable("HF_HUB_CACHE", "hub");
   set_variable("ADAM_CACHE_DIR", "cache");
   set_variable("ADAM_SHARE_DIR", "share");
+  set_variable("OLLAMA_MODELS", "ollama");
   return 0;
 }
 
@@ -148,6 +149,8 @@ static void test_refusals(void **state) {
   refuse(NULL, "a/b:", ADAM_INVALID, "ORG/NAME");
   refuse("ollama", "./file.gguf", ADAM_INVALID, "adam share");
   refuse("ollama", "embedding", ADAM_NOT_FOUND, "no model of Ollama");
+  refuse("huggingface", "ollama:qwen3", ADAM_NOT_FOUND, "no such model in the Ollama store");
+  refuse("huggingface", "ollama:../x", ADAM_INVALID, "Ollama model");
   refuse(NULL, "openai:gpt", ADAM_UNAVAILABLE, "not built");
   refuse("strange", "demo", ADAM_INVALID, "auto, huggingface, mock");
   refuse(NULL, "qwen3:0.6b", ADAM_NOT_FOUND, "qwen3");

@@ -3,6 +3,7 @@
  * needed, so that tokenizing and rendering reserve no cache. Threads: a model by one thread at a
  * time; different models by different threads. */
 #include "backend/backends.h"
+#include "backend/huggingface/stored.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "engine/engine.h"
@@ -12,6 +13,7 @@
 struct adam_backend_model {
   am_engine *engine;   /* owned */
   am_session *session; /* owned; NULL until the first generate or score */
+  char *origin_json;   /* owned; NULL: of no store */
 };
 
 static adam_status hf_open(void *context, const char *path, const adam_model_options *options,
@@ -19,7 +21,9 @@ static adam_status hf_open(void *context, const char *path, const adam_model_opt
   (void)context;
   adam_backend_model *model = am_mem_zalloc(1, sizeof *model);
   if (!model) return am_fail_memory(error, path);
-  adam_status status = am_engine_open(path, options, &model->engine, error);
+  const char *stored = am_stored_name(path);
+  adam_status status = stored ? am_stored_open(stored, options, &model->engine, &model->origin_json, error)
+                              : am_engine_open(path, options, &model->engine, error);
   if (status) {
     am_mem_free(model);
     return status;
@@ -33,6 +37,7 @@ static void hf_close(void *context, adam_backend_model *model) {
   if (!model) return;
   am_session_close(&model->session);
   am_engine_close(&model->engine);
+  am_mem_free(model->origin_json);
   am_mem_free(model);
 }
 
@@ -54,7 +59,9 @@ static adam_status hf_generate(void *context, adam_backend_model *model, const a
 static adam_status hf_info(void *context, adam_backend_model *model, adam_model_info *info,
                            adam_error *error) {
   (void)context;
-  return am_engine_info(model->engine, info, error);
+  adam_status status = am_engine_info(model->engine, info, error);
+  if (!status) info->origin_json = model->origin_json;
+  return status;
 }
 
 static adam_status tokenizer_of(const adam_backend_model *model, const am_tokenizer **out,
