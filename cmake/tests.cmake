@@ -38,6 +38,14 @@ foreach(source IN LISTS ADAM_FUZZ_SOURCES)
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
 endforeach()
 
+# What scripts drive beside the command.
+if(NOT ADAM_ROOMS)
+  add_executable(store_tool tests/e2e/store_tool.c)
+  target_include_directories(store_tool PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
+  target_link_libraries(store_tool PRIVATE adam_flags adam_static Threads::Threads m)
+  set_target_properties(store_tool PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endif()
+
 # Scripts: tests/*/NAME_test.sh and NAME_test.py get the build folder as their argument.
 file(GLOB_RECURSE ADAM_SCRIPT_TESTS CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_SOURCE_DIR}/tests/*_test.sh ${CMAKE_CURRENT_SOURCE_DIR}/tests/*_test.py)

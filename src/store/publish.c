@@ -43,6 +43,7 @@ static adam_status make_folders(const am_store *store, const char *folder, adam_
   adam_status status = ADAM_OK;
   struct stat above;
   mode_t mode = stat(store->manifests, &above) == 0 ? (above.st_mode & 0777) | 0700 : 0755;
+  if (mkdir(store->manifests, mode) == 0) am_store_adopt(store, store->manifests); /* pruned: it was empty */
   for (char *at = path + strlen(store->manifests); at && !status;) {
     char *slash = strchr(at + 1, '/');
     if (slash) *slash = 0;

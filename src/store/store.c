@@ -65,14 +65,15 @@ static adam_status open_root(const char *root, bool create, am_store **out, adam
   store->root = am_mem_dup(root, strlen(root));
   store->manifests = am_path_join(root, "manifests");
   store->blobs = am_path_join(root, "blobs");
-  struct stat facts;
+  struct stat facts = {0};
   adam_status status = ADAM_OK;
   if (!store->root || !store->manifests || !store->blobs)
     status = am_fail_memory(error, root);
   else if (create)
     status = make_folders(store, error);
-  if (!status && (stat(store->manifests, &facts) != 0 || access(store->manifests, R_OK | X_OK) != 0))
-    status = fail_folder(error, root);
+  bool hidden = !status && access(store->manifests, R_OK | X_OK) != 0;
+  if (hidden && errno == ENOENT && am_file_is_dir(store->blobs)) hidden = false; /* a server removes it when it is empty */
+  if (hidden) status = fail_folder(error, root);
   if (!status && stat(store->blobs, &facts) != 0) {
     if (errno == ENOENT && stat(root, &facts) == 0) errno = 0; /* manifests alone: everything is missing */
     else status = fail_folder(error, root);
@@ -131,6 +132,10 @@ adam_status am_store_writable(const am_store *store, adam_error *error) {
   const char *const folders[] = {store->blobs, store->manifests, store->root};
   for (size_t i = 0; i < 3; i++) {
     if (access(folders[i], W_OK | X_OK) == 0) continue;
+    if (errno == ENOENT && mkdir(folders[i], 0755) == 0) { /* a server that starts removes manifests/ when it is empty */
+      am_store_adopt(store, folders[i]);
+      continue;
+    }
     if (errno != EACCES && errno != EPERM) return am_store_fail_errno(error, folders[i], "the store cannot be written");
     struct passwd entry, *found = NULL;
     char bytes[1024];
