@@ -70,11 +70,15 @@ static char *temporary_name(const char *target) {
   return am_buf_take(&name);
 }
 
-static bool hard_link(linking *l) {
-  /* what the descriptor is open on, not what the name may have become since */
+/* Of what the descriptor is open on, not of what the source's name may have become since. */
+static bool hard_link_as(const linking *l, const char *name) {
   char self[64];
   (void)snprintf(self, sizeof self, "/proc/self/fd/%d", l->source_fd);
-  if (linkat(AT_FDCWD, self, AT_FDCWD, l->temporary, AT_SYMLINK_FOLLOW) == 0) return true;
+  return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+}
+
+static bool hard_link(linking *l) {
+  if (hard_link_as(l, l->temporary)) return true;
   char real[PATH_MAX];
   struct stat made;
   if (!realpath(l->source, real) || link(real, l->temporary) != 0) return false;
@@ -190,6 +194,16 @@ static adam_status make(linking *l, bool may_copy, am_link_method *method, uint6
   return status;
 }
 
+static void flush_folder(const linking *l) {
+  char *folder = am_path_dirname(l->target);
+  int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  if (fd >= 0) {
+    (void)fsync(fd);
+    (void)close(fd);
+  }
+  am_mem_free(folder);
+}
+
 /* Gives the finished file its name. A hard link's rename over another name of the same inode does nothing at all,
  * so the temporary name is removed in any case. */
 static adam_status publish(const linking *l, bool replace) {
@@ -198,13 +212,7 @@ static adam_status publish(const linking *l, bool replace) {
     fine = access(l->target, F_OK) != 0 && rename(l->temporary, l->target) == 0;
   adam_status status = fine ? ADAM_OK : fail_errno(l->error, l->target, "cannot be written");
   (void)unlink(l->temporary);
-  char *folder = am_path_dirname(l->target);
-  int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-  if (fd >= 0) {
-    (void)fsync(fd);
-    (void)close(fd);
-  }
-  am_mem_free(folder);
+  flush_folder(l);
   return status;
 }
 
@@ -234,6 +242,10 @@ adam_status am_link_file(const char *source, const char *target, bool replace, b
       status = am_fail(error, ADAM_INVALID, target, NULL, "exists already");
       goto cleanup;
     }
+  } else if (allowed(AM_LINK_HARD) && hard_link_as(&l, target)) { /* where nothing stands it needs no other name */
+    how = AM_LINK_HARD;
+    flush_folder(&l);
+    goto done;
   }
   l.temporary = temporary_name(target);
   status = l.temporary ? make(&l, may_copy, &how, &added) : am_fail_memory(error, target);

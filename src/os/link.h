@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* os/link: a second name for a file's bytes, as cheap as the file systems allow.
  * Purpose: one file in two stores. In: a regular file (links to it are followed). Out: the target, whole or
- *   not at all: it is made under a temporary name beside it, flushed, renamed. Errors: ADAM_NOT_FOUND,
+ *   not at all: a hard link where nothing stands, else made under a temporary name beside it, flushed, renamed. Errors: ADAM_NOT_FOUND,
  *   ADAM_IO with the system's words; ADAM_UNSUPPORTED where only a copy would do and none is allowed.
  *   Threads: any. */
 #ifndef AM_OS_LINK_H
