@@ -15,7 +15,7 @@
 /* One model on its way. */
 typedef struct watcher {
   am_pull_view view;
-  bool json;
+  bool json, quiet;
   adam_pull_state *told; /* of each file, as the last event said; owned */
   size_t n_told;
   double told_ms;
@@ -69,15 +69,15 @@ static bool on_pull(void *user, const adam_pull_progress *progress) {
   watcher *w = user;
   if (w->json)
     print_events(w, progress);
-  else
+  else if (!w->quiet)
     am_pull_view_show(&w->view, progress);
   return am_interrupt_pending();
 }
 
-static void print_result(const char *ref, const adam_pull_result *r, double seconds, bool json,
+static void print_result(const watcher *w, const char *ref, const adam_pull_result *r, double seconds,
                          bool with_path) {
   char size[16], received[16], duration[32];
-  if (json) {
+  if (w->json) {
     print_event(json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:o}", "event", "done", "model",
                           am_reply_string(ref), "name", am_reply_string(r->model), "path", am_reply_string(r->path),
                           "commit", am_reply_string(r->commit), "files", (json_int_t)r->n_files, "bytes",
@@ -88,7 +88,7 @@ static void print_result(const char *ref, const adam_pull_result *r, double seco
   am_format_bytes(r->bytes, size);
   am_format_bytes(r->received_bytes, received);
   am_pull_duration(seconds, duration);
-  if (r->n_files)
+  if (r->n_files && !w->quiet)
     am_report_line("%s: %llu files, %s; %s received in %s", ref, (unsigned long long)r->n_files, size, received,
                    duration);
   if (r->path && with_path) {
@@ -100,7 +100,8 @@ static void print_result(const char *ref, const adam_pull_result *r, double seco
 /* Where the pull is the command itself, its answer goes to standard output; else all is for the person. */
 adam_status am_pull_model(const am_arguments *arguments, const char *ref, adam_error *error) {
   bool is_command = arguments->command == AM_COMMAND_PULL;
-  watcher w = {.json = is_command && arguments->is_set[AM_OPTION_JSON]};
+  watcher w = {.json = is_command && arguments->is_set[AM_OPTION_JSON],
+               .quiet = is_command && arguments->is_set[AM_OPTION_QUIET]};
   adam_pull_result result = {0};
   const adam_pull_options options = {
       .struct_size = sizeof options,
@@ -120,9 +121,9 @@ adam_status am_pull_model(const am_arguments *arguments, const char *ref, adam_e
   am_interrupt_end();
   free(w.told);
   if (status == ADAM_OK) {
-    if (result.notice && !w.json)
+    if (result.notice && !w.json && !w.quiet)
       am_report_notice(&(adam_notice){.code = "renamed", .text = result.notice, .level = ADAM_NOTICE_INFO});
-    print_result(ref, &result, (now_ms() - begun) / 1000, w.json, is_command);
+    print_result(&w, ref, &result, (now_ms() - begun) / 1000, is_command);
   } else if (w.json) {
     print_event(json_pack("{s:s, s:o, s:s, s:o, s:o}", "event", "error", "model", am_reply_string(ref), "status",
                           adam_status_name(status), "why", am_reply_string(error->why), "hint",

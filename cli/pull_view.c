@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,11 +31,18 @@ void am_pull_duration(double seconds, char out[32]) {
     snprintf(out, 32, "%.*f s", seconds < 9.95 ? 1 : 0, seconds);
 }
 
+/* As huggingface_hub reads it. */
+static bool bars_are_off(void) {
+  static const char *const yes[] = {"1", "ON", "YES", "TRUE"};
+  const char *value = getenv("HF_HUB_DISABLE_PROGRESS_BARS");
+  for (size_t i = 0; value && i < sizeof yes / sizeof *yes; i++)
+    if (strcasecmp(value, yes[i]) == 0) return true;
+  return false;
+}
+
 void am_pull_view_begin(am_pull_view *view) {
   const char *terminal = getenv("TERM");
-  const char *no_bars = getenv("HF_HUB_DISABLE_PROGRESS_BARS");
-  bool bars = !no_bars || !*no_bars || strcmp(no_bars, "0") == 0;
-  *view = (am_pull_view){.terminal = bars && isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0,
+  *view = (am_pull_view){.terminal = !bars_are_off() && isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0,
                          .begun_ms = now_ms()};
 }
 

@@ -702,6 +702,11 @@ const am_option am_options[AM_OPTION_COUNT] = {
                         .commands = RUN | TOKENIZE | DETOKENIZE | SCORE | EVAL | BENCH | LIST | SHOW |
                                     BACKENDS | VERSION | EMBED | RERANK | PULL | CONVERT | STORES | CP | RENAME,
                         .help = "print one JSON object; pull: one event a line"},
+    [AM_OPTION_QUIET] = {.name = "quiet",
+                         .kind = AM_KIND_FLAG,
+                         .group = AM_GROUP_OUTPUT,
+                         .commands = PULL,
+                         .help = "no progress and no notes: only paths, events of --json, and errors"},
     [AM_OPTION_LOGPROBS] = {.name = "logprobs",
                             .kind = AM_KIND_FLAG,
                             .group = AM_GROUP_OUTPUT,

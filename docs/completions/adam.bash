@@ -64,7 +64,7 @@ _adam() {
     bench) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --n-prompt --n-gen --repetitions --json --help" ;;
     embed) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
     rerank) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --query --instruction --json --strict --help" ;;
-    pull) options="--cache-dir --offline --ollama-host --start --json --help" ;;
+    pull) options="--cache-dir --offline --ollama-host --start --json --quiet --help" ;;
     convert) options="--threads --cache-dir --type --json --help" ;;
     list) options="--cache-dir --ollama-host --json --help" ;;
     show) options="--model --size --backend --cache-dir --ollama-host --start --tensors --digest --json --help" ;;

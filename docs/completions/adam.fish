@@ -87,6 +87,7 @@ complete -c adam -n '__fish_seen_subcommand_from embed' -l no-normalize -d 'leav
 complete -c adam -n '__fish_seen_subcommand_from rerank' -l query -s q -x -d 'what the documents should fit'
 complete -c adam -n '__fish_seen_subcommand_from rerank' -l instruction -x -d 'what counts as fitting, for generative rerankers'
 complete -c adam -n '__fish_seen_subcommand_from run tokenize detokenize score eval bench embed rerank pull convert list show du dedupe rm cp rename verify backends version' -l json -d 'print one JSON object; pull: one event a line'
+complete -c adam -n '__fish_seen_subcommand_from pull' -l quiet -d 'no progress and no notes: only paths, events of --json, and errors'
 complete -c adam -n '__fish_seen_subcommand_from run' -l no-stream -d 'print the answer at the end, not as it comes'
 complete -c adam -n '__fish_seen_subcommand_from run' -l stats -d 'print speeds and counts on standard error'
 complete -c adam -n '__fish_seen_subcommand_from run eval embed rerank' -l strict -d 'fail where something is not done as asked'

@@ -14,6 +14,7 @@ enum { MAX_HOPS = 10 };
 typedef struct sink {
   am_hub_fetch *fetch;
   uint64_t left;      /* bytes of the range that are still to come */
+  uint64_t unwanted_bytes; /* of a refusal or a redirect */
   bool begun;         /* the headers of the body have been checked */
   bool no_ranges;     /* 200 where a range was asked for */
   bool wrong_range;   /* 206 of something else */
@@ -37,7 +38,8 @@ static void check_headers(sink *s) {
 static bool on_body(void *user, const void *bytes, size_t n_bytes) {
   sink *s = user;
   am_hub_fetch *f = s->fetch;
-  if (f->response.status != 200 && f->response.status != 206) return false; /* words of a refusal: dropped */
+  if (f->response.status != 200 && f->response.status != 206) /* words of a refusal: dropped */
+    return (s->unwanted_bytes += n_bytes) > AM_HUB_UNWANTED_BYTES;
   if (!s->begun) check_headers(s);
   if (s->wrong_range || s->no_ranges) return true;
   if (n_bytes > s->left) {
@@ -97,7 +99,8 @@ static adam_status send_hop(am_hub_fetch *f, const char *url, sink *s, adam_erro
                                    .headers = headers,
                                    .n_headers = n,
                                    .connect_timeout_ms = f->remote->answer_timeout_ms,
-                                   .idle_timeout_ms = f->remote->read_timeout_ms};
+                                   .idle_timeout_ms = f->remote->read_timeout_ms,
+                                   .slow_timeout_ms = am_hub_slow_ms(f->remote->read_timeout_ms)};
   am_http_response_close(&f->response);
   f->response = (am_http_response){0};
   return am_http_send(&request, on_body, on_idle, s, &f->response, error);
@@ -112,7 +115,11 @@ static adam_status judge(am_hub_fetch *f, const sink *s, adam_status sent, char 
   adam_status status = is_hub && http > 0 && http < 400 ? check_facts(f, error) : ADAM_OK;
   if (status) goto done;
   f->answer = AM_HUB_CAME;
-  if (is_redirect(http)) {
+  if (is_redirect(http) && sent) {
+    status = s->unwanted_bytes <= AM_HUB_UNWANTED_BYTES
+                 ? sent
+                 : am_fail(error, ADAM_FAILED, f->subject->what, NULL, "the body of a redirect has no end");
+  } else if (is_redirect(http)) {
     const char *to = f->response.location;
     if (!to || (!strncasecmp(from, "https:", 6) && strncasecmp(to, "https:", 6) != 0)) {
       status = am_fail(error, ADAM_FAILED, f->subject->what, NULL, "a redirect leads nowhere, or out of encryption");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { LEAST_CELLS = 4, MOST_CELLS = 16, POLL_MS = 100, BUSY_MS = 200, MAX_EXPIRED = 5 };
+enum { MOVED_BYTES = 16384 }; /* so much in one attempt makes the earlier failures forgotten */
 enum { LOCAL_BYTES = 65536 }; /* smaller files are fetched faster than looked for */
 
 /* Cells [first, end) of one file, on their way. */
@@ -171,7 +172,7 @@ static adam_status attempt(task *t, am_hub_tries *tries, uint32_t *n_expired, bo
   am_hub_fetch fetch = {.remote = &job->remote, .subject = &subject, .file = f->item->file, .route = route,
                         .first = t->at, .end = end, .whole = t->whole, .on_bytes = on_bytes, .user = t};
   adam_status status = am_hub_fetch_range(&fetch, error);
-  bool moved = t->furthest > before, finished = t->at >= end;
+  bool moved = t->furthest - before >= MOVED_BYTES, finished = t->at >= end;
   if (moved) *tries = (am_hub_tries){0}, *n_expired = 0;
   keep_route(job, f, route, &fetch.new_route, fetch.answer == AM_HUB_EXPIRED);
   *again = false;

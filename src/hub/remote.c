@@ -74,12 +74,16 @@ static adam_status set_bearer(const char *token, am_hub_remote *remote, adam_err
   return status;
 }
 
+/* Blanks alone are no token: the next place is asked. */
 static adam_status find_token(const char *token, am_hub_remote *remote, adam_error *error) {
   if (token && *token) return set_bearer(token, remote, error);
   if (am_hub_variable_is_set("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return ADAM_OK;
   token = variable("HF_TOKEN");
   if (!token) token = variable("HUGGING_FACE_HUB_TOKEN");
-  if (token) return set_bearer(token, remote, error);
+  if (token) {
+    adam_status set = set_bearer(token, remote, error);
+    if (set || remote->bearer) return set;
+  }
   char *path = token_file();
   am_buf text = {0};
   adam_status status = ADAM_OK;
@@ -90,9 +94,22 @@ static adam_status find_token(const char *token, am_hub_remote *remote, adam_err
   return status;
 }
 
+/* The address as it may be shown to anybody. */
+static char *without_user(const char *endpoint) {
+  const char *host = strstr(endpoint, "://") + 3, *end = host + strcspn(host, "/?#"), *at = host;
+  for (const char *p = host; p < end; p++)
+    if (*p == '@') at = p + 1;
+  am_buf text = {0};
+  am_buf_append(&text, endpoint, (size_t)(host - endpoint));
+  am_buf_append_str(&text, at);
+  return am_buf_take(&text);
+}
+
+uint32_t am_hub_slow_ms(uint32_t timeout_ms) { return timeout_ms > UINT32_MAX / 6 ? 0 : timeout_ms * 6; }
+
 adam_status am_hub_remote_open(const char *token, am_hub_remote *out, adam_error *error) {
   am_hub_remote remote = {
-      .offline = am_hub_variable_is_set("HF_HUB_OFFLINE") || am_hub_variable_is_set("TRANSFORMERS_OFFLINE"),
+      .offline = am_hub_variable_is_set(variable("HF_HUB_OFFLINE") ? "HF_HUB_OFFLINE" : "TRANSFORMERS_OFFLINE"),
       .answer_timeout_ms = seconds_variable("HF_HUB_ETAG_TIMEOUT", 10000),
       .read_timeout_ms = seconds_variable("HF_HUB_DOWNLOAD_TIMEOUT", 10000),
       .retry_ms = 1000,
@@ -106,7 +123,8 @@ adam_status am_hub_remote_open(const char *token, am_hub_remote *out, adam_error
     return am_fail(error, ADAM_INVALID, "HF_ENDPOINT", "for example https://huggingface.co",
                    "'%s' is no address that begins with http:// or https://", endpoint);
   remote.endpoint = am_mem_dup(endpoint, n);
-  adam_status status = remote.endpoint ? find_token(token, &remote, error) : am_fail_memory(error, "HF_ENDPOINT");
+  remote.shown = remote.endpoint ? without_user(remote.endpoint) : NULL;
+  adam_status status = remote.shown ? find_token(token, &remote, error) : am_fail_memory(error, "HF_ENDPOINT");
   if (status)
     am_hub_remote_close(&remote);
   else
@@ -116,6 +134,7 @@ adam_status am_hub_remote_open(const char *token, am_hub_remote *out, adam_error
 
 void am_hub_remote_close(am_hub_remote *remote) {
   am_mem_free(remote->endpoint);
+  am_mem_free(remote->shown);
   am_mem_free(remote->bearer);
   *remote = (am_hub_remote){0};
 }
@@ -190,7 +209,7 @@ static void request_id(const am_http_response *response, char out[96]) {
 /* 401, 403 and 404 of a model: who may not, or what is not there. */
 static adam_status refused_access(const am_hub_remote *remote, const am_hub_subject *s,
                                   const am_http_response *response, const char *id, adam_error *error) {
-  const char *host = remote->endpoint;
+  const char *host = remote->shown;
   char hint[256];
   if (header_has(response, "x-error-code", "GatedRepo")) {
     snprintf(hint, sizeof hint,
@@ -238,12 +257,12 @@ adam_status am_hub_refused(const am_hub_remote *remote, const am_hub_subject *su
     snprintf(hint, sizeof hint, "wait %.0f s and call again: what came is kept%s", wait_s,
              remote->bearer ? "" : "; with a token (HF_TOKEN) the limit is higher");
     return am_fail(error, ADAM_LIMIT, subject->what, hint, "%s limits how many requests it answers (429)%s",
-                   remote->endpoint, id);
+                   remote->shown, id);
   }
   if (http >= 500)
     return am_fail(error, ADAM_UNAVAILABLE, subject->what, "call again later: what came is kept",
-                   "%s has trouble: status %ld, again and again%s", remote->endpoint, http, id);
-  return am_fail(error, ADAM_FAILED, subject->what, NULL, "%s answered with status %ld%s", remote->endpoint, http, id);
+                   "%s has trouble: status %ld, again and again%s", remote->shown, http, id);
+  return am_fail(error, ADAM_FAILED, subject->what, NULL, "%s answered with status %ld%s", remote->shown, http, id);
 }
 
 static bool on_idle(void *user) { return is_cancelled(user); }
@@ -253,12 +272,13 @@ typedef struct json_sink {
   const am_hub_remote *remote;
   const am_http_response *response;
   am_buf *body;
+  uint64_t unwanted_bytes; /* of a refusal */
   bool too_large;
 } json_sink;
 
 static bool on_json(void *user, const void *bytes, size_t n_bytes) {
   json_sink *sink = user;
-  if (sink->response->status >= 400) return false;
+  if (sink->response->status >= 400) return (sink->unwanted_bytes += n_bytes) > AM_HUB_UNWANTED_BYTES;
   sink->too_large = sink->body->len + n_bytes > JSON_BYTES;
   return sink->too_large || !am_buf_append(sink->body, bytes, n_bytes);
 }
@@ -274,20 +294,21 @@ adam_status am_hub_get(const am_hub_remote *remote, const char *url, const am_hu
       .n_headers = remote->bearer && am_hub_is_endpoint(remote, url) ? 2 : 1,
       .follow_redirects = true,
       .connect_timeout_ms = remote->answer_timeout_ms,
-      .idle_timeout_ms = remote->read_timeout_ms,
+      .idle_timeout_ms = remote->answer_timeout_ms,
+      .slow_timeout_ms = am_hub_slow_ms(remote->answer_timeout_ms),
   };
   am_hub_tries tries = {0};
   for (;;) {
     am_http_response_close(response);
     *response = (am_http_response){0};
     am_buf_clear(body);
-    json_sink sink = {remote, response, body, false};
+    json_sink sink = {.remote = remote, .response = response, .body = body};
     adam_status status = am_http_send(&request, on_json, on_json_idle, &sink, response, error);
     if (sink.too_large)
-      return am_fail(error, ADAM_LIMIT, subject->what, NULL, "%s answered with more than %d bytes", remote->endpoint,
+      return am_fail(error, ADAM_LIMIT, subject->what, NULL, "%s answered with more than %d bytes", remote->shown,
                      JSON_BYTES);
     if (body->failed) return am_fail_memory(error, subject->what);
-    bool refused = !status && response->status >= 400;
+    bool refused = response->status >= 400 && (!status || sink.unwanted_bytes > AM_HUB_UNWANTED_BYTES);
     if (!status && !refused) return ADAM_OK;
     if (am_hub_try_again(remote, &tries, refused ? response : NULL, status)) continue;
     if (is_cancelled(remote)) return am_fail(error, ADAM_CANCELLED, subject->what, NULL, "cancelled");

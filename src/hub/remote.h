@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hub/remote: the Hub at the other end: where it is, who asks, what its answers mean.
  * From the environment, as huggingface_hub reads it: HF_ENDPOINT, HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH,
- * HF_HOME/token, HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE, HF_HUB_ETAG_TIMEOUT,
- * HF_HUB_DOWNLOAD_TIMEOUT; ADAM_RETRY_MS (1000) is the first pause between two tries.
+ * HF_HOME/token, HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE, HF_HUB_ETAG_TIMEOUT (to
+ * connect, and between two pieces of a listing), HF_HUB_DOWNLOAD_TIMEOUT (between two pieces of a file);
+ * ADAM_RETRY_MS (1000) is the first pause between two tries.
  * Threads: immutable after open; any number of requests at once.
  * Invariant: the token goes to the endpoint's own host and nowhere else, and into no error and no log. */
 #ifndef AM_HUB_REMOTE_H
@@ -14,6 +15,7 @@
 
 typedef struct am_hub_remote {
   char *endpoint; /* owned; no slash at the end */
+  char *shown;    /* owned; the endpoint without user and password, for words */
   char *bearer;   /* owned; "Authorization: Bearer ..."; NULL = no token */
   bool offline;
   uint32_t answer_timeout_ms, read_timeout_ms;
@@ -23,6 +25,12 @@ typedef struct am_hub_remote {
   void (*on_wait)(void *user, const char *why, double wait_ms);
   void *user;
 } am_hub_remote;
+
+/* A transfer that brings less than a kilobyte in so many of its own timeouts is given up: am_http_request's
+ * slow_timeout_ms. */
+uint32_t am_hub_slow_ms(uint32_t timeout_ms);
+/* Bytes of an answer's body that are read although nobody wants them, as that of a refusal; more is cut off. */
+enum { AM_HUB_UNWANTED_BYTES = 1 << 16 };
 
 /* token: NULL = the environment's. */
 adam_status am_hub_remote_open(const char *token, am_hub_remote *out, adam_error *error);

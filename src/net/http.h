@@ -30,6 +30,7 @@ typedef struct am_http_request {
   bool follow_redirects;      /* up to 10; 301, 302 and 303 turn a POST into a GET; https to http is refused */
   uint32_t connect_timeout_ms; /* 0 = 10 s */
   uint32_t idle_timeout_ms;   /* without a byte in either direction; 0 = 60 s, AM_HTTP_NO_TIMEOUT = for ever */
+  uint32_t slow_timeout_ms;   /* fewer than 1 KiB in either direction in that time is a failure, too; 0 = none */
   uint32_t total_timeout_ms;  /* 0 = none */
   uint64_t body_limit;        /* bytes of the answer; 0 = none; am_http_fetch: 0 = 64 MiB */
   size_t header_limit;        /* bytes of all headers of one hop, interim answers and trailers counted; 0 = 256 KiB */

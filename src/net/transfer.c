@@ -17,6 +17,7 @@ enum {
   CONNECT_TIMEOUT_MS = 10000,
   IDLE_TIMEOUT_MS = 60000,
   HEADER_LIMIT = 256 << 10,
+  SLOW_BYTES = 1024,       /* of a slow_timeout_ms */
   DROPPED_LIMIT = 1 << 20, /* bytes of a redirect's own body that are read for the sake of the connection */
   POLL_MS = 100
 };
@@ -227,8 +228,8 @@ static void set_body(hop *h) {
 static CURLcode perform(hop *h, CURLM *multi) {
   const am_http_request *r = h->t->request;
   uint32_t idle_ms = r->idle_timeout_ms ? r->idle_timeout_ms : IDLE_TIMEOUT_MS;
-  double asked_ms = am_clock_ms(), moved_ms = asked_ms;
-  uint64_t moved_bytes = 0;
+  double asked_ms = am_clock_ms(), moved_ms = asked_ms, window_ms = asked_ms;
+  uint64_t moved_bytes = 0, window_bytes = 0;
   CURLcode code = CURLE_OK;
   if (curl_multi_add_handle(multi, h->easy)) return CURLE_FAILED_INIT;
   for (int running = 1; running && !h->stop;) {
@@ -243,6 +244,9 @@ static CURLcode perform(hop *h, CURLM *multi) {
     }
     if (idle_ms != AM_HTTP_NO_TIMEOUT && now_ms - moved_ms > idle_ms)
       stop(h, ADAM_FAILED, "nothing came for too long");
+    if (total_bytes - window_bytes >= SLOW_BYTES) window_bytes = total_bytes, window_ms = now_ms;
+    if (r->slow_timeout_ms && now_ms - window_ms > r->slow_timeout_ms)
+      stop(h, ADAM_FAILED, "it comes too slowly");
     if (h->t->deadline_ms > 0 && now_ms > h->t->deadline_ms) stop(h, ADAM_FAILED, "it took too long");
     if (!h->stop) curl_multi_poll(multi, NULL, 0, POLL_MS, NULL);
   }

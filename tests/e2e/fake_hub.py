@@ -87,7 +87,9 @@ class Fault:
     """where: "api", "resolve" or "cdn"; times: None = always; after: let so many matching requests pass first.
     One of: status with headers and body; cut=N (bytes, then the connection closes); drip=(n_bytes, seconds);
     flip=OFFSET (one wrong byte); ignore_range; flood=N header lines; hang=seconds before the answer;
-    length=N (a Content-Length that is not true); location=URL (a redirect there)."""
+    length=N (a Content-Length that is not true); location=URL (a redirect there); content_range=TEXT (instead of the
+    true one); loris=(n_bytes, seconds, total): an answer that comes so slowly, with 200, or with status; endless: a
+    body that never ends, with status or 200."""
 
     def __init__(self, where, contains="", times=1, after=0, method=None, **what):
         self.where, self.contains, self.times, self.after, self.method = where, contains, times, after, method
@@ -194,6 +196,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         hub = self.server.hub
         path = urllib.parse.urlsplit(self.path).path
         self.record = {"server": self.server.role, "method": self.command, "path": self.path, "sent_bytes": 0,
+                       "at": time.monotonic(),
                        "headers": {k.lower(): v for k, v in self.headers.items()}, "status": 0}
         with hub.lock:
             hub.requests.append(self.record)
@@ -201,6 +204,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.fault = hub.find_fault(where, self.command, self.path)
         if "hang" in self.fault:
             time.sleep(self.fault["hang"])
+        if "endless" in self.fault or "loris" in self.fault:
+            return self.drivel()
         if "status" in self.fault:
             return self.reply(self.fault["status"], self.fault.get("body", b""), self.fault.get("headers", {}))
         if "location" in self.fault:
@@ -229,6 +234,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
             self.record["sent_bytes"] += len(body)
         self.wfile.flush()
+
+    def drivel(self):
+        """Bytes of no meaning, for as long as the client listens."""
+        n_bytes, pause, left = self.fault.get("loris", (PIECE, 0, 1 << 62))
+        self.record["status"] = self.fault.get("status", 200)
+        self.close_connection = True
+        try:
+            self.send_response(self.record["status"])
+            for name, value in self.fault.get("headers", {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            while left > 0:
+                self.wfile.write(b" " * n_bytes)
+                self.wfile.flush()
+                self.record["sent_bytes"] += n_bytes
+                left -= n_bytes
+                time.sleep(pause)
+        except OSError:
+            pass
 
     def refuse(self, status, code, message):
         headers = {"Content-Type": "application/json", "X-Error-Message": message}
@@ -364,7 +388,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             start, end = int(asked[1]), min(file.size, int(asked[2]) + 1 if asked[2] else file.size)
             if start >= file.size or start >= end:
                 return self.reply(416, b"", {"Content-Range": f"bytes */{file.size}"})
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+            headers["Content-Range"] = fault.get("content_range", f"bytes {start}-{end - 1}/{file.size}")
             status = 206
         headers["Content-Length"] = str(fault.get("length", end - start))
         self.record["status"] = status

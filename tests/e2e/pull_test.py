@@ -134,6 +134,15 @@ class Works(Case):
         self.works("org/model", env={"HUGGING_FACE_HUB_TOKEN": self.hub.token, "HF_HOME": "/none"})
         self.works("org/model", env={"HF_TOKEN": f"\n{self.hub.token} "})
         self.fails(3, "org/model", says="HF_TOKEN", env={"HF_HOME": str(home), "HF_HUB_DISABLE_IMPLICIT_TOKEN": "ON"})
+        # Blanks are no token: the next place is asked, as huggingface_hub does.
+        self.works("org/model", env={"HF_TOKEN": " \n", "HF_HOME": str(home)})
+        self.works("org/model", env={"HF_TOKEN": self.hub.token, "HUGGING_FACE_HUB_TOKEN": "hf_wrong", "HF_HOME": str(home)})
+        self.works("org/model", env={"XDG_CACHE_HOME": str(home / "xdg"), "HF_TOKEN_PATH": "$HF_HOME/token", "HF_HOME": str(home)})
+        (home / "xdg/huggingface").mkdir(parents=True)
+        (home / "xdg/huggingface/token").write_text(self.hub.token)
+        self.works("org/model", env={"XDG_CACHE_HOME": str(home / "xdg")})
+        (home / "elsewhere").write_text("")
+        self.fails(3, "org/model", says="HF_TOKEN", env={"HF_TOKEN_PATH": str(home / "elsewhere"), "HF_HOME": str(home)})
         self.fails(2, "org/model", says="characters", env={"HF_TOKEN": "hf_x\r\nX-Evil: 1"[:6] + " X"})
 
     def test_revisions(self):
@@ -223,6 +232,22 @@ class Works(Case):
         self.hub.add("org/words", {"tokenizer.json": b"{}"})
         self.works("org/words")
         self.assertEqual(list(self.cache.glob("models--org--pickle/blobs/*")), [])
+
+    def test_quiet(self):
+        self.hub.add("Qwen/Qwen3-0.6B", {**SMALL, "model.safetensors": b"w"})
+        done = self.pull("--quiet", "Qwen/Qwen3-0.6B-Chat")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertTrue(pathlib.Path(done.stdout.decode().strip()).is_dir())
+        done = self.pull("--quiet", "--json", "Qwen/Qwen3-0.6B")
+        self.assertEqual((done.stderr, json.loads(done.stdout.splitlines()[-1])["event"]), (b"", "done"))
+        self.fails(3, "--quiet", "org/none", says="no model org/none")
+
+    def test_offline_variables(self):
+        self.hub.add("org/model", {**SMALL, "model.safetensors": b"w"})
+        self.fails(3, "org/model", says="offline", env={"TRANSFORMERS_OFFLINE": "yes"})
+        self.fails(3, "org/model", says="offline", env={"HF_HUB_OFFLINE": "True", "TRANSFORMERS_OFFLINE": "0"})
+        self.assertEqual(self.hub.seen(), [])
+        self.works("org/model", env={"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "1"})
 
     def test_large_files_come_in_ranges(self):
         self.hub.add("org/model", {**SMALL, "model.safetensors": BIG})
@@ -478,11 +503,84 @@ class Hostile(Case):
         self.hub.fault("resolve", "config.json", status=200, body=b"x", headers={"X-Repo-Commit": "0" * 40})
         self.fails(6, "org/model", says="another commit")
 
-    def test_slow_drip_ends_by_the_timeout(self):
+    def test_silence_ends_by_the_timeout(self):
         self.hub.fault("api", times=None, hang=3)
         began = time.monotonic()
-        self.assertEqual(self.pull("org/model", env={"HF_HUB_DOWNLOAD_TIMEOUT": "0.2"}).returncode, 1)
-        self.assertLess(time.monotonic() - began, 30)
+        self.fails(1, "org/model", says="nothing came for too long", env={"HF_HUB_ETAG_TIMEOUT": "0.2"})
+        self.assertLess(time.monotonic() - began, 8)
+        self.hub.clear()
+        self.hub.fault("cdn", times=None, hang=3)
+        began = time.monotonic()
+        self.fails(1, "org/model", says=["nothing came for too long", "what came is kept"],
+                   env={"HF_HUB_DOWNLOAD_TIMEOUT": "0.2"})
+        self.assertLess(time.monotonic() - began, 8)
+        self.hub.clear()
+        self.hub.fault("cdn", times=2, hang=3)  # twice, and then it goes on
+        self.works("org/model", env={"HF_HUB_DOWNLOAD_TIMEOUT": "0.2"})
+
+    def test_slow_loris(self):
+        """A byte now and then keeps no connection open for ever: each silence is short, and too little comes."""
+        for where, name, variable in (("api", "tree", "HF_HUB_ETAG_TIMEOUT"), ("cdn", "", "HF_HUB_DOWNLOAD_TIMEOUT")):
+            shutil.rmtree(self.folder(), ignore_errors=True)
+            self.hub.clear()
+            self.hub.fault(where, name, times=None, loris=(1, 0.03, 10 ** 6))
+            began = time.monotonic()
+            self.assertEqual(self.pull("org/model", env={variable: "0.1"}).returncode, 1)
+            self.assertLess(time.monotonic() - began, 15)
+        self.hub.clear()
+        self.hub.fault("cdn", times=None, drip=(100, 0.02))  # 5 KB/s, and no end of it by itself
+        process = subprocess.Popen([ADAM, "pull", "org/model"], env=environment(**self.env, HF_HUB_DOWNLOAD_TIMEOUT="0.4"),
+                                   stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        time.sleep(3.5)
+        self.assertIsNone(process.poll(), "what is slow but comes is waited for")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 130)
+
+    def test_bodies_without_end(self):
+        """Of a listing, of a file, of a refusal and of a redirect: little of it is read."""
+        for code, where, name, fault in (
+                (1, "api", "revision", {}), (1, "api", "tree", {}), (3, "api", "revision", {"status": 404}),
+                (3, "resolve", "config.json", {"status": 404, "headers": {"X-Error-Code": "EntryNotFound"}}),
+                (1, "resolve", "model.safetensors", {"status": 302, "headers": {"Location": "/x"}}),
+                (1, "cdn", "", {"status": 404})):
+            with self.subTest(where=where, name=name, fault=fault):
+                self.hub.clear()
+                self.hub.fault(where, name, times=None, endless=True, **fault)
+                done = self.pull("org/model")
+                self.assertNotEqual(done.returncode, 0)
+                if (where, name) != ("cdn", ""):
+                    self.assertEqual(done.returncode, code, done.stderr)
+                self.assertLess(sum(r["sent_bytes"] for r in self.hub.seen(where if where == "cdn" else "hub")), 120 * MB)
+        self.hub.clear()
+        self.hub.fault("cdn", times=None, endless=True, status=206, headers={"Content-Range": f"bytes 0-{len(BIG) - 1}/{len(BIG)}"})
+        self.assertEqual(self.pull("org/model").returncode, 6)
+        self.hub.clear()
+        self.hub.fault("cdn", times=None, endless=True)  # 200: ranges ignored, and too long
+        self.fails(6, "org/model", says="model.safetensors")
+
+    def test_lying_content_ranges(self):
+        for text in ("bytes 0-9/10", f"bytes 5-{len(BIG) - 1}/{len(BIG)}", f"bytes 0-99/{len(BIG) + 1}", "bytes */7", "bytes 9-3/10",
+                     "bytes 0-18446744073709551616/*", "x", f"bytes 0-{len(BIG)}/{len(BIG)}"):
+            self.hub.clear()
+            self.hub.fault("cdn", times=None, content_range=text)
+            self.fails(6, "org/model", says="other bytes")
+
+    def test_redirect_loops_of_listings(self):
+        self.hub.fault("api", times=None, location=f"{self.hub.endpoint}/api/models/org/model/revision/main")
+        self.fails(1, "org/model", says="redirects more than")
+        self.assertLess(len(self.hub.seen()), 80)
+
+    def test_pauses_grow(self):
+        self.hub.fault("api", times=None, status=503)
+        self.fails(5, "org/model", says="503", env={"ADAM_RETRY_MS": "40"})
+        at = [r["at"] for r in self.hub.seen(contains="/revision/")]
+        self.assertEqual(len(at), 6)
+        for pause, least in zip((b - a for a, b in zip(at, at[1:])), (0.04, 0.08, 0.16, 0.32, 0.32)):
+            self.assertGreater(pause, least * 0.95)
+        self.hub.clear()
+        self.hub.fault("api", times=1, status=503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})
+        self.works("org/model")
 
     def test_no_place(self):
         if os.geteuid() != 0:
