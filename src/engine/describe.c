@@ -30,18 +30,25 @@ void am_engine_template_features(am_engine *engine, adam_template_features *out)
                         "[{\"type\": \"function\", \"function\": {\"name\": \"mark-of-adam\", "
                         "\"description\": \"d\", \"parameters\": {\"type\": \"object\", "
                         "\"properties\": {}, \"required\": []}}}]";
-  const char *text = am_loader_template(engine->loader, NULL, false);
+  am_engine_chat chat = {0};
   am_buf on = {0}, off = {0};
   *out = (adam_template_features){0};
-  if (!text) return;
+  if (am_engine_template(engine, false, &chat, NULL) || !chat.compiled) return;
   out->system =
       rendered(engine, with_system, NULL, ADAM_THINK_DEFAULT, &on) && strstr(on.data, "mark-of-adam");
   out->tools = rendered(engine, user, tool, ADAM_THINK_DEFAULT, &on) && strstr(on.data, "mark-of-adam");
   out->thinking_switch = rendered(engine, user, NULL, ADAM_THINK_ON, &on) &&
                          rendered(engine, user, NULL, ADAM_THINK_OFF, &off) && strcmp(on.data, off.data) != 0;
-  out->thinking = out->thinking_switch || strstr(text, "<think>") != NULL;
+  out->thinking = out->thinking_switch || strstr(chat.text, "<think>") != NULL;
   am_buf_close(&on);
   am_buf_close(&off);
+}
+
+const char *am_engine_template_used(am_engine *engine) {
+  am_engine_chat chat = {0};
+  if (am_engine_template(engine, false, &chat, NULL)) return "";
+  if (!chat.compiled) return "none";
+  return am_chat_template_language(chat.compiled) == AM_TEMPLATE_GO ? "go" : "jinja";
 }
 
 /* The digest that the file's own name tells: a blob of the Hub's cache (64 hex digits) or of an Ollama store

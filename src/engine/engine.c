@@ -92,7 +92,7 @@ void am_engine_close(am_engine **engine) {
   am_model_close(&e->model);
   am_device_close(&e->device);
   for (size_t i = 0; i < sizeof e->templates / sizeof *e->templates; i++)
-    am_template_close(&e->templates[i].compiled);
+    am_chat_template_close(&e->templates[i].compiled);
   am_trie_close(&e->trie);
   am_loader_close(&e->loader);
   if (e->has_mutex) am_mutex_close(&e->mutex);
@@ -115,7 +115,7 @@ adam_status am_engine_info(am_engine *engine, adam_model_info *info, adam_error 
   const am_tokenizer *tokenizer = am_loader_tokenizer(loader);
   info->tokenizer = tokenizer ? am_tokenizer_kind(tokenizer) : NULL;
   info->load_ms = engine->load_ms;
-  info->has_chat_template = am_loader_template(loader, NULL, false) != NULL;
+  info->has_chat_template = am_loader_template(loader, NULL, false) || am_loader_get_extra(loader)->go_template;
   info->license = am_loader_license(loader);
   info->defaults = *am_loader_sampling(loader);
   info->end_ids = am_loader_end_ids(loader, &info->n_end_ids);

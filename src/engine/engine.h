@@ -27,6 +27,8 @@ const am_loader *am_engine_loader(const am_engine *engine);
 adam_status am_engine_info(am_engine *engine, adam_model_info *info, adam_error *error);
 /* What the model's chat template does with a system text, tools and thinking, found by rendering. */
 void am_engine_template_features(am_engine *engine, adam_template_features *out);
+/* Which template a conversation goes through: "go", "jinja", "none"; "" = it cannot be compiled. */
+const char *am_engine_template_used(am_engine *engine);
 /* SHA-256 of the weights as 64 hex digits: of the one file, or of the lines "DIGEST  NAME\n" of several, sorted
  * by name. A file whose store has named it by its digest is not read; by_name_only: ADAM_NOT_FOUND instead of
  * reading any. */

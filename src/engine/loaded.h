@@ -7,7 +7,7 @@
 #include "grammar/trie.h"
 #include "model/model.h"
 #include "os/thread.h"
-#include "template/template.h"
+#include "template/chat_template.h"
 
 struct am_engine {
   am_loader *loader; /* owned */
@@ -24,12 +24,20 @@ struct am_engine {
   bool has_mutex;
   struct {
     const char *text;
-    am_template *compiled;
-  } templates[2]; /* by text pointer, filled on use */
+    am_chat_template *compiled;
+  } templates[3]; /* by text pointer, filled on use: the store's Go, the file's Jinja, that for tools */
   am_trie *trie;  /* owned: the vocabulary for constraints, made at the first one */
 };
 
-/* The model's compiled template; NULL in *out when it has none. Shared, lives as long as the engine. */
-adam_status am_engine_template(am_engine *engine, bool has_tools, const am_template **out, adam_error *error);
+/* The template that a conversation goes through. */
+typedef struct am_engine_chat {
+  const am_chat_template *compiled; /* NULL: the model has none; shared, lives as long as the engine */
+  const char *text;                 /* of compiled */
+  char passed_over[512];            /* why it is not the store's Go template; "" = it is, or there is none */
+} am_engine_chat;
+
+/* The store's Go template, as its server would take; the file's Jinja where there is no other, where the server would
+ * not use the other, where that cannot be compiled, or does not know the tools that are there. */
+adam_status am_engine_template(am_engine *engine, bool has_tools, am_engine_chat *out, adam_error *error);
 
 #endif

@@ -7,21 +7,19 @@
 #include "engine/notice.h"
 #include "template/chat.h"
 
+#include <stdio.h>
 #include <string.h>
 
-adam_status am_engine_template(am_engine *engine, bool has_tools, const am_template **out,
-                               adam_error *error) {
-  const char *text = am_loader_template(engine->loader, NULL, has_tools);
+/* Compiled once for each text, which is known by its address. */
+static adam_status compile(am_engine *engine, am_template_language language, const char *text,
+                           const am_chat_template **out, adam_error *error) {
+  const char *name = language == AM_TEMPLATE_GO ? "Go template of the store" : "chat template";
   adam_status status = ADAM_OK;
-  const am_template *found = NULL;
-  if (!text) {
-    *out = NULL;
-    return ADAM_OK;
-  }
+  const am_chat_template *found = NULL;
   am_mutex_lock(&engine->mutex);
   for (size_t i = 0; i < sizeof engine->templates / sizeof *engine->templates && !found; i++) {
     if (!engine->templates[i].text) {
-      status = am_template_open("chat template", text, strlen(text), &engine->templates[i].compiled, error);
+      status = am_chat_template_open(language, name, text, strlen(text), &engine->templates[i].compiled, error);
       if (status) break;
       engine->templates[i].text = text;
     }
@@ -29,6 +27,36 @@ adam_status am_engine_template(am_engine *engine, bool has_tools, const am_templ
   }
   am_mutex_unlock(&engine->mutex);
   if (!status) *out = found;
+  return status;
+}
+
+adam_status am_engine_template(am_engine *engine, bool has_tools, am_engine_chat *out, adam_error *error) {
+  const am_loader_extra *extra = am_loader_get_extra(engine->loader);
+  const char *jinja = am_loader_template(engine->loader, NULL, has_tools), *go = extra->go_template;
+  am_engine_chat chat = {0};
+  adam_error why = {0};
+  adam_status status = ADAM_OK;
+  if (go && jinja && extra->prefers_jinja) {
+    (void)snprintf(chat.passed_over, sizeof chat.passed_over, "%s", extra->prefers_jinja);
+    go = NULL;
+  }
+  if (go) {
+    status = compile(engine, AM_TEMPLATE_GO, go, &chat.compiled, &why);
+    if (status && (status != ADAM_TEMPLATE || !jinja)) {
+      if (error) *error = why;
+      return status;
+    }
+    if (status) (void)snprintf(chat.passed_over, sizeof chat.passed_over, "%s", why.why);
+    else if (has_tools && jinja && strstr(jinja, "tools") && !am_go_template_traits(am_chat_template_go(chat.compiled))->tools)
+      (void)snprintf(chat.passed_over, sizeof chat.passed_over, "it does not know tools");
+    else
+      chat.text = go;
+  }
+  if (!chat.text && jinja) {
+    status = compile(engine, AM_TEMPLATE_JINJA, jinja, &chat.compiled, error);
+    chat.text = jinja;
+  }
+  if (!status) *out = chat;
   return status;
 }
 
@@ -51,14 +79,27 @@ static adam_status parse(const char *text, const char *name, am_json_type type, 
   return ADAM_OK;
 }
 
-/* coerce: content that the template cannot take is made text (template/chat.h). */
-static adam_status render(am_engine *engine, const adam_render_request *request, bool coerce, am_buf *out,
+/* What a Go template cannot do is refused: it is the template's, not the caller's, to say what is written. */
+static adam_status go_request(const adam_render_request *request, const am_json *kwargs, am_chat_request *chat,
+                              adam_error *error) {
+  const am_json *thinking = kwargs ? am_json_get(kwargs, "enable_thinking") : NULL;
+  if (request->no_generation_prompt)
+    return am_fail(error, ADAM_INVALID, "Go template", NULL, "it always opens the answer: that cannot be left out");
+  if (kwargs && (kwargs->n != 1 || !thinking || thinking->type != AM_JSON_BOOL))
+    return am_fail(error, ADAM_INVALID, "Go template", NULL, "of the variables it can be given only enable_thinking");
+  if (thinking) chat->enable_thinking = thinking->as.boolean;
+  return ADAM_OK;
+}
+
+/* coerce: content that the template cannot take is made text (template/chat.h). is_chat: messages that may hold earlier
+ * answers. */
+static adam_status render(am_engine *engine, const adam_render_request *request, bool coerce, bool is_chat, am_buf *out,
                           adam_error *error) {
   am_arena arena = {0};
   am_json messages, tools, kwargs;
   bool has_messages = false, has_tools = false, has_kwargs = false;
-  am_template *own = NULL;
-  const am_template *tmpl = NULL;
+  am_chat_template *own = NULL;
+  am_engine_chat model = {0};
   adam_status status =
       parse(request->messages_json, "messages", AM_JSON_ARRAY, &arena, &messages, &has_messages, error);
   if (!status && !has_messages)
@@ -66,13 +107,13 @@ static adam_status render(am_engine *engine, const adam_render_request *request,
   if (!status) status = parse(request->tools_json, "tools", AM_JSON_ARRAY, &arena, &tools, &has_tools, error);
   if (!status)
     status = parse(request->kwargs_json, "kwargs", AM_JSON_OBJECT, &arena, &kwargs, &has_kwargs, error);
-  if (!status && request->template_text) {
-    status = am_template_open(request->template_name ? request->template_name : "chat template",
-                              request->template_text, strlen(request->template_text), &own, error);
-    tmpl = own;
-  } else if (!status) {
-    status = am_engine_template(engine, has_tools, &tmpl, error);
-  }
+  if (!status && request->template_text)
+    status = am_chat_template_open(am_template_language_of(request->template_name),
+                                   request->template_name ? request->template_name : "chat template",
+                                   request->template_text, strlen(request->template_text), &own, error);
+  else if (!status)
+    status = am_engine_template(engine, has_tools, &model, error);
+  const am_chat_template *tmpl = own ? own : model.compiled;
   if (!status && !tmpl)
     status = am_fail(error, ADAM_TEMPLATE, am_loader_path(engine->loader), "give one with --template FILE",
                      "the model has no chat template");
@@ -84,17 +125,19 @@ static adam_status render(am_engine *engine, const adam_render_request *request,
         .special_tokens = am_loader_special_tokens(engine->loader),
         .add_generation_prompt = !request->no_generation_prompt,
         .coerce_content = coerce,
+        .strip_thinking = is_chat && am_loader_get_extra(engine->loader)->strip_thinking,
         .enable_thinking = request->think == ADAM_THINK_DEFAULT ? -1 : request->think == ADAM_THINK_ON};
-    status = am_chat_render(tmpl, &chat, out, error);
+    if (am_chat_template_go(tmpl)) status = go_request(request, chat.kwargs, &chat, error);
+    if (!status) status = am_chat_template_render(tmpl, &chat, out, error);
   }
-  am_template_close(&own);
+  am_chat_template_close(&own);
   am_arena_close(&arena);
   return status;
 }
 
 adam_status am_engine_render(am_engine *engine, const adam_render_request *request, am_buf *out,
                              adam_error *error) {
-  return render(engine, request, false, out, error);
+  return render(engine, request, false, true, out, error);
 }
 
 /* Appends text as a JSON string; invalid UTF-8 becomes U+FFFD. */
@@ -188,38 +231,58 @@ static bool ends_in(const char *text, size_t n_bytes, const char *tag) {
   return n_bytes >= n && memcmp(text + n_bytes - n, tag, n) == 0;
 }
 
+static adam_status plain_conversation(const char *messages, bool has_tools, const adam_sink *sink, am_buf *text,
+                                      adam_error *error) {
+  am_notice_send(sink, ADAM_NOTICE_INFO, "no_template",
+                 "the model has no chat template: it gets the plain text");
+  if (has_tools)
+    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "tools_ignored",
+                   "tools are not passed on: the model has no chat template");
+  return plain_text(messages, text, error);
+}
+
+static void template_notices(const adam_request *request, const am_engine_chat *chat, const adam_sink *sink) {
+  const am_go_template *go = am_chat_template_go(chat->compiled);
+  const am_go_traits *traits = go ? am_go_template_traits(go) : NULL;
+  if (*chat->passed_over)
+    am_notice_send(sink, ADAM_NOTICE_INFO, "template_of_file",
+                   "the file's own chat template is used, not that of the Ollama store: %s", chat->passed_over);
+  if (request->think != ADAM_THINK_DEFAULT && !(go ? traits->think : strstr(chat->text, "enable_thinking") != NULL))
+    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "think_ignored",
+                   "the model's chat template has no switch for thinking");
+  if (request->tools_json && !(go ? traits->tools : strstr(chat->text, "tools") != NULL))
+    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "tools_ignored",
+                   "tools are not passed on: the model's chat template does not know them");
+  if (request->kwargs_json && go)
+    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "kwargs_ignored",
+                   "the variables are not passed on: the model's chat template is a Go template");
+}
+
 static adam_status conversation_text(am_engine *engine, const adam_request *request, const adam_sink *sink,
                                      am_buf *text, am_prompt *out, adam_error *error) {
   am_buf messages = {0};
-  const char *model_template = am_loader_template(engine->loader, NULL, request->tools_json != NULL);
-  adam_status status = messages_json(am_loader_get_extra(engine->loader), request, &messages, error);
+  am_engine_chat chat = {0};
+  adam_status status = am_engine_template(engine, request->tools_json != NULL, &chat, error);
+  if (!status) status = messages_json(am_loader_get_extra(engine->loader), request, &messages, error);
   if (status) goto cleanup;
-  if (!model_template) {
-    am_notice_send(sink, ADAM_NOTICE_INFO, "no_template",
-                   "the model has no chat template: it gets the plain text");
-    if (request->tools_json)
-      am_notice_send(sink, ADAM_NOTICE_DEGRADED, "tools_ignored",
-                     "tools are not passed on: the model has no chat template");
-    status = plain_text(messages.data, text, error);
+  if (!chat.compiled) {
+    status = plain_conversation(messages.data, request->tools_json != NULL, sink, text, error);
     goto cleanup;
   }
-  if (request->think != ADAM_THINK_DEFAULT && !strstr(model_template, "enable_thinking"))
-    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "think_ignored",
-                   "the model's chat template has no switch for thinking");
-  if (request->tools_json && !strstr(model_template, "tools"))
-    am_notice_send(sink, ADAM_NOTICE_DEGRADED, "tools_ignored",
-                   "tools are not passed on: the model's chat template does not know them");
+  template_notices(request, &chat, sink);
+  bool is_go = am_chat_template_language(chat.compiled) == AM_TEMPLATE_GO;
   adam_render_request wanted = {.struct_size = sizeof wanted,
                                 .messages_json = messages.data,
                                 .tools_json = request->tools_json,
-                                .kwargs_json = request->kwargs_json,
+                                .kwargs_json = is_go ? NULL : request->kwargs_json,
                                 .think = request->think};
-  status = render(engine, &wanted, true, text, error);
+  status = render(engine, &wanted, true, request->messages_json != NULL, text, error);
   out->templated = true;
+  out->has_specials = !is_go;
   if (!status && text->len > 0) {
     out->in_thinking = ends_in(text->data, text->len, "<think>");
     out->may_think = request->think != ADAM_THINK_OFF && !out->in_thinking &&
-                     !ends_in(text->data, text->len, "</think>") && strstr(model_template, "<think>");
+                     !ends_in(text->data, text->len, "</think>") && strstr(chat.text, "<think>");
   }
 cleanup:
   am_buf_close(&messages);
@@ -267,7 +330,7 @@ adam_status am_prompt_build(am_engine *engine, const adam_request *request, cons
     status = conversation_text(engine, request, sink, &text, out, error);
     if (!status)
       status = am_tokenizer_encode(tokenizer, text.data ? text.data : "", text.len,
-                                   out->templated ? 0 : AM_ENCODE_SPECIAL, &out->ids, error);
+                                   out->has_specials ? 0 : AM_ENCODE_SPECIAL, &out->ids, error);
   }
   if (!status && out->ids.n == 0) status = begin_with_bos(engine, &out->ids, error);
   am_buf_close(&text);

@@ -40,7 +40,7 @@ adam_status am_loader_add_extra(am_loader *loader, const am_loader_extra *extra,
   am_loader_extra *own = &loader->extra;
   *own = *extra;
   const char **texts[] = {&own->name,        &own->system, &own->messages_json,
-                          &own->go_template, &own->family, &own->note};
+                          &own->go_template, &own->prefers_jinja, &own->note};
   const char **stop = am_arena_zalloc(&loader->arena, extra->n_stop ? extra->n_stop : 1, sizeof *stop);
   bool fine = stop != NULL;
   for (size_t i = 0; i < sizeof texts / sizeof *texts && fine; i++) fine = !*texts[i] || copy(loader, texts[i]);

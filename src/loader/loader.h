@@ -28,8 +28,9 @@ typedef struct am_loader_extra {
   const char *license;         /* its text, or what it is called */
   const char *system;          /* of a chat that has no system message */
   const char *messages_json;   /* array, put before every chat */
-  const char *go_template;     /* Go text/template: used where the file has no Jinja template */
-  const char *family;          /* "qwen3" */
+  const char *go_template;     /* Go text/template, which its own server renders; stronger than the file's Jinja */
+  const char *prefers_jinja;   /* why the Jinja is the better one, where there is one */
+  bool strip_thinking;         /* its server leaves the thinking of earlier answers out */
   const char *note;            /* what of it is not used, for people */
   const char *const *stop;     /* n_stop strings that end an answer, beside those of the request */
   size_t n_stop;

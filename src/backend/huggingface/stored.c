@@ -117,11 +117,9 @@ static void add_layer(am_buf *out, const char *kind, const am_store_layer *layer
   am_buf_append_char(out, '}');
 }
 
-/* template_used: the GGUF's Jinja comes before the store's Go template. */
-static char *describe(const am_store_model *model, const char *root, const am_engine *engine) {
+static char *describe(const am_store_model *model, const char *root, am_engine *engine) {
   enum { MOST_LAYERS = 256 };
   am_buf out = {0};
-  bool has_jinja = am_loader_template(am_engine_loader(engine), NULL, false) != NULL;
   am_buf_printf(&out, "{\"store\":\"ollama\",\"digest\":\"sha256:%s\"", model->digest);
   add_text(&out, "root", root);
   add_text(&out, "manifest", model->manifest_path);
@@ -136,7 +134,7 @@ static char *describe(const am_store_model *model, const char *root, const am_en
   add_text(&out, "system", model->system);
   add_json(&out, "messages", model->messages);
   add_text(&out, "template", model->template_text);
-  add_text(&out, "template_used", has_jinja ? "jinja" : "none");
+  add_text(&out, "template_used", am_engine_template_used(engine));
   am_buf_append_str(&out, ",\"licenses\":[");
   for (size_t i = 0; i < model->n_licenses; i++) {
     if (i > 0) am_buf_append_char(&out, ',');
@@ -144,6 +142,11 @@ static char *describe(const am_store_model *model, const char *root, const am_en
   }
   am_buf_append_str(&out, "]}");
   return am_buf_take(&out);
+}
+
+/* Of earlier answers in a chat; as its server decides. */
+static bool strips_thinking(const am_store_model *model) {
+  return (model->family && !strcmp(model->family, "qwen3")) || !strcmp(model->name.model, "deepseek-r1");
 }
 
 adam_status am_stored_open(const char *name, const adam_model_options *options, am_engine **out,
@@ -173,7 +176,8 @@ adam_status am_stored_open(const char *name, const adam_model_options *options, 
   r.extra.system = model->system;
   r.extra.messages_json = messages.data;
   r.extra.go_template = model->template_text;
-  r.extra.family = model->family;
+  if (model->renderer) r.extra.prefers_jinja = "the model is rendered by a program of newer servers, not by it";
+  r.extra.strip_thinking = strips_thinking(model);
   status = am_engine_open_with(model->weights->path, options, &r.extra, &engine, error);
   if (status) goto cleanup;
   *origin_json = describe(model, root, engine);
