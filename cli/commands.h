@@ -18,6 +18,7 @@ int am_pull_command(const am_arguments *arguments);
 int am_convert_command(const am_arguments *arguments);
 int am_list_command(const am_arguments *arguments);
 int am_show_command(const am_arguments *arguments);
+int am_share_command(const am_arguments *arguments);
 int am_du_command(const am_arguments *arguments);
 int am_dedupe_command(const am_arguments *arguments);
 int am_rm_command(const am_arguments *arguments);

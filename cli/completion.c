@@ -160,7 +160,7 @@ static void write_zsh(FILE *out) {
       fputs(")'\n", out);
     } else {
       bool ref = command == AM_COMMAND_RUN || command == AM_COMMAND_SHOW || command == AM_COMMAND_RM ||
-                 command == AM_COMMAND_VERIFY;
+                 command == AM_COMMAND_VERIFY || command == AM_COMMAND_SHARE;
       fputs(ref ? "        '1:model:_adam_models'\n" : "        '*:argument:_files'\n", out);
     }
     fputs("      ;;\n", out);

@@ -61,6 +61,7 @@ static int (*const commands[AM_COMMAND_COUNT])(const am_arguments *) = {
     [AM_COMMAND_CONVERT] = am_convert_command,
     [AM_COMMAND_LIST] = am_list_command,
     [AM_COMMAND_SHOW] = am_show_command,
+    [AM_COMMAND_SHARE] = am_share_command,
     [AM_COMMAND_DU] = am_du_command,
     [AM_COMMAND_DEDUPE] = am_dedupe_command,
     [AM_COMMAND_RM] = am_rm_command,

@@ -43,6 +43,7 @@ adam_status am_open_model(const am_arguments *arguments, const char *ref, am_ope
                         .start_server = arguments->is_set[AM_OPTION_START],
                         .vocab_only = purpose == AM_OPEN_VOCABULARY,
                         .describe = purpose == AM_OPEN_TO_DESCRIBE},
+      .share_with_ollama = arguments->is_set[AM_OPTION_SHARE_WITH_OLLAMA],
   };
   /* What is named for embedding embeds, whatever it was made for. */
   if (arguments->command == AM_COMMAND_EMBED)

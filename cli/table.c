@@ -15,13 +15,14 @@
 #define CONVERT (1u << AM_COMMAND_CONVERT)
 #define LIST (1u << AM_COMMAND_LIST)
 #define SHOW (1u << AM_COMMAND_SHOW)
+#define SHARE (1u << AM_COMMAND_SHARE)
 #define DU (1u << AM_COMMAND_DU)
 #define DEDUPE (1u << AM_COMMAND_DEDUPE)
 #define RM (1u << AM_COMMAND_RM)
 #define CP (1u << AM_COMMAND_CP)
 #define RENAME (1u << AM_COMMAND_RENAME)
 #define VERIFY (1u << AM_COMMAND_VERIFY)
-#define STORES (DU | DEDUPE | RM | VERIFY)
+#define STORES (SHARE | DU | DEDUPE | RM | VERIFY)
 #define BACKENDS (1u << AM_COMMAND_BACKENDS)
 #define VERSION (1u << AM_COMMAND_VERSION)
 #define WITH_MODEL (RUN | TOKENIZE | DETOKENIZE | TEMPLATE | SCORE | EVAL | BENCH | EMBED | RERANK | SHOW)
@@ -209,6 +210,24 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
          "the weights once where up to 1 GiB of them must be read for the digest.",
          {{"adam show demo", "Facts about the model that ships with adam."},
           {"adam show smollm2 --tensors --json", "Everything, as JSON."}}},
+    [AM_COMMAND_SHARE] =
+        {"share",
+         "REF",
+         1,
+         1,
+         false,
+         "Use one model from Ollama too, or from the Hub's cache",
+         "Gives a model to the other side without a second copy of its bytes. --to ollama links a GGUF into "
+         "Ollama's store by hard link or reflink, with chat template, stop strings, parameters and licence; "
+         "safetensors are converted once, into a file that both use. --to huggingface links the GGUF of an "
+         "Ollama model into the Hugging Face cache as a snapshot. The name is the repository's own unless "
+         "--name says otherwise; a model that is there under that name is never overwritten. The template "
+         "is one that renders fixed conversations to the same tokens as the model's own; where none does, "
+         "the model is shared for raw completion, with a warning, or with --strict not at all. No server "
+         "is needed.",
+         {{"adam share smollm2 --to ollama", "Then: ollama run SmolLM2-135M-Instruct"},
+          {"adam share Qwen/Qwen3-0.6B --to ollama --quantization q4_k_m --dry-run", "What it would take."},
+          {"adam share ollama:llama3.2 --to huggingface", "Into the Hugging Face cache."}}},
     [AM_COMMAND_DU] =
         {"du",
          "",
@@ -353,6 +372,10 @@ const am_option am_options[AM_OPTION_COUNT] = {
                            .choices = "f32|f16",
                            .commands = WITH_WEIGHTS,
                            .help = "how the KV cache is stored; unset: f32"},
+    [AM_OPTION_SHARE_WITH_OLLAMA] = {.name = "share-with-ollama",
+                                     .kind = AM_KIND_FLAG,
+                                     .commands = RUN | EMBED,
+                                     .help = "put the model into Ollama's store too, by link; see adam share"},
     [AM_OPTION_CACHE_DIR] = {.name = "cache-dir",
                              .kind = AM_KIND_FOLDER,
                              .argument = "DIR",
@@ -424,10 +447,27 @@ const am_option am_options[AM_OPTION_COUNT] = {
                           .group = AM_GROUP_OUTPUT,
                           .commands = SHOW,
                           .help = "tell the weights' SHA-256 even where a large file must be read for it"},
+    [AM_OPTION_TO] = {.name = "to",
+                      .kind = AM_KIND_CHOICE,
+                      .argument = "SIDE",
+                      .choices = "ollama|huggingface",
+                      .commands = SHARE,
+                      .required = SHARE,
+                      .help = "who is to have the model too"},
+    [AM_OPTION_NAME] = {.name = "name",
+                        .kind = AM_KIND_TEXT,
+                        .argument = "NAME",
+                        .commands = SHARE,
+                        .help = "what the other side calls it: NAME[:TAG] for ollama, ORG/NAME for huggingface"},
+    [AM_OPTION_QUANTIZATION] = {.name = "quantization",
+                                .kind = AM_KIND_TEXT,
+                                .argument = "TYPE",
+                                .commands = SHARE,
+                                .help = "quantise on the way: q4_k_m, q8_0, f16, ...; none keeps what is stored"},
     [AM_OPTION_DRY_RUN] = {.name = "dry-run",
                            .kind = AM_KIND_FLAG,
                            .group = AM_GROUP_OUTPUT,
-                           .commands = DEDUPE | RM,
+                           .commands = SHARE | DEDUPE | RM,
                            .help = "only show what would be done"},
     [AM_OPTION_YES] = {.name = "yes",
                        .letter = 'y',
@@ -735,7 +775,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
     [AM_OPTION_STRICT] = {.name = "strict",
                           .kind = AM_KIND_FLAG,
                           .group = AM_GROUP_OUTPUT,
-                          .commands = RUN | EVAL | EMBED | RERANK,
+                          .commands = RUN | EVAL | EMBED | RERANK | SHARE,
                           .help = "fail where something is not done as asked"},
     [AM_OPTION_HELP] = {.name = "help",
                         .letter = 'h',

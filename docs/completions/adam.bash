@@ -4,7 +4,7 @@ _adam() {
   local models="demo qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default"
   compopt -o default 2>/dev/null
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank pull convert list show du dedupe rm cp rename verify backends version help --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank pull convert list show share du dedupe rm cp rename verify backends version help --help --version" -- "$current")
     return
   fi
   case $previous in
@@ -20,6 +20,9 @@ _adam() {
     --keep-alive) COMPREPLY=(); return ;;
     --type) COMPREPLY=(); return ;;
     --system) COMPREPLY=(); return ;;
+    --to) mapfile -t COMPREPLY < <(compgen -W "ollama huggingface" -- "$current"); return ;;
+    --name) COMPREPLY=(); return ;;
+    --quantization) COMPREPLY=(); return ;;
     --temperature) COMPREPLY=(); return ;;
     --top-p) COMPREPLY=(); return ;;
     --top-k) COMPREPLY=(); return ;;
@@ -55,19 +58,20 @@ _adam() {
     --instruction) COMPREPLY=(); return ;;
   esac
   case ${COMP_WORDS[1]} in
-    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --pull --ollama-host --keep-alive --start --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
+    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --pull --ollama-host --keep-alive --start --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
     tokenize) options="--model --size --backend --cache-dir --ollama-host --start --no-special --json --help" ;;
     detokenize) options="--model --size --backend --cache-dir --ollama-host --start --json --help" ;;
     template) options="--model --size --backend --cache-dir --ollama-host --start --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;
     score) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --ids --logits --json --help" ;;
     eval) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --file --stride --against --json --strict --help" ;;
     bench) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --n-prompt --n-gen --repetitions --json --help" ;;
-    embed) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
+    embed) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --ollama-host --keep-alive --start --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
     rerank) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --query --instruction --json --strict --help" ;;
     pull) options="--cache-dir --offline --ollama-host --start --json --quiet --help" ;;
     convert) options="--threads --cache-dir --type --json --help" ;;
     list) options="--cache-dir --ollama-host --json --help" ;;
     show) options="--model --size --backend --cache-dir --ollama-host --start --tensors --digest --json --help" ;;
+    share) options="--cache-dir --to --name --quantization --dry-run --json --strict --help" ;;
     du) options="--cache-dir --json --help" ;;
     dedupe) options="--cache-dir --dry-run --json --help" ;;
     rm) options="--cache-dir --dry-run --yes --json --help" ;;
@@ -76,7 +80,7 @@ _adam() {
     verify) options="--cache-dir --json --help" ;;
     backends) options="--json --help" ;;
     version) options="--json --help" ;;
-    help) options="run tokenize detokenize template score eval bench embed rerank pull convert list show du dedupe rm cp rename verify backends version help --help" ;;
+    help) options="run tokenize detokenize template score eval bench embed rerank pull convert list show share du dedupe rm cp rename verify backends version help --help" ;;
   esac
   COMPREPLY=()
   if [ "${COMP_WORDS[1]}" = help ] || [ "${current:0:1}" = - ]; then

@@ -24,6 +24,9 @@ typedef struct adam_manager_options {
   const char *embedding_model; /* REF of what embeds; opened when it is first needed. NULL: the model
                                   itself where it is made for embeddings, else
                                   sentence-transformers/all-MiniLM-L6-v2 */
+  bool share_with_ollama;      /* put the model that was opened into Ollama's store too, by link (adam_share);
+                                  the notices say what came of it. A model that the store has already, or that
+                                  cannot be shared, is no failure */
 } adam_manager_options;
 
 /* Resolves the model, opens the backend, loads. *out is untouched on failure: ADAM_NOT_FOUND (no

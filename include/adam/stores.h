@@ -26,6 +26,42 @@ typedef struct adam_stores_options {
   void *user;
 } adam_stores_options;
 
+/* ---- share: one model, both worlds ---- */
+
+/* Zero-initialise, set struct_size. */
+typedef struct adam_share_options {
+  size_t struct_size;
+  const char *model;        /* REF: any that the native engine opens, ollama:NAME */
+  const char *to;           /* "ollama" or "huggingface" */
+  const char *name;         /* on the other side; NULL: the repository's own */
+  const char *quantization; /* for Ollama: "q4_k_m", "q8_0", "f16" ...; NULL, "none" = as stored */
+  const char *cache_dir;    /* the Hugging Face hub cache; NULL: by the HF_ variables */
+  bool dry_run;             /* say what would be linked and written, and do nothing */
+  bool strict;              /* a degraded notice is an error, before anything is done */
+  adam_on_work on_work;
+  void (*on_notice)(void *user, const adam_notice *notice); /* borrowed until it returns */
+  void *user;
+} adam_share_options;
+
+typedef struct adam_share_result {
+  size_t struct_size;
+  char name[624];        /* as the other side calls it */
+  uint64_t bytes_added;  /* of model data that the disk has more of: 0 for a link */
+  uint64_t bytes_linked; /* of model data that both sides have, once */
+  uint64_t bytes_texts;  /* of what was written beside it: manifest, template, parameters */
+  char method[16];       /* "same" (it was there), "hard link", "reflink", "copy" */
+  char digest[65];       /* SHA-256 of the GGUF, 64 hex digits; "" where a dry run cannot know it */
+  bool converted;        /* it was (would be) made from another format or type by this call */
+  bool is_estimate;      /* bytes_added is what a conversion will take, about */
+} adam_share_result;
+
+/* Makes the model one of the other side's too, without a second copy of its bytes. To Ollama: a GGUF is linked into its
+ * store with template, stop strings, parameters and licence; safetensors are converted once, into a file that both
+ * sides use. To the Hub's cache: the GGUF is linked as a snapshot. A name that has other content there stays as it
+ * is: ADAM_INVALID; the same content is done, with 0 bytes. ADAM_UNSUPPORTED: it cannot be a GGUF, or (strict) no
+ * template is known for it; ADAM_UNAVAILABLE: the store cannot be written. *result is untouched on failure. */
+ADAM_API adam_status adam_share(const adam_share_options *options, adam_share_result *result, adam_error *error);
+
 /* ---- disk use ---- */
 
 /* What one store takes; strings are borrowed until the callback returns. */

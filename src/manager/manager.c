@@ -117,6 +117,8 @@ adam_status adam_manager_open(const adam_manager_options *options, adam_manager 
   m->name = ref.name;
   ref.name = NULL;
   am_ref_close(&ref);
+  if (!status && o.share_with_ollama)
+    status = am_manager_share(m, o.model ? o.model : o.size ? o.size : m->name, o.model_options.cache_dir, error);
   if (status) {
     adam_manager_close(&m);
     return status;

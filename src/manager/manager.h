@@ -28,6 +28,9 @@ struct adam_manager {
 /* Copies a caller's struct whose first member is its struct_size into `to` (to_bytes, zeroed here):
  * what an older, smaller struct lacks is 0. ADAM_INVALID when struct_size is 0. */
 adam_status am_manager_copy(const void *from, void *to, size_t to_bytes, const char *what, adam_error *error);
+/* Puts the model that was just opened into Ollama's store (adam_share) and tells the outcome as a notice:
+ * "shared", or "not_shared" (degraded) with the reason. Only for want of memory it fails. */
+adam_status am_manager_share(adam_manager *manager, const char *ref, const char *cache_dir, adam_error *error);
 /* ADAM_UNSUPPORTED naming the backend and what it cannot do. */
 adam_status am_manager_unsupported(const adam_manager *manager, const char *verb, adam_error *error);
 

@@ -61,7 +61,7 @@ class Usage(Case):
     def test_an_option_is_unknown_until_it_works(self):
         for option in "quantization domain flash-attention offline share-with-ollama ollama-host embedding-model".split():
             if f"--{option}" not in self.works("run", "--help").decode():
-                other = f"--{option} " in self.works("help", "pull").decode()  # another command's
+                other = any(f"--{option} " in self.works("help", c).decode() for c in ("pull", "share"))  # another command's
                 self.fails(2, "run", "-m", "mock:echo", f"--{option}", "x", "y",
                            says="does not take this option" if other else "unknown option")
 
