@@ -7,7 +7,17 @@
 #include <strings.h>
 
 /* Numbers of enum llama_ftype (llama.h), which general.file_type holds. */
-enum { Q2_K = 10, Q3_K_S = 11, Q3_K_M = 12, Q3_K_L = 13, Q4_K_S = 14, Q4_K_M = 15, Q5_K_S = 16, Q5_K_M = 17, Q6_K = 18 };
+enum {
+  Q2_K = 10,
+  Q3_K_S = 11,
+  Q3_K_M = 12,
+  Q3_K_L = 13,
+  Q4_K_S = 14,
+  Q4_K_M = 15,
+  Q5_K_S = 16,
+  Q5_K_M = 17,
+  Q6_K = 18
+};
 
 static const am_quant_type recipes[] = {
     {"f32", 0, AM_DTYPE_F32},        {"f16", 1, AM_DTYPE_F16},        {"bf16", 32, AM_DTYPE_BF16},
@@ -40,7 +50,8 @@ static bool contains(const char *name, const char *part) { return strstr(name, p
 
 /* Whether the tensor is a matrix of weights that a recipe is about. */
 static bool is_weights(const char *name, uint32_t n_dims) {
-  static const char *const kept[] = {"_norm.weight", "ffn_gate_inp.weight", "position_embd.weight", "token_types.weight"};
+  static const char *const kept[] = {"_norm.weight", "ffn_gate_inp.weight", "position_embd.weight",
+                                     "token_types.weight"};
   size_t n = strlen(name);
   if (n_dims < 2 || n < 6 || strcmp(name + n - 6, "weight")) return false;
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
@@ -123,20 +134,6 @@ static am_dtype choose_attention_output(const am_quant_type *type, const am_quan
   }
 }
 
-static am_dtype choose_qkv(const am_quant_type *type) {
-  switch (type->file_type) {
-    case Q3_K_M:
-    case Q3_K_L:
-      return AM_DTYPE_Q4_K;
-    case Q4_K_M:
-      return AM_DTYPE_Q5_K;
-    case Q5_K_M:
-      return AM_DTYPE_Q6_K;
-    default:
-      return type->base;
-  }
-}
-
 static am_dtype choose_by_role(const am_quant_type *type, const am_quant_model *model, const char *name,
                                uint64_t n_columns) {
   uint32_t layer = 0;
@@ -147,11 +144,10 @@ static am_dtype choose_by_role(const am_quant_type *type, const am_quant_model *
   }
   if (is_embedding) return type->base;
   if (sscanf(name, "blk.%u.", &layer) != 1) layer = 0;
-  if (contains(name, "attn_v.weight")) return choose_v(type, model, layer);
+  if (contains(name, "attn_v.weight") || contains(name, "attn_qkv.weight")) return choose_v(type, model, layer);
   if (contains(name, "attn_k.weight") && model->n_experts == 8) return AM_DTYPE_Q8_0;
   if (contains(name, "ffn_down")) return choose_down(type, model, layer);
   if (contains(name, "attn_output.weight")) return choose_attention_output(type, model);
-  if (contains(name, "attn_qkv.weight")) return choose_qkv(type);
   return type->base;
 }
 

@@ -9,7 +9,8 @@
 
 #include "kernels/c/pack_fit.h"
 
-enum { ATTEMPTS = 3, ROUNDS = 1 };
+/* Attempts at a block's scale: at least, and at most where it is nearly exact. */
+enum { SIGNED_ATTEMPTS = 3, RANGED_ATTEMPTS = 2, MOST_ATTEMPTS = 16 };
 
 /* A tile of parts under scales of blocks: block b has the lanes [b * n_parts, (b + 1) * n_parts). */
 typedef struct packed256 {
@@ -33,15 +34,15 @@ AM_INLINE void codes_in_order(uint8_t *out, uint8_t (*codes)[TILE], int n) {
   }
 }
 
-/* Which of two attempts at a block has the smaller error; that one into best. */
-AM_INLINE void keep_better(packed256 *best, const packed256 *next, int n_parts) {
+/* Which of two attempts at a block has the smaller error; that one into best. Only blocks of `these`, if not NULL. */
+AM_INLINE void keep_better(packed256 *best, const packed256 *next, int n_parts, const bool these[TILE]) {
   for (int at = 0; at < TILE; at += n_parts) {
     float old_error = 0, new_error = 0;
     for (int b = at; b < at + n_parts; b++) {
       old_error += best->error[b];
       new_error += next->error[b];
     }
-    if (!(new_error < old_error)) continue;
+    if (!(new_error < old_error) || (these && !these[at])) continue;
     for (int b = at; b < at + n_parts; b++) {
       best->d[b] = next->d[b];
       best->m[b] = next->m[b];
@@ -50,6 +51,22 @@ AM_INLINE void keep_better(packed256 *best, const packed256 *next, int n_parts) 
       best->error[b] = next->error[b];
     }
   }
+}
+
+/* Which blocks, by lane, are nearly exact: of one value or two, where only the rounding of the scale counts and any
+ * error is worth another attempt. false: none. Each block is looked at alone. */
+AM_INLINE bool find_nearly_exact(bool found[TILE], const packed256 *p, float (*tile)[TILE], int n, int n_parts) {
+  bool any = false;
+  for (int at = 0; at < TILE; at += n_parts) {
+    float error = 0, energy = 0;
+    for (int b = at; b < at + n_parts; b++) error += p->error[b];
+    if (error > 0)
+      for (int i = 0; i < n; i++)
+        for (int b = at; b < at + n_parts; b++) energy += tile[i][b] * tile[i][b];
+    found[at] = error < 2e-5f * energy && error > 0;
+    any = any || found[at];
+  }
+  return any;
 }
 
 /* y = d scale q, with scales of either sign. */
@@ -91,28 +108,22 @@ AM_INLINE void signed_again(const signed_parts *parts, float (*tile)[TILE], cons
   for (int b = 0; b < TILE; b++) d[b] = solved;
 }
 
-/* A block of one value or two, where only the rounding of the scale counts: any error is worth another attempt. */
-AM_INLINE bool is_nearly_exact(const packed256 *p, float energy) {
-  float error = 0;
-  for (int b = 0; b < TILE; b++) error += p->error[b];
-  return error > 0 && error < 2e-5f * energy;
-}
-
 /* One block of 16 parts of 16. */
 AM_INLINE void pack256_signed(packed256 *p, uint8_t (*codes)[TILE], float (*tile)[TILE], const signed_parts *parts) {
-  float fits[TILE], greatest = 0, energy = 0;
+  float fits[TILE], greatest = 0;
   packed256 next;
+  bool exact[TILE];
   memset(p, 0, sizeof *p);
   for (int lane = 0; lane < TILE; lane += LANES)
     v_store(&fits[lane], signed_fit(&parts->grid, tile, lane, signed_peak(tile, parts->grid.n, lane)));
-  for (int i = 0; i < parts->grid.n; i++)
-    for (int b = 0; b < TILE; b++) energy += tile[i][b] * tile[i][b];
   for (int b = 0; b < TILE; b++) {
     float size = fits[b] < 0 ? -fits[b] : fits[b], most = greatest < 0 ? -greatest : greatest;
     if (size > most) greatest = fits[b];
   }
   const float low = parts->low_scale, high = parts->high_scale;
-  for (int attempt = 0; attempt < ATTEMPTS || (attempt < 16 && is_nearly_exact(p, energy)); attempt++) {
+  for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    bool more = attempt >= SIGNED_ATTEMPTS;
+    if (more && !find_nearly_exact(exact, p, tile, parts->grid.n, TILE)) break;
     packed256 *to = attempt ? &next : p;
     /* the greatest part's scale becomes low, low + 1, high, then what comes next on either side */
     float whole = attempt == 0 ? low : attempt % 2 ? low + (float)(attempt / 2 + 1) : high - (float)(attempt / 2 - 1);
@@ -121,14 +132,12 @@ AM_INLINE void pack256_signed(packed256 *p, uint8_t (*codes)[TILE], float (*tile
     d = d < 0 ? -half_of(-d) : half_of(d);
     for (int b = 0; b < TILE; b++) to->d[b] = d;
     signed_choose(parts, tile, fits, to);
-    if (attempt) keep_better(p, &next, TILE);
+    if (attempt) keep_better(p, &next, TILE, more ? exact : NULL);
   }
-  for (int round = 0; round < ROUNDS; round++) {
-    memset(&next, 0, sizeof next);
-    signed_again(parts, tile, p, next.d);
-    signed_choose(parts, tile, fits, &next);
-    keep_better(p, &next, TILE);
-  }
+  memset(&next, 0, sizeof next);
+  signed_again(parts, tile, p, next.d);
+  signed_choose(parts, tile, fits, &next);
+  keep_better(p, &next, TILE, NULL);
   for (int lane = 0; lane < TILE; lane += LANES) {
     vf inverse = v_ratio(v_all(1), v_load(&p->d[lane]) * v_load(&p->scales[lane]));
     for (int i = 0; i < parts->grid.n; i++)
@@ -206,10 +215,24 @@ AM_INLINE void ranged_again(const ranged_parts *parts, float (*tile)[TILE], cons
   }
 }
 
+/* The scales of the block whose lanes begin at `at`, so that its greatest part gets the integer `whole`. */
+AM_INLINE void ranged_scales(const ranged_parts *parts, float (*fits)[TILE], int at, float whole, packed256 *p) {
+  float d = 0, m = 0;
+  for (int b = at; b < at + parts->n_parts; b++) {
+    if (fits[0][b] > d) d = fits[0][b];
+    if (-fits[1][b] > m) m = -fits[1][b];
+  }
+  for (int b = at; b < at + parts->n_parts; b++) {
+    p->d[b] = half_of(d / whole);
+    p->m[b] = half_of(m / parts->high);
+  }
+}
+
 AM_INLINE void pack256_ranged(packed256 *p, uint8_t (*codes)[TILE], float (*tile)[TILE], const ranged_parts *parts) {
   float fits[2][TILE];
   ranged_block blocks[TILE / LANES];
   packed256 next;
+  bool exact[TILE];
   memset(p, 0, sizeof *p);
   for (int lane = 0; lane < TILE; lane += LANES) {
     blocks[lane / LANES] = ranged_look(&parts->grid, tile, lane);
@@ -217,24 +240,20 @@ AM_INLINE void pack256_ranged(packed256 *p, uint8_t (*codes)[TILE], float (*tile
     v_store(&fits[0][lane], fit.d);
     v_store(&fits[1][lane], fit.m);
   }
-  for (int at = 0; at < TILE; at += parts->n_parts) {
-    float d = 0, m = 0;
-    for (int b = at; b < at + parts->n_parts; b++) {
-      if (fits[0][b] > d) d = fits[0][b];
-      if (-fits[1][b] > m) m = -fits[1][b];
-    }
-    for (int b = at; b < at + parts->n_parts; b++) {
-      p->d[b] = half_of(d / parts->high);
-      p->m[b] = half_of(m / parts->high);
-    }
+  for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    bool more = attempt >= RANGED_ATTEMPTS;
+    if (more && !find_nearly_exact(exact, p, tile, parts->grid.n, parts->n_parts)) break;
+    packed256 *to = attempt ? &next : p;
+    memset(to, 0, sizeof *to);
+    for (int at = 0; at < TILE; at += parts->n_parts)
+      ranged_scales(parts, fits, at, parts->high - (float)(attempt % 8), to);
+    ranged_choose(parts, tile, blocks, fits, to);
+    if (attempt) keep_better(p, &next, parts->n_parts, more ? exact : NULL);
   }
-  ranged_choose(parts, tile, blocks, fits, p);
-  for (int round = 0; round < ROUNDS; round++) {
-    memset(&next, 0, sizeof next);
-    ranged_again(parts, tile, blocks, p, &next);
-    ranged_choose(parts, tile, blocks, fits, &next);
-    keep_better(p, &next, parts->n_parts);
-  }
+  memset(&next, 0, sizeof next);
+  ranged_again(parts, tile, blocks, p, &next);
+  ranged_choose(parts, tile, blocks, fits, &next);
+  keep_better(p, &next, parts->n_parts, NULL);
   for (int lane = 0; lane < TILE; lane += LANES) {
     vf inverse = v_ratio(v_all(1), v_load(&p->d[lane]) * v_load(&p->scales[lane]));
     vf m = v_all(0) - v_load(&p->m[lane]) * v_load(&p->minima[lane]);
@@ -327,7 +346,8 @@ AM_INLINE void k4_scales(uint8_t out[12], const float scales[8], const float min
 
 AM_INLINE void k4_nibbles(uint8_t qs[128], const uint8_t flat[256]) {
   for (int i = 0; i < 4; i++)
-    for (int l = 0; l < 32; l++) qs[32 * i + l] = (uint8_t)((flat[64 * i + l] & 15) | (flat[64 * i + 32 + l] & 15) << 4);
+    for (int l = 0; l < 32; l++)
+      qs[32 * i + l] = (uint8_t)((flat[64 * i + l] & 15) | (flat[64 * i + 32 + l] & 15) << 4);
 }
 
 static void pack_q4_k(void *out, const float *x, size_t n) {
