@@ -69,6 +69,8 @@ const am_gguf_value *am_gguf_get(const am_gguf *file, const char *key); /* NULL:
 int64_t am_gguf_int(const am_gguf *file, const char *key, int64_t fallback);
 double am_gguf_real(const am_gguf *file, const char *key, double fallback);
 bool am_gguf_bool(const am_gguf *file, const char *key, bool fallback);
+/* What most of the weights are, by general.file_type: "Q4_K_M", "F16"; "" = not said. */
+const char *am_gguf_file_type(const am_gguf *file);
 /* All scalar values, and arrays of numbers up to 4096 elements, as one JSON object in arena: the
  * form in which src/arch reads a GGUF's hyperparameters. Strings longer than 64 KiB and arrays of
  * strings are left out. */

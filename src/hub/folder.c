@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "formats/gguf.h"
 #include "os/file.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -178,15 +179,30 @@ static bool is_type(const char *p, const char *end) {
          (end - p == 2 || p[2] == '_');
 }
 
-static char *type_of_name(const char *name) {
+static char *lower(const char *text, size_t n_bytes) {
+  char *copy = am_mem_dup(text, n_bytes);
+  for (char *p = copy; p && *p; p++) *p = (char)tolower((unsigned char)*p);
+  return copy;
+}
+
+static char *type_of_header(const char *path) {
+  am_gguf *file = NULL;
+  (void)am_gguf_open(path, &file, NULL);
+  const char *type = file ? am_gguf_file_type(file) : "";
+  char *copy = lower(type, strlen(type));
+  am_gguf_close(&file);
+  return copy;
+}
+
+/* Its name tells it in nearly every case; the header, which may be megabytes of vocabulary, in the others. */
+static char *type_of_gguf(const char *path) {
+  const char *name = am_path_basename(path);
   const char *found = "", *found_end = found;
   for (const char *p = name, *end; *p; p = *end ? end + 1 : end) {
     end = p + strcspn(p, "-.");
     if (is_type(p, end)) found = p, found_end = end;
   }
-  char *type = am_mem_dup(found, (size_t)(found_end - found));
-  for (char *p = type; p && *p; p++) *p = (char)tolower((unsigned char)*p);
-  return type;
+  return *found || !am_hub_ends_with(name, ".gguf") ? lower(found, (size_t)(found_end - found)) : type_of_header(path);
 }
 
 bool am_hub_is_file_of(const char *file, const char *repository) {
@@ -218,7 +234,7 @@ static char *type_of_config(const char *folder) {
 }
 
 char *am_hub_quantization(const char *path) {
-  return am_file_is_dir(path) ? type_of_config(path) : type_of_name(am_path_basename(path));
+  return am_file_is_dir(path) ? type_of_config(path) : type_of_gguf(path);
 }
 
 typedef struct weighing {

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "formats/gguf_write.h"
 #include "hub/folder.h"
 #include "os/file.h"
 #include <stdio.h>
@@ -135,6 +136,17 @@ static void test_types(void **state) {
   check_type("many/model.f16.gguf", "f16", 1);
   check_type("parts/Q6_K/m-Q6_K-00001-of-00002.gguf", "q6_k", 7);
   check_type("absent/Qwen3-0.6B.gguf", "", 0);
+  char path[256];
+  uint64_t bytes = 0;
+  am_gguf_writer *writer = NULL;
+  snprintf(path, sizeof path, "%s/plain.gguf", root); /* only its header tells */
+  assert_int_equal(am_gguf_writer_open(&writer, NULL), ADAM_OK);
+  assert_int_equal(am_gguf_write_u32(writer, "general.file_type", 15, NULL), ADAM_OK);
+  assert_int_equal(am_gguf_writer_begin(writer, path, NULL), ADAM_OK);
+  assert_int_equal(am_gguf_writer_finish(writer, NULL), ADAM_OK);
+  am_gguf_writer_close(&writer);
+  assert_true(am_file_size(path, &bytes));
+  check_type("plain.gguf", "q4_k_m", bytes);
 }
 
 static void test_file_of(void **state) {
