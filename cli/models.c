@@ -50,18 +50,30 @@ static const char *text_of(const json_t *object, const char *key, const char *ot
   return text ? text : otherwise;
 }
 
+/* "huggingface,ollama" */
+static void join_stores(const json_t *stores, char *out, size_t capacity) {
+  size_t i, n = 0;
+  json_t *store;
+  *out = 0;
+  json_array_foreach(stores, i, store) {
+    int added = snprintf(out + n, capacity - n, "%s%s", i > 0 ? "," : "", json_string_value(store));
+    if (added < 0 || (size_t)added >= capacity - n) return;
+    n += (size_t)added;
+  }
+}
+
 static void print_models(const json_t *models) {
   size_t i;
   json_t *model;
-  am_output_format("%-40s %9s  %-8s  %-12s %-8s %s\n", "NAME", "SIZE", "TYPE", "STORE", "RUNS ON", "LAST USED");
+  am_output_format("%-40s %9s  %-8s  %-18s %-8s %s\n", "NAME", "SIZE", "TYPE", "STORE", "RUNS ON", "LAST USED");
   json_array_foreach(models, i, model) {
     char size[16];
     am_format_bytes((uint64_t)json_integer_value(json_object_get(model, "bytes")), size);
-    const char *store = json_string_value(json_array_get(json_object_get(model, "stores"), 0));
-    char line[1024];
+    char line[1024], stores[64];
+    join_stores(json_object_get(model, "stores"), stores, sizeof stores);
     int n =
-        snprintf(line, sizeof line, "%-40s %9s  %-8s  %-12s %-8s %.10s\n", text_of(model, "name", "?"), size,
-                 text_of(model, "quantization", "?"), store ? store : "?", text_of(model, "reachable", "?"),
+        snprintf(line, sizeof line, "%-40s %9s  %-8s  %-18s %-8s %.10s\n", text_of(model, "name", "?"), size,
+                 text_of(model, "quantization", "?"), *stores ? stores : "?", text_of(model, "reachable", "?"),
                  text_of(model, "last_used", "-"));
     am_output_model_text(line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
   }

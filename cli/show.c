@@ -163,13 +163,23 @@ static void print_template(const json_t *info) {
   print_fact("chat template", line);
 }
 
-/* What the Ollama store says of the model: where it is, of which layers, and what came along. */
+static void print_texts(const json_t *origin, const char *key, const char *label) {
+  size_t i;
+  json_t *text;
+  json_array_foreach(json_object_get(origin, key), i, text) print_fact(label, json_string_value(text));
+}
+
+/* Where the model comes from: of the Hub's cache which commit, of the Ollama store which layers, and what came along. */
 static void print_origin(const json_t *origin) {
   size_t i;
   json_t *layer, *value;
   const char *key;
   char size[16], line[512];
   print_text(origin, "store", "store");
+  print_text(origin, "repository", "repository");
+  print_text(origin, "commit", "commit");
+  print_texts(origin, "revisions", "revision");
+  print_texts(origin, "also", "also");
   print_text(origin, "manifest", "manifest");
   print_text(origin, "digest", "manifest digest");
   json_array_foreach(json_object_get(origin, "layers"), i, layer) {

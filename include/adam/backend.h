@@ -68,10 +68,13 @@ typedef struct adam_model_info {
   int64_t n_ctx_extended;     /* the most that n_ctx may ask for; n_ctx_train where nothing extends it */
   const char *license;        /* as the model names it: "apache-2.0" */
   adam_template_features template_features; /* of a model that was opened to be described */
-  const char *origin_json;    /* where the model comes from and what came along, a JSON object: of the Ollama
+  const char *origin_json;    /* where the model comes from and what came along, a JSON object. Of the Ollama
                                  store "store", "root", "manifest", "digest", "layers" [{"kind","digest",
                                  "bytes"}], "parameters", "system", "messages", "template", "template_used"
-                                 ("jinja", "go", "none"), "licenses"; NULL = its path says all */
+                                 ("jinja", "go", "none"), "licenses". Of another model that was opened to be
+                                 described "store" ("huggingface", "adam", "shipped", "file"), "also" (names of
+                                 Ollama's models that run from this very file), and of a Hugging Face cache
+                                 "root", "repository", "commit", "revisions", "file". NULL = unknown */
 } adam_model_info;
 
 /* What a backend tells about a finished generation; text and ids went through the sink. Zeroed by

@@ -2,6 +2,7 @@
 #include "manager/manager.h"
 
 #include "base/mem.h"
+#include "manager/origin.h"
 #include "manager/ref.h"
 #include "os/clock.h"
 #include "presets/presets.h"
@@ -38,12 +39,17 @@ static adam_status open_model(adam_manager *m, const am_ref *ref, const adam_mod
   m->info.struct_size = sizeof m->info;
   if (m->info.load_ms <= 0) m->info.load_ms = am_clock_ms() - begin_ms;
   if (!m->info.backend) m->info.backend = m->ops->name;
-  return ADAM_OK;
+  if (!options->describe || m->info.origin_json || !m->info.path || (m->ops->features & ADAM_FEATURE_SERVER)) return ADAM_OK;
+  status = am_origin_of(m->info.path, &m->origin_json, error);
+  m->info.origin_json = m->origin_json;
+  return status;
 }
 
 static void close_model(adam_manager *m) {
   if (m->model) m->ops->close(m->ops->context, m->model);
   m->model = NULL;
+  am_mem_free(m->origin_json);
+  m->origin_json = NULL;
 }
 
 /* Opens the best model that is here when none was named; what does not open is passed over. */

@@ -15,6 +15,7 @@ struct adam_manager {
   adam_backend_model *model;   /* owned through ops */
   char *name;                  /* owned */
   adam_model_info info;        /* strings borrowed from model */
+  char *origin_json;           /* owned; of a model opened to be described that tells none itself */
   am_notices notices;          /* of opening */
   char *ref;                   /* what was asked for; owned, NULL = nothing */
   char *embedding_ref;         /* the embedding model that was asked for; owned, NULL = none */

@@ -21,6 +21,7 @@ typedef struct lister {
   size_t n_paths;
   const char *store, *folder, *name; /* of the folder being listed */
   int64_t last_used_unix_s;
+  am_stored_files stored; /* what Ollama's models run from */
   bool failed; /* memory is out */
 } lister;
 
@@ -35,7 +36,7 @@ static bool is_new(lister *l, const char *path) {
   return copy != NULL;
 }
 
-/* Tells one model; quantization NULL = look. */
+/* Tells one model; a file that a model of Ollama runs from is told of both stores. */
 static void tell(lister *l, const char *name, const char *path) {
   if (!is_new(l, path)) return;
   char *quantization = am_hub_quantization(path);
@@ -46,10 +47,15 @@ static void tell(lister *l, const char *name, const char *path) {
                             .quantization = quantization && *quantization ? quantization : NULL,
                             .last_used_unix_s = l->last_used_unix_s,
                             .reachable = "native"};
+  bool is_shared = am_stored_files_find(&l->stored, path, 0) < l->stored.n;
+  if (is_shared) entry.reachable = "both";
+  if (entry.last_used_unix_s == 0) (void)am_file_last_used(path, &entry.last_used_unix_s);
   if (quantization)
     l->on_model(l->user, &entry);
   else
     l->failed = true;
+  entry.store = "ollama";
+  if (quantization && is_shared) l->on_model(l->user, &entry);
   am_mem_free(quantization);
 }
 
@@ -111,6 +117,8 @@ adam_status adam_models_list(const adam_model_options *options, adam_on_model on
   adam_status status =
       options ? am_manager_copy(options, &o, sizeof o, "adam_model_options", error) : ADAM_OK;
   if (status) return status;
+  status = am_stored_files_open(&l.stored, error);
+  if (status) return status;
   char *demo = NULL, *models = am_hub_models_dir(), *caches[2] = {0};
   if (!am_hub_demo(&demo, NULL)) tell(&l, "demo", demo);
   am_mem_free(demo);
@@ -130,6 +138,7 @@ adam_status adam_models_list(const adam_model_options *options, adam_on_model on
     if (ops->list) status = ops->list(ops->context, &o, see_of_backend, &l, error);
   for (size_t i = 0; i < l.n_paths; i++) am_mem_free(l.paths[i]);
   am_mem_free(l.paths);
+  am_stored_files_close(&l.stored);
   return l.failed ? am_fail_memory(error, "list of models") : status;
 }
 

@@ -14,8 +14,9 @@
 #include "os/file.h"
 
 /* After the manifest is there: a server that had listed blobs/ and read the manifests before it can still remove a
- * blob. It does so within moments of reading them, so the blobs are watched until they were there this often. */
-enum { WATCH_MS = 20, WATCH_QUIET = 5, WATCH_LIMIT = 250 };
+ * blob, in the middle of whatever else it removes. So the blobs are watched until nothing has gone from blobs/ this
+ * often. */
+enum { WATCH_MS = 20, WATCH_QUIET = 5, WATCH_LIMIT = 1000 };
 
 int am_store_lock(const am_store *store) {
   int fd = open(store->manifests, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -91,15 +92,24 @@ static adam_status write_temporary(am_store *store, const char *text, size_t n_b
   return status;
 }
 
+static bool count(void *user, const char *name) {
+  (void)name;
+  ++*(size_t *)user;
+  return false;
+}
+
 static adam_status watch(am_store *store, const char *path, adam_error *error) {
   int quiet = 0;
+  size_t n_before = 0;
   for (int round = 0; round < WATCH_LIMIT && quiet < WATCH_QUIET; round++) {
-    size_t n_put = 0;
+    size_t n_put = 0, n = 0;
+    (void)am_dir_list(store->blobs, count, &n, NULL);
     adam_status status = am_stage_put(store, &n_put, error);
     if (status) return status;
     if (!am_file_is_regular(path)) /* removed by someone: then the blobs are theirs to remove too */
       return am_fail(error, ADAM_FAILED, path, "try again", "the new manifest was removed by another program");
-    quiet = n_put ? 0 : quiet + 1;
+    quiet = n_put || n < n_before ? 0 : quiet + 1;
+    n_before = n;
     am_clock_sleep_ms(WATCH_MS);
   }
   if (quiet >= WATCH_QUIET) return ADAM_OK;

@@ -91,23 +91,47 @@ def check_written(server, gguf, name):
 
 
 def check_starting(server, gguf):
-    """Published while a server starts and prunes: 8 times, a little later each time."""
-    junk = os.urandom(1 << 20)
-    for i in range(8):
-        for k in range(40):  # orphans, so that its prune has something to do
-            data = junk + bytes([k])
-            (MODELS / "blobs" / f"sha256-{hashlib.sha256(data).hexdigest()}").write_bytes(data)
-        server.launch()
-        time.sleep(0.02 * i)
-        publish(gguf, f"during-{i}")
-        server.wait()
-        shown = server.ask("/api/show", {"model": f"during-{i}"})
-        assert shown["template"] == TEMPLATE
-        for blob in json.loads((MODELS / f"manifests/registry.ollama.ai/library/during-{i}/latest").read_text())["layers"]:
-            assert (MODELS / "blobs" / blob["digest"].replace(":", "-")).stat().st_size == blob["size"]
-        server.__exit__()
-    for i in range(8):
-        tool("remove", MODELS, f"during-{i}")
+    """Servers start and prune, one after the other, while four writers publish 64 models, each with a text of its own. Those
+    texts lie in blobs/ before, used by nobody, so that each prune means to take them away. At the end each model is whole."""
+    N_WRITERS, EACH = 4, 16
+    names = [f"during-{w}-{i}" for w in range(N_WRITERS) for i in range(EACH)]
+    junk = [os.urandom(1 << 18) for _ in range(200)]
+
+    def litter():
+        for data in [*junk, *(n.encode() for n in names)]:
+            path = MODELS / "blobs" / f"sha256-{hashlib.sha256(data).hexdigest()}"
+            if not path.exists():
+                path.with_name(path.name + ".new").write_bytes(data)
+                path.with_name(path.name + ".new").rename(path)
+
+    litter()
+    writers = [subprocess.Popen([TOOL, "each", str(MODELS), f"during-{w}", str(gguf), json.dumps(CONFIG), str(EACH)],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for w in range(N_WRITERS)]
+    n_starts = 0
+    try:
+        while any(w.poll() is None for w in writers) or n_starts < 6:
+            server.launch()
+            server.wait()
+            n_starts += 1
+            server.__exit__()
+            litter()
+    finally:
+        for w in writers:
+            error = w.communicate()[1]
+            assert w.returncode == 0, error
+    for name in names:
+        path = MODELS / f"manifests/registry.ollama.ai/library/{name}/latest"
+        manifest = json.loads(path.read_text())
+        for blob in [manifest["config"], *manifest["layers"]]:
+            assert (MODELS / "blobs" / blob["digest"].replace(":", "-")).stat().st_size == blob["size"], path
+    with server:
+        tags = {m["name"] for m in server.ask("/api/tags")["models"]}
+        assert tags == {f"{n}:latest" for n in names}, tags
+        for name in names:
+            assert server.ask("/api/show", {"model": name})["system"] == name
+    print(f"{len(names)} publications beside {n_starts} starts of the server: each model is whole")
+    for name in names:
+        tool("remove", MODELS, name)
 
 
 def main():

@@ -192,6 +192,45 @@ class Reading(unittest.TestCase):
         self.assertIn("ollama:hf.co/org/Tiny-GGUF:Q4_K_M", models)
         self.assertEqual(models["ollama:lora:latest"]["reachable"], "ollama")
 
+    def test_one_file_of_two_stores(self):
+        """A GGUF of the Hub's cache that Ollama has too, by a hard link."""
+        store, cache, commit = Store(), pathlib.Path(tempfile.mkdtemp(dir=HOME)), "c" * 40
+        room, digest = cache / "models--org--Tiny-GGUF", hashlib.sha256(GGUF.read_bytes()).hexdigest()
+        for name in ("blobs", f"snapshots/{commit}", "refs"):
+            (room / name).mkdir(parents=True)
+        shutil.copy(GGUF, room / "blobs" / digest)
+        (room / f"snapshots/{commit}/tiny.gguf").symlink_to(f"../../blobs/{digest}")
+        (room / "refs/main").write_text(commit)
+        store.env["HF_HUB_CACHE"] = str(cache)
+        listed = {m["name"]: m for m in answer(store.adam("list", "--json"))["models"]}
+        (name,) = [n for n in listed if n.startswith("org/Tiny-GGUF")]
+        self.assertEqual((listed[name]["stores"], listed[name]["reachable"]), (["huggingface"], "native"))
+        self.assertEqual(store.tool("publish", "Tiny", room / "blobs" / digest, json.dumps(CONFIG)).returncode, 0)
+        listed = {m["name"]: m for m in answer(store.adam("list", "--json"))["models"]}
+        self.assertEqual((listed[name]["stores"], listed[name]["reachable"]), (["huggingface", "ollama"], "both"))
+        self.assertEqual(listed["ollama:Tiny:latest"]["reachable"], "both")
+        lines = store.adam("list").stdout.decode().splitlines()
+        self.assertTrue(any(l.startswith(name) and " huggingface,ollama " in l and " both " in l for l in lines), lines)
+        shown = answer(store.adam("show", "org/Tiny-GGUF", "--json"))["origin"]
+        self.assertEqual(shown, {"store": "huggingface", "root": str(cache), "repository": "org/Tiny-GGUF", "commit": commit,
+                                 "revisions": ["main"], "file": "tiny.gguf", "also": ["ollama:Tiny:latest"]})
+        text = store.adam("show", "org/Tiny-GGUF").stdout
+        for word in (b"org/Tiny-GGUF", commit.encode(), b"main", b"ollama:Tiny:latest"):
+            self.assertIn(word, text)
+
+    def test_without_a_server(self):
+        """embed, score, tokenize and template take it too."""
+        store = Store()
+        store.add()
+        store.env["OLLAMA_HOST"] = "127.0.0.1:1"
+        for command, *more in (["embed", "A text"], ["score", "--ids", "1,2,3"], ["tokenize", "A text"]):
+            here, there = (adam(command, "-m", ref, *more, "--json", env=store.env) for ref in ("ollama:tiny", str(GGUF)))
+            self.assertEqual((here.returncode, there.returncode), (0, 0), here.stderr + there.stderr)
+            here, there = answer(here), answer(there)
+            for one in (here, there):
+                one.pop("model", None)
+            self.assertEqual(here, there)
+
     def test_blob_of_an_older_version(self):
         store = Store()
         store.manifest("registry.ollama.ai/library/old/latest", [{"mediaType": MEDIA + "model", **store.blob(GGUF.read_bytes(), ":")}])

@@ -5,6 +5,7 @@
  *   store_tool remove ROOT NAME                                    prints "BYTES_FREED KEPT"
  *   store_tool copy|rename ROOT FROM TO
  *   store_tool loop ROOT NAME GGUF CONFIG-JSON N                   publishes NAME-0, NAME-1, ..., and checks each
+ *   store_tool each ROOT NAME GGUF CONFIG-JSON N                   the same, each with its name as its system text
  * Exit codes as adam's. STORE_TOOL_FORBID: methods of linking not to be used, as bits. */
 #include "base/digest.h"
 #include "os/file.h"
@@ -43,14 +44,15 @@ static adam_status publish(am_store *store, const char *name, char **argv, int a
 }
 
 /* Each model must be whole when its publication has returned. */
-static adam_status publish_many(am_store *store, const char *name, char **argv, int n, adam_error *error) {
+static adam_status publish_many(am_store *store, const char *name, char **argv, int n, bool has_text, adam_error *error) {
   adam_status status = ADAM_OK;
   for (int i = 0; i < n && !status; i++) {
     char numbered[100];
     am_store_name parsed;
     am_store_model *model = NULL;
     snprintf(numbered, sizeof numbered, "%s-%d", name, i);
-    status = publish(store, numbered, argv, 2, false, error);
+    char system[] = "system", *all[] = {argv[0], argv[1], system, numbered};
+    status = publish(store, numbered, all, has_text ? 4 : 2, false, error);
     if (!status) status = am_store_name_parse(numbered, &parsed, error);
     if (!status) status = am_store_model_open(store, &parsed, &model, error);
     if (!status) status = am_store_model_check(model, error);
@@ -64,7 +66,8 @@ static adam_status run(int argc, char **argv, am_store *store, adam_error *error
   am_store_name name, to;
   if (argc >= 6 && (!strcmp(verb, "publish") || !strcmp(verb, "replace")))
     return publish(store, argv[3], argv + 4, argc - 4, *verb == 'r', error);
-  if (argc == 7 && !strcmp(verb, "loop")) return publish_many(store, argv[3], argv + 4, atoi(argv[6]), error);
+  if (argc == 7 && (!strcmp(verb, "loop") || !strcmp(verb, "each")))
+    return publish_many(store, argv[3], argv + 4, atoi(argv[6]), *verb == 'e', error);
   adam_status status = am_store_name_parse(argv[3], &name, error);
   if (!status && !strcmp(verb, "remove")) {
     uint64_t freed;

@@ -31,6 +31,13 @@ static int64_t unix_time(const char *text) {
   return seconds;
 }
 
+/* "Q4_K_M" as adam spells types. */
+static void lower(const char *text, char *out, size_t capacity) {
+  size_t n = strnlen(text, capacity - 1);
+  for (size_t i = 0; i < n; i++) out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] - 'A' + 'a' : text[i]);
+  out[n] = 0;
+}
+
 adam_status am_ollama_list(void *context, const adam_model_options *options, adam_on_model on_model, void *user,
                            adam_error *error) {
   (void)context;
@@ -48,10 +55,13 @@ adam_status am_ollama_list(void *context, const adam_model_options *options, ada
     am_buf name = {0};
     if (!plain) continue;
     am_buf_printf(&name, "ollama:%s", plain);
+    char quantization[32];
+    lower(am_json_str(am_json_path(model, "details.quantization_level"), ""), quantization, sizeof quantization);
     adam_model_entry entry = {.name = name.data,
                               .bytes = (uint64_t)am_json_int(am_json_get(model, "size"), 0),
-                              .quantization = am_json_str(am_json_path(model, "details.quantization_level"), NULL),
+                              .quantization = *quantization && strcmp(quantization, "unknown") ? quantization : NULL,
                               .store = "ollama",
+                              .reachable = "ollama",
                               .last_used_unix_s = unix_time(am_json_str(am_json_get(model, "modified_at"), ""))};
     if (!name.failed) on_model(user, &entry);
     am_buf_close(&name);
