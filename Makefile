@@ -31,10 +31,11 @@ test: deps ## Build and test with gcc, then again under the address and undefine
 	cmake --build build/asan
 	ctest --test-dir build/asan --output-on-failure -j $(JOBS) --output-log build/test-asan.log
 
-check-real: deps ## Compare with transformers, tokenizers and llama.cpp (fetches them once)
+check-real: deps ## Compare with transformers, tokenizers, llama.cpp and Ollama (fetches them once)
 	cmake --preset ci
 	cmake --build build
 	tools/setup_references.sh build/refs
+	tools/setup_ollama.sh build/refs
 	tools/check_real.sh build build/refs
 
 check-long: ## clang, thread sanitizer, valgrind, older processors, fuzzing

