@@ -154,6 +154,7 @@ typedef struct am_arch {
   bool (*has)(const am_config *config, const am_tensor_role *role, uint32_t layer);
   /* Conversion. */
   const char *gguf_name;            /* general.architecture of its GGUF; NULL = name */
+  bool gguf_untied;                 /* older readers (Ollama 0.9) want the output matrix of a tied model too */
   /* The config under the other format's keys, prefix set. ADAM_UNSUPPORTED: what that cannot say. */
   adam_status (*to_gguf)(const am_config *config, struct am_pairs *pairs, adam_error *error);
   adam_status (*to_hf)(const am_config *config, struct am_pairs *pairs, adam_error *error);

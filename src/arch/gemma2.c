@@ -19,6 +19,9 @@ enum {
 #define DEFAULT_ATTENTION_SOFTCAP 50.0
 #define DEFAULT_LOGITS_SOFTCAP 30.0
 #define MOST_SOFTCAP 1e9
+/* llama.cpp divides by the cap of attention whatever it is: none is one that no score comes near, where tanh is
+ * the number itself. */
+#define NO_SOFTCAP 1e5
 
 /* A cap; null = none, which is 0. */
 static adam_status read_softcap(const am_keys *keys, const char *key, double absent, float *out) {
@@ -73,8 +76,8 @@ static adam_status from_gguf(const am_json *metadata, const char *path, am_confi
   if (!status) status = am_keys_real(&keys, "final_logit_softcapping", false, 0, MOST_SOFTCAP, &logits);
   if (!status) status = am_keys_u32(&keys, "attention.sliding_window", false, 0, UINT32_MAX, &window);
   if (status) return status;
-  c->attention_softcap = (float)attention;
-  c->logits_softcap = (float)logits;
+  c->attention_softcap = attention < NO_SOFTCAP ? (float)attention : 0;
+  c->logits_softcap = logits < NO_SOFTCAP ? (float)logits : 0;
   /* There is no key for the scale of queries: llama.cpp knows the 27B by its layers. */
   c->query_scalar = (float)(c->n_layers == N_LAYERS_27B ? c->n_embd / c->n_heads : c->head_dim);
   am_decoder_set_window(c, window, 0, 2);
@@ -87,9 +90,11 @@ static adam_status to_gguf(const am_config *c, am_pairs *p, adam_error *error) {
   am_pairs_real(p, "attention.layer_norm_rms_epsilon", c->norm_eps);
   am_pairs_u32(p, "attention.key_length", c->head_dim);
   am_pairs_u32(p, "attention.value_length", c->head_dim);
-  am_pairs_real(p, "attn_logit_softcapping", c->attention_softcap);
-  am_pairs_real(p, "final_logit_softcapping", c->logits_softcap);
-  am_pairs_u32(p, "attention.sliding_window", c->window);
+  am_pairs_real(p, "attn_logit_softcapping", c->attention_softcap > 0 ? c->attention_softcap : NO_SOFTCAP);
+  am_pairs_real(p, "final_logit_softcapping", c->logits_softcap > 0 ? c->logits_softcap : NO_SOFTCAP);
+  am_pairs_u32(p, "attention.sliding_window", c->window ? c->window : c->n_ctx_train); /* 0 hides all tokens */
+  if (c->attention_bias)
+    am_pairs_notice(p, "attention has biases, which llama.cpp and Ollama do not know here: they will not open it");
   if (c->query_scalar != scale)
     return am_fail(error, ADAM_UNSUPPORTED, "query_pre_attn_scalar", NULL,
                    "%g has no words in GGUF, which takes %g for this shape", (double)c->query_scalar,

@@ -141,6 +141,7 @@ const am_arch am_arch_phi2 = {
     .from_tensors = from_tensors,
     .roles = roles,
     .n_roles = sizeof roles / sizeof *roles,
+    .gguf_untied = true,
     .to_gguf = to_gguf,
     .to_hf = to_hf,
 };

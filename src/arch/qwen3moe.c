@@ -243,6 +243,7 @@ const am_arch am_arch_qwen3moe = {
     .from_tensors = from_tensors,
     .roles = roles,
     .n_roles = sizeof roles / sizeof *roles,
+    .gguf_untied = true,
     .expert_roles = expert_roles,
     .n_expert_roles = sizeof expert_roles / sizeof *expert_roles,
     .has = has,

@@ -79,6 +79,18 @@ static adam_status find_type(const char *name, bool to_gguf, am_quant_type *out,
   return ADAM_OK;
 }
 
+/* Composed weights are built one by one; a tensor that holds all experts of a layer is cut in pieces, for which it
+ * must be there. */
+static adam_status open_source(const char *source, const char *cache_dir, am_loader **out, adam_error *error) {
+  bool is_merged = false;
+  adam_status status = am_loader_open(source, AM_LOADER_NO_DATA, cache_dir, out, error);
+  for (size_t i = 0; !status && i < am_loader_n_tensors(*out); i++)
+    is_merged |= am_dtype_is_scaled(am_loader_tensor_at(*out, i)->dtype) && am_loader_tensor_at(*out, i)->n_dims > 2;
+  if (!is_merged) return status;
+  am_loader_close(out);
+  return am_loader_open(source, 0, cache_dir, out, error);
+}
+
 static adam_status run(am_convert_job *job, const char *target, adam_error *error) {
   const am_loader *loader = job->loader;
   const am_config *c = am_loader_config(loader);
@@ -115,7 +127,7 @@ adam_status am_convert(const char *source, const char *target, const am_convert_
     status = find_type(job->options->type, ends_in_gguf(target), &type, error);
     job->type = &type;
   }
-  if (!status) status = am_loader_open(source, 0, job->options->cache_dir, &loader, error);
+  if (!status) status = open_source(source, job->options->cache_dir, &loader, error);
   if (!status) status = check(loader, source, target, error);
   job->loader = loader;
   if (!status) status = run(job, target, error);

@@ -5,7 +5,7 @@
  * How: plan.h says what each tensor of the target is made of, out of src/arch's rows; pump.h moves the rows,
  *   split over threads; the writers of formats/ put them down.
  * Out: the target whole, or nothing. Invariants: the bytes do not depend on the number of threads; memory does
- *   not grow with the model (a pre-quantised checkpoint whose codes must be repacked excepted).
+ *   not grow with the model (MXFP4 that holds all experts of a layer in one tensor excepted).
  * Threads: one call at a time per target; progress comes on the caller's thread. */
 #ifndef AM_CONVERT_CONVERT_H
 #define AM_CONVERT_CONVERT_H

@@ -158,6 +158,32 @@ static void norms_of_gemma(void **state) {
   remove_all(in_root("gemma.gguf"));
 }
 
+/* Ollama 0.9 asks for the output matrix of a tied mixture; llama.cpp divides by Gemma's soft cap whatever it is, and
+ * there is none here. */
+static void what_older_readers_want(void **state) {
+  (void)state;
+  convert_ok(model("qwen3moe-f32-old"), in_root("moe.gguf"), NULL, 1);
+  am_loader *from = open_model(model("qwen3moe-f32-old")), *to = open_model(in_root("moe.gguf"));
+  assert_true(am_loader_config(from)->tied_embeddings);
+  const am_tensor *embd = need(from, "model.embed_tokens.weight"), *output = need(to, "output.weight");
+  assert_int_equal(output->n_bytes, embd->n_bytes);
+  assert_memory_equal(output->data, embd->data, embd->n_bytes);
+  am_loader_close(&from);
+  am_loader_close(&to);
+  remove_all(in_root("moe.gguf"));
+  convert_ok(model("gemma2-f32-old"), in_root("gemma.gguf"), NULL, 1);
+  to = open_model(in_root("gemma.gguf"));
+  am_arena arena = {0};
+  am_json pairs;
+  assert_int_equal(am_gguf_metadata_json(am_loader_gguf(to), &arena, &pairs, NULL), ADAM_OK);
+  const am_json *cap = am_json_get(&pairs, "gemma2.attn_logit_softcapping");
+  assert_true(cap && cap->type == AM_JSON_FLOAT && cap->as.real == 1e5);
+  am_arena_close(&arena);
+  assert_true(am_loader_config(to)->attention_softcap == 0 && am_loader_config(to)->logits_softcap == 0);
+  am_loader_close(&to);
+  remove_all(in_root("gemma.gguf"));
+}
+
 /* Experts one by one on the Hub, and side by side in a GGUF. */
 static void experts(void **state) {
   (void)state;
@@ -198,9 +224,9 @@ static void same_file(const char *a, const char *b) {
 
 static void threads_show_nowhere(void **state) {
   (void)state;
-  static const char *const sources[] = {"llama-bf16-llama3", "qwen3moe-bf16", "prequant-nf4"};
+  static const char *const sources[] = {"llama-bf16-llama3", "qwen3moe-bf16", "prequant-nf4", "prequant-awq"};
   static const char *const types[] = {"f16", "q8_0", "q4_k_m"};
-  for (int s = 0; s < 3; s++)
+  for (int s = 0; s < 4; s++)
     for (int t = 0; t < 3; t++) {
       convert_ok(model(sources[s]), in_root("one.gguf"), types[t], 1);
       convert_ok(model(sources[s]), in_root("two.gguf"), types[t], 2);
@@ -334,9 +360,9 @@ static void no_room(void **state) {
 static void faults(void **state) {
   (void)state;
   convert_ok(model("qwen3-f32-gqa4"), in_root("s.gguf"), NULL, 1);
-  const char *const sources[] = {model("qwen3-f32-gqa4"), in_root("s.gguf")};
-  const char *const targets[] = {in_root("f.gguf"), in_root("f")};
-  for (int way = 0; way < 2; way++) {
+  const char *const sources[] = {model("qwen3-f32-gqa4"), in_root("s.gguf"), model("prequant-gptq-4")};
+  const char *const targets[] = {in_root("f.gguf"), in_root("f"), in_root("q.gguf")};
+  for (int way = 0; way < 3; way++) {
     char source[512];
     snprintf(source, sizeof source, "%s", sources[way]);
     for (uint64_t n = 1;; n++) {
@@ -367,7 +393,7 @@ static void faults(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pairs_of_llama),       cmocka_unit_test(norms_of_gemma),
-      cmocka_unit_test(experts),              cmocka_unit_test(threads_show_nowhere),
+      cmocka_unit_test(what_older_readers_want), cmocka_unit_test(experts),              cmocka_unit_test(threads_show_nowhere),
       cmocka_unit_test(there_and_back),       cmocka_unit_test(from_gguf_to_gguf),
       cmocka_unit_test(refusals),             cmocka_unit_test(cancelled),
       cmocka_unit_test(no_room),              cmocka_unit_test(faults),

@@ -55,24 +55,13 @@ static void set_transform(am_convert_plan *plan, const am_loader *loader, const 
   item->transform = am_arch_transform(arch, field);
   item->undo = from->source == AM_SOURCE_GGUF;
   item->head_rows = to->head_dim;
-  item->cut_rows = item->transform == AM_TRANSFORM_CUT && !item->undo ? from->position_offset : 0;
-  if (item->n_dims == 1 && item->transform != AM_TRANSFORM_NONE && item->transform != AM_TRANSFORM_ADD_ONE) {
+  if (item->transform == AM_TRANSFORM_CUT && !item->undo) item->cut_rows = from->position_offset;
+  bool moves = item->cut_rows > 0 ||
+               (item->transform != AM_TRANSFORM_NONE && item->transform != AM_TRANSFORM_ADD_ONE);
+  if (item->n_dims == 1 && moves) {
     item->n_rows = item->n_columns;
     item->n_columns = 1;
   }
-}
-
-/* Rows [first, first + n_rows) of a matrix or a vector. */
-static bool cut(const am_tensor *whole, uint64_t first, uint64_t n_rows, am_tensor *out) {
-  uint64_t row_bytes, n_in = whole->n_dims == 2 ? whole->shape[1] : 1;
-  if (whole->n_dims < 1 || whole->n_dims > 2 || first > whole->shape[0] || n_rows > whole->shape[0] - first ||
-      !am_dtype_row_bytes(whole->dtype, n_in, &row_bytes))
-    return false;
-  *out = *whole;
-  out->shape[0] = n_rows;
-  out->data = (const uint8_t *)whole->data + first * row_bytes;
-  out->n_bytes = n_rows * row_bytes;
-  return true;
 }
 
 /* q, k and v that are one matrix on one side and three on the other. */
@@ -81,12 +70,14 @@ static const struct {
 } fused[] = {{"attn_qkv", {"attn_q", "attn_k", "attn_v"}},
              {"attn_qkv_bias", {"attn_q_bias", "attn_k_bias", "attn_v_bias"}}};
 
-/* What the target's field is made of; *n 0: the source has nothing of it. */
+/* What the target's field is made of; *n 0: the source has nothing of it; *first: the row of the part that it begins
+ * with. */
 static adam_status find_parts(const am_loader *loader, const am_convert_plan *plan, const char *field,
-                              uint32_t layer, am_tensor parts[3], uint32_t *n, adam_error *error) {
+                              uint32_t layer, am_tensor parts[3], uint32_t *n, uint64_t *first, adam_error *error) {
   const am_tensor *tensor = NULL;
   const am_config *c = &plan->config;
-  adam_status status = am_loader_role(loader, field, layer, &tensor, error);
+  bool copies = am_loader_config(loader)->tied_embeddings && !c->tied_embeddings && strcmp(field, "output") == 0;
+  adam_status status = am_loader_role(loader, copies ? "token_embd" : field, layer, &tensor, error);
   *n = tensor ? 1 : 0;
   if (tensor) parts[0] = *tensor;
   for (size_t f = 0; f < sizeof fused / sizeof *fused && !status && *n == 0; f++) {
@@ -102,7 +93,9 @@ static adam_status find_parts(const am_loader *loader, const am_convert_plan *pl
         continue;
       }
       uint64_t q = (uint64_t)c->n_heads * c->head_dim, kv = (uint64_t)c->n_kv_heads * c->head_dim;
-      if (!cut(tensor, i == 0 ? 0 : q + (i - 1) * kv, i == 0 ? q : kv, &parts[0]))
+      parts[0] = *tensor;
+      *first = i == 0 ? 0 : q + (i - 1) * kv;
+      if (tensor->n_dims < 1 || tensor->n_dims > 2 || tensor->shape[0] != q + 2 * kv)
         return am_fail(error, ADAM_DAMAGED, tensor->name, NULL, "its rows are not those of q, k and v");
       *n = 1;
     }
@@ -135,18 +128,21 @@ static adam_status add_role(am_convert_plan *plan, const am_loader *loader, cons
   am_tensor parts[3];
   am_convert_item *item = NULL;
   const am_config *to = &plan->config;
+  uint64_t first = 0;
   uint32_t n_dims = role->shape(to, shape), n = 0;
   bool absent = n_dims == 0 || (to->arch->has && !to->arch->has(to, role, layer));
   if (absent || !am_arch_tensor_name(to, role, layer, 0, name, sizeof name)) return ADAM_OK;
-  adam_status status = find_parts(loader, plan, role->field, layer, parts, &n, error);
+  adam_status status = find_parts(loader, plan, role->field, layer, parts, &n, &first, error);
   if (status) return status;
   if (n == 0) return to->source == AM_SOURCE_GGUF ? add_computed(plan, loader, role->field, name, error) : ADAM_OK;
   if (am_arch_transform(to->arch, role->field) == AM_TRANSFORM_CUT && to->source == AM_SOURCE_GGUF)
     shape[0] -= am_loader_config(loader)->position_offset;
   status = add(plan, name, n_dims, shape, &item, error);
   if (!status) status = set_parts(plan, item, parts, n, error);
-  if (!status) set_transform(plan, loader, role->field, item);
-  return status;
+  if (status) return status;
+  item->cut_rows = first;
+  set_transform(plan, loader, role->field, item);
+  return ADAM_OK;
 }
 
 /* One 3-D tensor of all experts in a GGUF; each its own on the Hub. */
@@ -204,6 +200,7 @@ static void make_config(const am_config *from, am_source target, am_config *to) 
   if (target == AM_SOURCE_GGUF) {
     if (from->rope.scaling == AM_ROPE_LLAMA3) to->rope.scaling = AM_ROPE_FACTORS;
     to->rope.n_factors = 0;
+    if (from->arch->gguf_untied) to->tied_embeddings = false;
   } else if (whole) {
     to->fused_qkv = whole->hf[0] != 0; /* where both are there, the Hub's form decides */
   }

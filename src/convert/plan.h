@@ -16,13 +16,13 @@ typedef struct am_convert_item {
   uint32_t n_dims;
   uint64_t shape[4];
   uint64_t n_rows, n_columns;
-  am_tensor *parts; /* n_parts of the source, side by side in rows; views */
+  am_tensor *parts; /* n_parts of the source, side by side in rows; views; without data where pump.c builds them */
   uint32_t n_parts;
   const float *computed; /* n_rows n_columns numbers instead of parts */
   am_transform transform;
   bool undo;
   uint32_t head_rows; /* PAIRS: rows of a head */
-  uint32_t cut_rows;  /* CUT */
+  uint64_t cut_rows;  /* of the part's, in front: CUT, and rows of a fused matrix */
   uint64_t order;     /* of its first byte in the source's files */
 } am_convert_item;
 

@@ -11,15 +11,30 @@
 #include "os/file.h"
 #include "os/thread.h"
 
-enum { CHUNK_ELEMENTS = 1 << 18, MOST_THREADS = 256 };
+enum {
+  CHUNK_ELEMENTS = 1 << 18,
+  MOST_THREADS = 256,
+  MOST_BUILT = 3, /* items in memory; one of a model of 70 billion weights in 4 bits has 130 MB */
+  LOOK_AHEAD = 64 /* items, past those that are being built */
+};
+
+typedef enum { WAITS, BUILDS, READY } phase;
+
+/* How far an item is; guarded by the lock, but for `built` while one thread builds. */
+typedef struct progress {
+  phase phase;
+  uint64_t next_row, done_rows;
+  am_loader_built **built; /* n_parts, NULL where there is nothing to build; owned */
+} progress;
 
 typedef struct work {
   const am_convert_pump *pump;
   const am_kernels *kernels;
   am_mutex lock;
-  am_cond changed;
-  size_t item; /* guarded by lock, as all below: the next chunk */
-  uint64_t row;
+  am_cond changed, ready; /* for the caller's thread; for workers */
+  progress *items;        /* n_items */
+  size_t item;            /* guarded by lock, as all below: the first with rows that nobody has taken */
+  uint32_t n_built;
   uint64_t done_bytes, total_bytes;
   uint32_t n_running;
   bool stop;
@@ -85,7 +100,7 @@ static void release(const am_convert_item *item, uint64_t first, uint64_t n) {
   for (uint64_t r = 0; r < n && item->n_parts; r++) {
     am_dtype dtype;
     const uint8_t *row = source_row(item, first + r, &dtype);
-    if (am_dtype_is_scaled(dtype)) return; /* memory of the loader's */
+    if (am_dtype_is_scaled(dtype)) return; /* it goes when the item is done */
     bytes = row_bytes(dtype, item->n_columns);
     if (low && row != high) { /* another part, or rows that stand elsewhere */
       am_file_map_release(low, (size_t)(high - low));
@@ -125,45 +140,94 @@ static adam_status move_rows(worker *w, size_t index, uint64_t first, uint64_t n
   return status;
 }
 
-/* The next chunk; false: there is none, or all shall stop. */
-static bool take(work *s, size_t *index, uint64_t *first, uint64_t *n) {
+typedef struct chunk {
+  size_t index;
+  uint64_t first, n; /* rows; n 0: the item is to be built */
+} chunk;
+
+/* What can be done now; false: nothing, or nothing yet. Under the lock. */
+static bool find(work *s, chunk *out) {
   const am_convert_plan *plan = s->pump->plan;
-  bool taken = false;
+  while (s->item < plan->n_items && s->items[s->item].next_row >= plan->items[s->item].n_rows) s->item++;
+  for (size_t i = s->item; i < plan->n_items && i < s->item + LOOK_AHEAD; i++) {
+    progress *p = &s->items[i];
+    uint64_t rows = chunk_rows(&plan->items[i]), left = plan->items[i].n_rows - p->next_row;
+    if (left == 0 || p->phase == BUILDS || (p->phase == WAITS && s->n_built == MOST_BUILT)) continue;
+    *out = (chunk){.index = i, .first = p->next_row};
+    if (p->phase == WAITS) {
+      p->phase = BUILDS;
+      s->n_built++;
+      return true;
+    }
+    out->n = rows < left ? rows : left;
+    p->next_row += out->n;
+    return true;
+  }
+  return false;
+}
+
+/* The next piece of work; false: there is none, or all shall stop. */
+static bool take(work *s, chunk *out) {
+  bool found = false;
   am_mutex_lock(&s->lock);
-  while (!s->stop && s->item < plan->n_items && s->row >= plan->items[s->item].n_rows) {
-    s->item++;
-    s->row = 0;
-  }
-  if (!s->stop && s->item < plan->n_items) {
-    const am_convert_item *item = &plan->items[s->item];
-    uint64_t rows = chunk_rows(item), left = item->n_rows - s->row;
-    *index = s->item;
-    *first = s->row;
-    *n = rows < left ? rows : left;
-    s->row += *n;
-    taken = true;
-  }
+  while (!s->stop && !(found = find(s, out)) && s->item < s->pump->plan->n_items) am_cond_wait(&s->ready, &s->lock);
   am_mutex_unlock(&s->lock);
-  return taken;
+  return found;
+}
+
+static adam_status build(work *s, size_t index, adam_error *error) {
+  const am_convert_item *item = &s->pump->plan->items[index];
+  adam_status status = ADAM_OK;
+  for (uint32_t i = 0; i < item->n_parts && !status; i++) {
+    am_loader_built **built = &s->items[index].built[i];
+    if (item->parts[i].data) continue;
+    status = am_loader_build(s->pump->loader, item->parts[i].name, built, error);
+    if (!status) item->parts[i].data = am_loader_built_data(*built);
+  }
+  return status;
+}
+
+static void forget(work *s, size_t index) {
+  const am_convert_item *item = &s->pump->plan->items[index];
+  progress *p = &s->items[index];
+  for (uint32_t i = 0; p->built && i < item->n_parts; i++) {
+    if (p->built[i]) item->parts[i].data = NULL;
+    am_loader_built_close(&p->built[i]);
+  }
+  am_mem_free(p->built);
+  p->built = NULL;
+}
+
+/* Under the lock: what a worker has done. True: the item was its last part's, and can be forgotten. */
+static bool note(work *s, const chunk *c, adam_status status, const adam_error *error) {
+  const am_convert_item *item = &s->pump->plan->items[c->index];
+  progress *p = &s->items[c->index];
+  p->done_rows += c->n;
+  s->done_bytes += c->n * row_bytes(item->dtype, item->n_columns);
+  if (status && !s->status) {
+    s->status = status;
+    s->error = *error;
+  }
+  if (status) s->stop = true;
+  if (c->n == 0) p->phase = READY;
+  return p->built && p->done_rows == item->n_rows;
 }
 
 static void *run(void *argument) {
   worker *w = argument;
   work *s = w->shared;
-  size_t index;
-  uint64_t first, n;
-  while (take(s, &index, &first, &n)) {
-    const am_convert_item *item = &s->pump->plan->items[index];
+  chunk c;
+  while (take(s, &c)) {
     adam_error error = {0};
-    adam_status status = move_rows(w, index, first, n, &error);
+    adam_status status = c.n ? move_rows(w, c.index, c.first, c.n, &error) : build(s, c.index, &error);
     am_mutex_lock(&s->lock);
-    s->done_bytes += n * row_bytes(item->dtype, item->n_columns);
-    if (status && !s->status) {
-      s->status = status;
-      s->error = error;
-    }
-    if (status) s->stop = true;
+    bool done = note(s, &c, status, &error);
+    am_mutex_unlock(&s->lock);
+    if (done) forget(s, c.index);
+    am_mutex_lock(&s->lock);
+    if (done) s->n_built--;
     am_cond_signal(&s->changed);
+    am_cond_broadcast(&s->ready);
     am_mutex_unlock(&s->lock);
   }
   am_mutex_lock(&s->lock);
@@ -186,6 +250,7 @@ static void watch(work *s) {
     am_mutex_lock(&s->lock);
     if (cancel && !s->status) s->status = ADAM_CANCELLED;
     if (cancel) s->stop = true;
+    if (cancel) am_cond_broadcast(&s->ready);
   }
   am_mutex_unlock(&s->lock);
 }
@@ -210,7 +275,8 @@ static adam_status check(const am_convert_plan *plan, const am_kernels *kernels,
     uint64_t bytes;
     if (is_plain_copy(item)) continue;
     for (uint32_t p = 0; p < item->n_parts; p++)
-      if (!kernels->dequantize[item->parts[p].dtype] || !item->parts[p].data)
+      if (!kernels->dequantize[item->parts[p].dtype] ||
+          (!item->parts[p].data && !am_dtype_is_scaled(item->parts[p].dtype)))
         return am_fail(error, ADAM_UNSUPPORTED, item->name, NULL, "its type %s cannot be read",
                        am_dtype_info(item->parts[p].dtype)->name);
     bool moved = !item->computed && item->parts[0].dtype == item->dtype && item->transform != AM_TRANSFORM_ADD_ONE;
@@ -221,45 +287,74 @@ static adam_status check(const am_convert_plan *plan, const am_kernels *kernels,
   return ADAM_OK;
 }
 
-adam_status am_convert_pump_run(const am_convert_pump *pump, adam_error *error) {
-  work s = {.pump = pump, .kernels = am_kernels_get()};
+/* Items whose parts must be built wait for that. */
+static adam_status open_items(work *s, adam_error *error) {
+  const am_convert_plan *plan = s->pump->plan;
+  s->items = am_mem_zalloc(plan->n_items + 1, sizeof *s->items);
+  if (!s->items) return am_fail_memory(error, "converting");
+  for (size_t i = 0; i < plan->n_items; i++) {
+    const am_convert_item *item = &plan->items[i];
+    bool waits = false;
+    for (uint32_t p = 0; p < item->n_parts; p++)
+      waits |= !item->parts[p].data && am_dtype_is_scaled(item->parts[p].dtype);
+    s->items[i].phase = waits ? WAITS : READY;
+    if (waits) s->items[i].built = am_mem_zalloc(item->n_parts, sizeof *s->items[i].built);
+    if (waits && !s->items[i].built) return am_fail_memory(error, item->name);
+  }
+  return ADAM_OK;
+}
+
+/* Fewer threads than asked do too. */
+static uint32_t start(work *s, worker *workers, uint32_t n) {
   size_t numbers, packed;
-  uint32_t n = pump->n_threads ? pump->n_threads : (uint32_t)am_cpu_count(), n_started = 0;
-  worker *workers = NULL;
-  n = n > MOST_THREADS ? MOST_THREADS : n;
-  adam_status status = check(pump->plan, s.kernels, error);
-  if (status) return status;
-  sizes(pump->plan, &numbers, &packed, &s.total_bytes);
-  bool has_lock = am_mutex_open(&s.lock), has_cond = has_lock && am_cond_open(&s.changed);
-  if (has_cond) workers = am_mem_zalloc(n, sizeof *workers);
-  for (uint32_t i = 0; workers && i < n; i++) {
+  sizes(s->pump->plan, &numbers, &packed, &s->total_bytes);
+  for (uint32_t i = 0; i < n; i++) {
     worker *w = &workers[i];
-    w->shared = &s;
+    w->shared = s;
     w->numbers = am_mem_alloc((numbers + 1) * sizeof *w->numbers);
     w->packed = am_mem_alloc(packed + 1);
-    if (!w->numbers || !w->packed) break;
-    am_mutex_lock(&s.lock);
-    s.n_running++;
-    am_mutex_unlock(&s.lock);
-    if (!am_thread_start(&w->thread, run, w)) {
-      am_mutex_lock(&s.lock);
-      s.n_running--;
-      am_mutex_unlock(&s.lock);
-      break;
-    }
-    n_started++;
+    if (!w->numbers || !w->packed) return i;
+    am_mutex_lock(&s->lock);
+    s->n_running++;
+    am_mutex_unlock(&s->lock);
+    if (am_thread_start(&w->thread, run, w)) continue;
+    am_mutex_lock(&s->lock);
+    s->n_running--;
+    am_mutex_unlock(&s->lock);
+    return i;
   }
-  if (n_started == 0) s.status = am_fail_memory(&s.error, "converting"); /* fewer threads than asked do too */
-  if (n_started > 0) watch(&s);
+  return n;
+}
+
+static adam_status run_all(work *s, uint32_t n, adam_error *error) {
+  worker *workers = am_mem_zalloc(n, sizeof *workers);
+  uint32_t n_started = workers ? start(s, workers, n) : 0;
+  if (n_started > 0) watch(s);
   for (uint32_t i = 0; i < n_started; i++) am_thread_join(&workers[i].thread);
   for (uint32_t i = 0; workers && i < n; i++) {
     am_mem_free(workers[i].numbers);
     am_mem_free(workers[i].packed);
   }
   am_mem_free(workers);
-  if (has_cond) am_cond_close(&s.changed);
+  if (n_started == 0) return am_fail_memory(error, "converting");
+  if (s->status == ADAM_CANCELLED) return am_fail(error, ADAM_CANCELLED, "convert", NULL, "cancelled");
+  if (s->status && error) *error = s->error;
+  return s->status;
+}
+
+adam_status am_convert_pump_run(const am_convert_pump *pump, adam_error *error) {
+  work s = {.pump = pump, .kernels = am_kernels_get()};
+  uint32_t n = pump->n_threads ? pump->n_threads : (uint32_t)am_cpu_count();
+  adam_status status = check(pump->plan, s.kernels, error);
+  if (status) return status;
+  bool has_lock = am_mutex_open(&s.lock), has_changed = has_lock && am_cond_open(&s.changed);
+  bool has_ready = has_changed && am_cond_open(&s.ready);
+  status = has_ready ? open_items(&s, error) : am_fail_memory(error, "converting");
+  if (!status) status = run_all(&s, n > MOST_THREADS ? MOST_THREADS : n, error);
+  for (size_t i = 0; s.items && i < pump->plan->n_items; i++) forget(&s, i);
+  am_mem_free(s.items);
+  if (has_ready) am_cond_close(&s.ready);
+  if (has_changed) am_cond_close(&s.changed);
   if (has_lock) am_mutex_close(&s.lock);
-  if (s.status == ADAM_CANCELLED) return am_fail(error, ADAM_CANCELLED, "convert", NULL, "cancelled");
-  if (s.status && error) *error = s.error;
-  return s.status;
+  return status;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* convert/pump: the rows of a plan, from the source's maps through the quantiser into a writer, split over
- * threads by chunks of rows. A row's bytes depend on that row alone, so the number of threads shows nowhere. */
+ * threads by chunks of rows. A row's bytes depend on that row alone, so the number of threads shows nowhere.
+ * Weights that the loader composes of several tensors are built when their item's turn comes, a few at a time, and
+ * forgotten behind it. */
 #ifndef AM_CONVERT_PUMP_H
 #define AM_CONVERT_PUMP_H
 
@@ -11,6 +13,7 @@ typedef adam_status (*am_convert_sink)(void *user, size_t item, uint64_t offset_
                                        uint64_t n_bytes, adam_error *error);
 
 typedef struct am_convert_pump {
+  const am_loader *loader; /* the plan's */
   const am_convert_plan *plan;
   uint32_t n_threads;
   am_convert_sink sink;

@@ -31,7 +31,8 @@ adam_status am_convert_to_folder(am_convert_job *job, adam_error *error) {
   am_workdir *workdir = NULL;
   am_safetensors_writer *w = NULL;
   const am_convert_plan *plan = &job->plan;
-  am_convert_pump pump = {.plan = plan,
+  am_convert_pump pump = {.loader = job->loader,
+                          .plan = plan,
                           .n_threads = job->options->n_threads,
                           .sink = put,
                           .on_progress = job->options->on_progress,

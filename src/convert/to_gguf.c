@@ -173,7 +173,8 @@ static adam_status put(void *user, size_t item, uint64_t offset_bytes, const voi
 adam_status am_convert_to_gguf(am_convert_job *job, adam_error *error) {
   am_gguf_writer *w = NULL;
   const am_convert_plan *plan = &job->plan;
-  am_convert_pump pump = {.plan = plan,
+  am_convert_pump pump = {.loader = job->loader,
+                          .plan = plan,
                           .n_threads = job->options->n_threads,
                           .sink = put,
                           .on_progress = job->options->on_progress,

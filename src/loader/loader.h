@@ -18,8 +18,8 @@ typedef struct am_loader am_loader;
 
 enum {
   AM_LOADER_VOCAB_ONLY = 1u << 0, /* tokenizer and template; config and weights may be absent */
-  AM_LOADER_NO_DATA = 1u << 1     /* to look at only: weights composed of several tensors (prequant/) have names,
-                                     shapes and dtypes, but no data */
+  AM_LOADER_NO_DATA = 1u << 1     /* weights composed of several tensors (prequant/) have names, shapes and dtypes,
+                                     but no data: to look at, or to build one at a time */
 };
 
 /* What a store of models says of one beside its file (Ollama's layers); NULL or 0 = nothing. */
@@ -90,6 +90,12 @@ const char *am_loader_tensor_type(const am_loader *loader, const am_tensor *tens
 uint64_t am_loader_tensor_bytes(const am_loader *loader, const am_tensor *tensor);
 /* By the name in the file; NULL = absent. */
 const am_tensor *am_loader_find(const am_loader *loader, const char *name);
+/* The data of one composed weight where the loader has none (AM_LOADER_NO_DATA), and until it is closed: its pages
+ * of the files are released then. *out is owned; any thread. ADAM_INVALID: it is not composed. */
+typedef struct am_loader_built am_loader_built;
+adam_status am_loader_build(const am_loader *loader, const char *name, am_loader_built **out, adam_error *error);
+const void *am_loader_built_data(const am_loader_built *built);
+void am_loader_built_close(am_loader_built **built);
 /* By role (arch.h) and layer; checks the shape. A role that this config does not have gives
  * *out = NULL and ADAM_OK; a tensor that should be there and is not gives ADAM_DAMAGED. */
 adam_status am_loader_role(const am_loader *loader, const char *field, uint32_t layer,

@@ -140,8 +140,8 @@ static adam_status cut_expert(const am_loader *loader, const am_expert_role *rol
                      .dtype = whole->dtype,
                      .n_dims = 2,
                      .shape = {matrix[0], matrix[1]},
-                     .data = (const uint8_t *)whole->data + (expert * n_parts + part) * matrix[0] * row_bytes,
                      .n_bytes = matrix[0] * row_bytes};
+  if (whole->data) out->data = (const uint8_t *)whole->data + (expert * n_parts + part) * matrix[0] * row_bytes;
   return ADAM_OK;
 }
 

@@ -26,7 +26,7 @@ KILLS = 12
 
 
 def large_model(folder):
-    """A Llama of 250 MB in bf16, all zeros but for the norms; the tokenizer of a committed model."""
+    """A Llama of 250 MB in bf16, all zeros; the tokenizer of a committed model."""
     shapes = {"model.embed_tokens.weight": (VOCAB, HIDDEN), "model.norm.weight": (HIDDEN,)}
     for i in range(LAYERS):
         p = f"model.layers.{i}."
@@ -35,10 +35,15 @@ def large_model(folder):
         shapes.update({p + "mlp.gate_proj.weight": (FFN, HIDDEN), p + "mlp.up_proj.weight": (FFN, HIDDEN),
                        p + "mlp.down_proj.weight": (HIDDEN, FFN), p + "input_layernorm.weight": (HIDDEN,),
                        p + "post_attention_layernorm.weight": (HIDDEN,)})
+    write_zeros(folder, {name: ("BF16", shape) for name, shape in shapes.items()})
+    write_words(folder, LAYERS)
+
+
+def write_zeros(folder, tensors):
     head, at = {}, 0
-    for name, shape in shapes.items():
-        size = 2 * shape[0] * (shape[1] if len(shape) == 2 else 1)
-        head[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, at + size]}
+    for name, (dtype, shape) in tensors.items():
+        size = {"BF16": 2, "F16": 2, "I32": 4}[dtype] * shape[0] * (shape[1] if len(shape) == 2 else 1)
+        head[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
         at += size
     text = json.dumps(head).encode()
     text += b" " * (-len(text) % 8)
@@ -46,13 +51,48 @@ def large_model(folder):
     with open(os.path.join(folder, "model.safetensors"), "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text)
         f.truncate(8 + len(text) + at)
-    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "num_hidden_layers": LAYERS,
+
+
+def write_words(folder, layers, **more):
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "num_hidden_layers": layers,
               "hidden_size": HIDDEN, "intermediate_size": FFN, "num_attention_heads": 8, "vocab_size": VOCAB,
-              "max_position_embeddings": 512, "rms_norm_eps": 1e-5, "tie_word_embeddings": True, "rope_theta": 1e4}
+              "max_position_embeddings": 512, "rms_norm_eps": 1e-5, "tie_word_embeddings": True, "rope_theta": 1e4, **more}
     with open(os.path.join(folder, "config.json"), "w") as f:
         json.dump(config, f)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(os.path.join(TINY, name), folder)
+
+
+def gptq_model(folder):
+    """A Llama whose codes have 250 MB as GPTQ, 4 bits in groups of 128."""
+    layers, tensors = 30, {"model.embed_tokens.weight": ("F16", (VOCAB, HIDDEN)), "model.norm.weight": ("F16", (HIDDEN,))}
+    for i in range(layers):
+        p = f"model.layers.{i}."
+        tensors[p + "input_layernorm.weight"] = tensors[p + "post_attention_layernorm.weight"] = ("F16", (HIDDEN,))
+        for name, n_out, n_in in (*((f"self_attn.{n}_proj", HIDDEN, HIDDEN) for n in "qkvo"), ("mlp.gate_proj", FFN, HIDDEN),
+                                  ("mlp.up_proj", FFN, HIDDEN), ("mlp.down_proj", HIDDEN, FFN)):
+            tensors[p + name + ".qweight"] = ("I32", (n_in // 8, n_out))
+            tensors[p + name + ".qzeros"] = ("I32", (n_in // 128, n_out // 8))
+            tensors[p + name + ".scales"] = ("F16", (n_in // 128, n_out))
+    write_zeros(folder, tensors)
+    write_words(folder, layers, quantization_config={"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False,
+                                                     "sym": True})
+
+
+def small_memory(root):
+    """Codes that must be repacked are in memory one weight at a time: the model would need 250 MB and more."""
+    folder, target = os.path.join(root, "gptq"), os.path.join(root, "gptq.gguf")
+    gptq_model(folder)
+    process = subprocess.Popen([ADAM, "convert", folder, target, "--type", "q4_0", "--threads", "2"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    words = process.stderr.read().decode()
+    _, code, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(code)
+    assert process.returncode == 0, words
+    most = used.ru_maxrss >> 10
+    assert most < 120, f"converting GPTQ took {most} MB"
+    print(f"GPTQ of {os.path.getsize(os.path.join(folder, 'model.safetensors')) >> 20} MB: {most} MB of memory")
+    os.remove(target)
 
 
 def run(*arguments, **more):
@@ -139,6 +179,7 @@ def main():
         large = os.path.join(root, "large")
         large_model(large)
         words(root, large)
+        small_memory(root)
         killed(root, large, rng, "k.gguf", ("--type", "q8_0"))
         killed(root, large, rng, "k", ("--type", "f16"))
 

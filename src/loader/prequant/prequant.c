@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/size.h"
 #include "os/cpu.h"
+#include "os/file.h"
 #include "os/thread.h"
 
 static const am_prequant_ops *ops_of(am_scheme_method method) {
@@ -41,6 +42,15 @@ static bool is_part(const am_prequant_ops *ops, const char *name) {
   return false;
 }
 
+enum { MOST_PARTS = 7 };
+
+/* Its tensors in the files; NULL = absent. */
+static void parts_of(const am_prequant *p, const am_tensor *out[MOST_PARTS]) {
+  const am_tensor *parts[MOST_PARTS] = {p->codes, p->scales,        p->zeros,       p->map,
+                                        p->table, p->nested_scales, p->nested_table};
+  memcpy(out, parts, sizeof parts);
+}
+
 static adam_status plan_one(am_loader *loader, const am_prequant_ops *ops, const am_tensor *codes,
                             size_t n_base, adam_error *error) {
   am_prequant *p = &loader->prequants[loader->n_prequants];
@@ -53,9 +63,9 @@ static adam_status plan_one(am_loader *loader, const am_prequant_ops *ops, const
   p->tensor.name = name;
   adam_status status = ops->plan(p, loader, base, error);
   if (status) return status;
-  const am_tensor *parts[] = {p->codes, p->scales,        p->zeros,       p->map,
-                              p->table, p->nested_scales, p->nested_table};
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+  const am_tensor *parts[MOST_PARTS];
+  parts_of(p, parts);
+  for (size_t i = 0; i < MOST_PARTS; i++)
     if (parts[i]) p->stored_bytes += parts[i]->n_bytes;
   p->file_bytes = p->stored_bytes;
   loader->n_prequants++;
@@ -95,6 +105,14 @@ static adam_status replace_table(am_loader *loader, const am_tensor **kept, size
 
 /* Building, a few weights at a time. */
 
+static adam_status build_one(am_prequant *p, adam_error *error) {
+  adam_status status = p->build(p, error);
+  if (status) return status;
+  p->tensor.data = p->rows;
+  p->tensor.n_bytes = p->n_rows * sizeof *p->rows;
+  return ADAM_OK;
+}
+
 typedef struct builders {
   am_loader *loader;
   atomic_size_t next;
@@ -110,12 +128,8 @@ static void *build_some(void *user) {
   while ((i = atomic_fetch_add(&b->next, 1)) < b->loader->n_prequants) {
     am_prequant *p = &b->loader->prequants[i];
     adam_error error = {0};
-    adam_status status = p->build(p, &error);
-    if (!status) {
-      p->tensor.data = p->rows;
-      p->tensor.n_bytes = p->n_rows * sizeof *p->rows;
-      continue;
-    }
+    adam_status status = build_one(p, &error);
+    if (!status) continue;
     am_mutex_lock(&b->mutex);
     if (!b->status || i < b->first_failed) {
       b->status = status;
@@ -164,9 +178,45 @@ adam_status am_prequant_compose(am_loader *loader, bool build, adam_error *error
   return status;
 }
 
+static void close_one(am_prequant *p) {
+  for (uint32_t i = 0; i < p->n_owned; i++) am_mem_free(p->owned[i]);
+}
+
 void am_prequant_close(am_loader *loader) {
-  for (size_t i = 0; i < loader->n_prequants; i++)
-    for (uint32_t j = 0; j < loader->prequants[i].n_owned; j++) am_mem_free(loader->prequants[i].owned[j]);
+  for (size_t i = 0; i < loader->n_prequants; i++) close_one(&loader->prequants[i]);
+}
+
+/* A copy of the plan with data of its own: the loader stays as it is. */
+struct am_loader_built {
+  am_prequant weight;
+};
+
+adam_status am_loader_build(const am_loader *loader, const char *name, am_loader_built **out, adam_error *error) {
+  const am_tensor *tensor = am_loader_find(loader, name);
+  const am_prequant *planned = NULL;
+  if (tensor && am_dtype_is_scaled(tensor->dtype)) planned = (const am_prequant *)tensor; /* its first member */
+  if (!planned || planned->rows)
+    return am_fail(error, ADAM_INVALID, loader->file, NULL, "%s is no weight that must be built", name);
+  am_loader_built *built = am_mem_zalloc(1, sizeof *built);
+  if (!built) return am_fail_memory(error, name);
+  built->weight = *planned;
+  adam_status status = build_one(&built->weight, error);
+  if (status) am_loader_built_close(&built);
+  else *out = built;
+  return status;
+}
+
+const void *am_loader_built_data(const am_loader_built *built) { return built->weight.tensor.data; }
+
+void am_loader_built_close(am_loader_built **built) {
+  const am_tensor *parts[MOST_PARTS];
+  if (!built || !*built) return;
+  parts_of(&(*built)->weight, parts);
+  for (size_t i = 0; i < MOST_PARTS; i++)
+    if (parts[i]) am_file_map_release(parts[i]->data, (size_t)parts[i]->n_bytes);
+  close_one(&(*built)->weight);
+  am_mem_free(*built);
+  *built = NULL;
 }
 
 /* For the methods. */
