@@ -64,3 +64,10 @@ foreach(script IN LISTS ADAM_SCRIPT_TESTS)
   endif()
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
 endforeach()
+
+# What the person who runs the tests has set for their own models is not seen by any test.
+foreach(variable IN ITEMS HF_HOME HF_HUB_CACHE HF_ENDPOINT HF_TOKEN HF_TOKEN_PATH HF_HUB_OFFLINE OLLAMA_HOST OLLAMA_MODELS)
+  list(APPEND ADAM_UNSET "${variable}=unset:")
+endforeach()
+get_property(ADAM_TESTS DIRECTORY PROPERTY TESTS)
+set_tests_properties(${ADAM_TESTS} PROPERTIES ENVIRONMENT_MODIFICATION "${ADAM_UNSET}")

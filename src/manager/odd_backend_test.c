@@ -128,6 +128,7 @@ static int set_up(void **state) {
   setenv("HOME", root, 1);
   setenv("ADAM_SHARE_DIR", root, 1);
   setenv("ADAM_CACHE_DIR", root, 1);
+  setenv("OLLAMA_MODELS", root, 1);
   static adam_backend_ops native;
   native = odd;
   native.name = "huggingface";
