@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_CONFIG_BYTES = 4 << 20 };
+enum { MAX_CONFIG_BYTES = 4 << 20, MAX_CHOICES = 200, MAX_CHOICE_BYTES = 250 };
 
 /* What a folder holds. GGUF names are relative; of a file in parts only the first. */
 typedef struct listing {
@@ -97,15 +97,9 @@ static const char *find_gguf(const listing *l, const char *word, size_t *n_found
   return found;
 }
 
-static adam_status fail_listing(const listing *l, adam_status status, const char *what, const char *why,
-                                adam_error *error) {
-  am_buf names = {0};
-  for (size_t i = 0; i < l->n && names.len < 200; i++)
-    am_buf_printf(&names, "%s%s", i ? ", " : "", l->names[i]);
-  if (l->n) am_buf_printf(&names, "; write %.60s:FILE", what);
-  am_fail(error, status, what, l->n && names.data ? names.data : "no .gguf file is there", "%s", why);
-  am_buf_close(&names);
-  return status;
+static adam_status fail_listing(const listing *l, bool file_named, adam_status status, const char *what,
+                                const char *why, adam_error *error) {
+  return am_hub_fail_choice((const char *const *)l->names, l->n, file_named, status, what, why, error);
 }
 
 /* The name of what is meant; "" = the folder itself. Borrowed from the listing or `choice`. */
@@ -120,19 +114,19 @@ static adam_status choose(const listing *l, const char *choice, const char *what
     char *path = inside ? am_path_join(l->folder, choice) : NULL;
     bool there = path && am_file_is_regular(path);
     am_mem_free(path);
-    if (!there) return fail_listing(l, ADAM_NOT_FOUND, what, "the model has no such file", error);
+    if (!there) return fail_listing(l, true, ADAM_NOT_FOUND, what, "the model has no such file", error);
     return *name = choice, ADAM_OK;
   }
   const char *found = find_gguf(l, choice, &n_found);
   if (!choice && n_found > 1) {
     found = find_gguf(l, "q4_k_m", &n_found);
-    if (n_found != 1) return fail_listing(l, ADAM_INVALID, what, "there are several GGUF files", error);
+    if (n_found != 1) return fail_listing(l, false, ADAM_INVALID, what, "it has several GGUF files", error);
   }
   if (n_found == 0)
-    return fail_listing(l, ADAM_NOT_FOUND, what,
+    return fail_listing(l, false, ADAM_NOT_FOUND, what,
                         choice ? "no GGUF of that quantization" : "no model files in the folder", error);
   if (n_found > 1)
-    return fail_listing(l, ADAM_INVALID, what, "several GGUF files have that quantization", error);
+    return fail_listing(l, false, ADAM_INVALID, what, "several GGUF files have that quantization", error);
   return *name = found, ADAM_OK;
 }
 
@@ -194,15 +188,61 @@ static char *type_of_header(const char *path) {
   return copy;
 }
 
-/* Its name tells it in nearly every case; the header, which may be megabytes of vocabulary, in the others. */
-static char *type_of_gguf(const char *path) {
-  const char *name = am_path_basename(path);
+/* The last weight type in a file's name; *n_bytes 0 = it names none. */
+static const char *find_type(const char *name, size_t *n_bytes) {
   const char *found = "", *found_end = found;
   for (const char *p = name, *end; *p; p = *end ? end + 1 : end) {
     end = p + strcspn(p, "-.");
     if (is_type(p, end)) found = p, found_end = end;
   }
-  return *found || !am_hub_ends_with(name, ".gguf") ? lower(found, (size_t)(found_end - found)) : type_of_header(path);
+  *n_bytes = (size_t)(found_end - found);
+  return found;
+}
+
+/* Its name tells it in nearly every case; the header, which may be megabytes of vocabulary, in the others. */
+static char *type_of_gguf(const char *path) {
+  const char *name = am_path_basename(path);
+  size_t n_bytes;
+  const char *found = find_type(name, &n_bytes);
+  return n_bytes || !am_hub_ends_with(name, ".gguf") ? lower(found, n_bytes) : type_of_header(path);
+}
+
+/* Does each file name a weight type of its own? Then that is all one needs to say. */
+static bool types_differ(const char *const *names, size_t n) {
+  size_t n_type, n_other;
+  if (n > MAX_CHOICES) return false;
+  for (size_t i = 0; i < n; i++) {
+    const char *type = find_type(am_path_basename(names[i]), &n_type);
+    if (n_type == 0) return false;
+    for (size_t k = 0; k < i; k++) {
+      const char *other = find_type(am_path_basename(names[k]), &n_other);
+      if (n_type == n_other && !strncasecmp(type, other, n_type)) return false;
+    }
+  }
+  return true;
+}
+
+adam_status am_hub_fail_choice(const char *const *names, size_t n, bool file_named, adam_status status,
+                               const char *what, const char *why, adam_error *error) {
+  if (n == 0) return am_fail(error, status, what, "no .gguf file is there", "%s", why);
+  bool types = !file_named && types_differ(names, n);
+  am_buf text = {0};
+  size_t n_told = 0;
+  for (; n_told < n && text.len < MAX_CHOICE_BYTES; n_told++) {
+    size_t n_type = 0;
+    const char *type = types ? find_type(am_path_basename(names[n_told]), &n_type) : "";
+    am_buf_append_str(&text, n_told ? ", " : "");
+    if (types)
+      am_buf_append(&text, type, n_type);
+    else
+      am_buf_printf(&text, "%.200s", names[n_told]);
+  }
+  if (n_told < n) am_buf_printf(&text, " and %zu more", n - n_told);
+  am_fail(error, status, what, types ? "write one of them behind the name, after a colon"
+                                     : "write :FILE or :QUANTIZATION behind the name",
+          "%s; there are %s", why, text.failed ? "GGUF files" : text.data);
+  am_buf_close(&text);
+  return status;
 }
 
 bool am_hub_is_file_of(const char *file, const char *repository) {

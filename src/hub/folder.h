@@ -26,6 +26,10 @@ uint64_t am_hub_weights_bytes(const char *path);
 bool am_hub_is_file_of(const char *file, const char *repository);
 /* Does a file name end so, in any case of letters? */
 bool am_hub_ends_with(const char *name, const char *ending);
+/* The error of a choice among GGUFs that cannot be made, with what there is to choose from: the weight types where
+ * each file has another and no file was named, else the files. `why` becomes its first words. */
+adam_status am_hub_fail_choice(const char *const *names, size_t n, bool file_named, adam_status status,
+                               const char *what, const char *why, adam_error *error);
 /* Number of the part in NAME-00002-of-00005.gguf, 0 = not in parts. */
 int am_hub_part_number(const char *name);
 /* Is `word` in `name`, in any case, with no letter or digit around it, nor a `_` that goes on after it? */

@@ -106,9 +106,9 @@ static void test_refusals(void **state) {
   (void)state;
   char answer[512];
   assert_int_equal(pick("odd", NULL, answer), ADAM_INVALID);
-  assert_non_null(strstr(answer, "a-Q8_0.gguf, b-Q5_1.gguf"));
+  assert_non_null(strstr(answer, "several GGUF files; there are Q8_0, Q5_1"));
   assert_int_equal(pick("many", "Q4_K", answer), ADAM_NOT_FOUND);
-  assert_non_null(strstr(answer, "Model-Q4_K_M.gguf"));
+  assert_non_null(strstr(answer, "there are"));
   assert_int_equal(pick("many", "Q4_XS", answer), ADAM_NOT_FOUND);
   assert_int_equal(pick("many", "../hf/model.safetensors", answer), ADAM_NOT_FOUND);
   assert_int_equal(pick("many", "x/../../hf/model.safetensors", answer), ADAM_NOT_FOUND);

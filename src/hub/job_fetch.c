@@ -275,7 +275,7 @@ adam_status am_job_open_file(am_job *job, am_job_file *f, adam_error *error) {
   bool busy = status == ADAM_LIMIT;
   bool here = !status && ((am_file_size(f->blob, &bytes) && bytes == file->bytes) ||
                           (strlen(file->etag) == 64 && file->bytes >= LOCAL_BYTES &&
-                           am_hub_local_take(file->etag, file->bytes, f->blob, is_stopped, job)));
+                           am_hub_local_take(job->download->layout->cache, file, f->blob, is_stopped, job)));
   if (!status && !here) {
     state = AM_JOB_FETCHING;
     status = begin_file(f, unlockable, error);

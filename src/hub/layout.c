@@ -153,11 +153,12 @@ adam_status am_hub_layout_place(const am_hub_layout *layout, const char *path, c
   char *file = am_hub_layout_snapshot(layout, path), *blob = am_hub_layout_blob(layout, etag);
   char *target = link_target(path, etag);
   adam_status status = file && blob && target ? make_parent(file, error) : am_fail_memory(error, path);
-  bool copy = placing == AM_HUB_COPY;
-  if (!status && placing == AM_HUB_LINK) status = place_link(file, target, &copy, error);
-  if (!status && placing == AM_HUB_MOVE && rename(blob, file) != 0)
+  bool itself = placing == AM_HUB_COPY || placing == AM_HUB_MOVE;
+  bool move = placing == AM_HUB_MOVE || placing == AM_HUB_LINK_OR_MOVE;
+  if (!status && !itself) status = place_link(file, target, &itself, error);
+  if (!status && itself && move && rename(blob, file) != 0)
     status = fail_system(file, "cannot be put in place", error);
-  if (!status && copy) {
+  if (!status && itself && !move) {
     am_link_method method;
     uint64_t added;
     status = am_link_file(blob, file, true, true, &method, &added, error);

@@ -34,7 +34,8 @@ char *am_hub_layout_snapshot(const am_hub_layout *layout, const char *path); /* 
 bool am_hub_layout_has(const am_hub_layout *layout, const char *path, const char *etag, uint64_t bytes);
 
 typedef enum am_hub_placing {
-  AM_HUB_LINK, /* a symbolic link; where the file system has none, a copy */
+  AM_HUB_LINK, /* a symbolic link; where the file system has none, as AM_HUB_COPY */
+  AM_HUB_LINK_OR_MOVE, /* a symbolic link; where the file system has none, as AM_HUB_MOVE */
   AM_HUB_COPY, /* HF_HUB_DISABLE_SYMLINKS: the content itself; the blob stays */
   AM_HUB_MOVE  /* the same, and nobody else needs the blob: it becomes the file */
 } am_hub_placing;

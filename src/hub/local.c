@@ -35,26 +35,36 @@ static bool has_digest(const char *path, const char *sha256, bool (*cancelled)(v
   return strcmp(hex, sha256) == 0;
 }
 
-static bool take_from(const char *root, const char *sha256, uint64_t bytes, const char *blob,
-                      bool (*cancelled)(void *user), void *user) {
-  am_buf path = {0};
+static bool take_from(const char *path, const am_hub_file *file, const char *blob, bool (*cancelled)(void *user),
+                      void *user) {
   uint64_t size = 0, added = 0;
   am_link_method method = AM_LINK_SAME;
-  bool taken = am_buf_printf(&path, "%s/blobs/sha256-%s", root, sha256) && am_file_size(path.data, &size) &&
-               size == bytes && has_digest(path.data, sha256, cancelled, user) &&
-               am_link_file(path.data, blob, true, true, &method, &added, NULL) == ADAM_OK;
-  if (taken) am_log(AM_LOG_INFO, "hub: %s came from %s by %s", sha256, root, am_link_method_name(method));
+  bool taken = am_file_size(path, &size) && size == file->bytes && has_digest(path, file->etag, cancelled, user) &&
+               am_link_file(path, blob, true, true, &method, &added, NULL) == ADAM_OK;
+  if (taken) am_log(AM_LOG_INFO, "hub: %s came from %s by %s", file->path, path, am_link_method_name(method));
+  return taken;
+}
+
+static bool take_shared(const char *cache, const am_hub_file *file, const char *blob, bool (*cancelled)(void *user),
+                        void *user) {
+  am_buf path = {0};
+  if (!file->xet[0] || am_hub_variable_is_set("HF_HUB_DISABLE_SHARED_BLOBS")) return false;
+  am_buf_printf(&path, "%s/blobs/%.2s/%s", cache, file->xet, file->xet);
+  bool taken = !path.failed && take_from(path.data, file, blob, cancelled, user);
   am_buf_close(&path);
   return taken;
 }
 
-bool am_hub_local_take(const char *sha256, uint64_t bytes, const char *blob, bool (*cancelled)(void *user),
+bool am_hub_local_take(const char *cache, const am_hub_file *file, const char *blob, bool (*cancelled)(void *user),
                        void *user) {
   char *roots[AM_STORE_ROOTS] = {0};
   size_t n = am_store_roots(roots);
-  bool taken = false;
+  bool taken = take_shared(cache, file, blob, cancelled, user);
   for (size_t i = 0; i < n; i++) {
-    if (!taken) taken = take_from(roots[i], sha256, bytes, blob, cancelled, user);
+    am_buf path = {0};
+    am_buf_printf(&path, "%s/blobs/sha256-%s", roots[i], file->etag);
+    if (!taken && !path.failed) taken = take_from(path.data, file, blob, cancelled, user);
+    am_buf_close(&path);
     am_mem_free(roots[i]);
   }
   return taken;

@@ -3,12 +3,13 @@
 #ifndef AM_HUB_LOCAL_H
 #define AM_HUB_LOCAL_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "hub/tree.h"
 
-/* Looks for the SHA-256 in Ollama's stores; what has that name and size is read and verified, then becomes `blob`
- * by hard link or reflink, else by copy. false: nowhere here, or cancelled; nothing was made then. */
-bool am_hub_local_take(const char *sha256, uint64_t bytes, const char *blob, bool (*cancelled)(void *user),
+/* Looks for a file with a SHA-256 under its Xet name among the blobs that huggingface_hub shares between the
+ * repositories of a cache (CACHE/blobs/XX/XETHASH), and under its SHA-256 in Ollama's stores. What has that name and
+ * size is read and verified, then becomes `blob` by hard link or reflink, else by copy. false: nowhere here, or
+ * cancelled; nothing was made then. */
+bool am_hub_local_take(const char *cache, const am_hub_file *file, const char *blob, bool (*cancelled)(void *user),
                        void *user);
 
 #endif

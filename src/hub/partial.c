@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 24, CELL_BYTES = 1 << 20 };
+enum { HEAD_BYTES = 24, CELL_BYTES = 1 << 20, QUIET_S = 15 };
 static const char magic[8] = {'a', 'd', 'a', 'm', 'p', 'a', 'r', 't'};
 
 static adam_status fail_system(const char *path, const char *doing, adam_error *error) {
@@ -115,14 +116,52 @@ static char *name_partial(const char *blob, bool unique) {
   return am_buf_take(&name);
 }
 
-/* What an older huggingface_hub left in BLOB.incomplete becomes ours, where we have nothing yet. */
-static void adopt(const char *blob, const char *path) {
-  am_buf old = {0};
+/* The longest unfinished file of a blob that another program left. */
+typedef struct leftover {
+  const char *folder, *name; /* of the blob */
+  uint64_t most_bytes, bytes;
+  char *path; /* owned; NULL = none */
+} leftover;
+
+/* "ETAG.incomplete" or "ETAG.XXXXXXXX.incomplete" */
+static bool is_leftover(const char *file, const char *blob) {
+  size_t n = strlen(blob);
+  if (strncmp(file, blob, n) != 0) return false;
+  const char *tail = file + n;
+  if (*tail == '.' && strspn(tail + 1, "0123456789abcdef") == 8) tail += 9;
+  return strcmp(tail, ".incomplete") == 0;
+}
+
+static bool see_leftover(void *user, const char *file) {
+  leftover *l = user;
   struct stat facts;
-  if (am_buf_printf(&old, "%s.incomplete", blob) && lstat(path, &facts) != 0 && lstat(old.data, &facts) == 0 &&
-      S_ISREG(facts.st_mode))
-    (void)rename(old.data, path);
-  am_buf_close(&old);
+  if (!is_leftover(file, l->name)) return false;
+  char *path = am_path_join(l->folder, file);
+  bool fits = path && lstat(path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size > 0 &&
+              (uint64_t)facts.st_size <= l->most_bytes && (uint64_t)facts.st_size > l->bytes &&
+              (uint64_t)facts.st_blocks * 512 >= (uint64_t)facts.st_size && /* no holes: written from the start */
+              time(NULL) - facts.st_mtime >= QUIET_S;
+  if (fits) {
+    am_mem_free(l->path);
+    l->path = path;
+    l->bytes = (uint64_t)facts.st_size;
+  } else {
+    am_mem_free(path);
+  }
+  return false;
+}
+
+/* What huggingface_hub left unfinished becomes ours, where we have nothing yet. We have the lock, so nobody should
+ * write it any more; where locks only seem to work it might be, which is why it must have been silent for a while. */
+static void adopt(const char *blob, uint64_t bytes, const char *path) {
+  struct stat facts;
+  if (lstat(path, &facts) == 0) return;
+  char *folder = am_path_dirname(blob);
+  leftover l = {.folder = folder, .name = am_path_basename(blob), .most_bytes = bytes};
+  if (folder) (void)am_dir_list(folder, see_leftover, &l, NULL);
+  if (l.path) (void)rename(l.path, path);
+  am_mem_free(l.path);
+  am_mem_free(folder);
 }
 
 adam_status am_hub_partial_open(const char *blob, uint64_t bytes, bool unique, am_hub_partial *out,
@@ -134,7 +173,7 @@ adam_status am_hub_partial_open(const char *blob, uint64_t bytes, bool unique, a
   p.bits = p.path ? am_mem_zalloc(bitmap_bytes(&p) + 1, sizeof *p.bits) : NULL;
   adam_status status = p.bits ? ADAM_OK : am_fail_memory(error, blob);
   if (!status) {
-    if (!unique) adopt(blob, p.path);
+    if (!unique) adopt(blob, bytes, p.path);
     p.fd = open(p.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     status = p.fd < 0 ? fail_system(p.path, "cannot be made", error) : take_up(&p, error);
   }

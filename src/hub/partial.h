@@ -3,8 +3,9 @@
  * On disk: blobs/ETAG.ada0ada0.incomplete, the form that huggingface_hub gives its own unfinished files (and
  * leaves alone in others'). The content stands at its place; behind it, from offset `bytes` on, a trailer:
  *   "adampart", u64 bytes, u64 cell_bytes (little-endian), one bit for each cell that is complete.
- * Without a trailer a file that is not too long is a prefix: what an older huggingface_hub left in
- * ETAG.incomplete (which is taken over), or all of the content in the moment before it gets its name.
+ * Without a trailer a file that is not too long is a prefix: what huggingface_hub left in ETAG.incomplete (older
+ * ones) or ETAG.XXXXXXXX.incomplete (after a kill), which is taken over once it is 15 s old, or all of the content in
+ * the moment before it gets its name.
  * Only the holder of the ETAG's lock opens one. write and mark: any thread, for different cells.
  * Invariant: a cell's bit is written after its bytes. What came is proved by the digest alone. */
 #ifndef AM_HUB_PARTIAL_H

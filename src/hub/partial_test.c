@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "os/file.h"
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -102,7 +105,36 @@ static void files_without_a_trailer(void **state) {
 
 static void older_clients(void **state) {
   (void)state;
+  static const char *const endings[] = {".incomplete", ".0123abcd.incomplete"};
+  char path[600];
+  const struct timespec old[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1000000}};
+  for (size_t i = 0; i < 2; i++) {
+    unlink(partial_path);
+    snprintf(path, sizeof path, "%s%s", blob, endings[i]);
+    write_file(path, content, MB + 7);
+    assert_int_equal(cells_here(), 0); /* somebody may be writing it now */
+    assert_true(am_file_is_regular(path));
+    unlink(partial_path);
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    assert_int_equal(cells_here(), 1);
+    assert_false(am_file_is_regular(path));
+  }
+  /* Not one with a hole, nor one of another name. */
+  unlink(partial_path);
+  write_file(path, content, 10);
+  assert_int_equal(truncate(path, 2 * MB), 0);
+  assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+  assert_int_equal(cells_here(), 0);
+  assert_int_equal(unlink(path), 0);
+  unlink(partial_path);
+  snprintf(path, sizeof path, "%s.0123abcX.incomplete", blob);
+  write_file(path, content, MB + 7);
+  assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+  assert_int_equal(cells_here(), 0);
+  assert_int_equal(unlink(path), 0);
+  unlink(partial_path);
   write_file(old_path, content, MB + 7);
+  assert_int_equal(utimensat(AT_FDCWD, old_path, old, 0), 0);
   assert_int_equal(cells_here(), 1);
   assert_false(am_file_is_regular(old_path));
   am_hub_partial p;

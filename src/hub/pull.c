@@ -108,12 +108,13 @@ static adam_status want_shards(work *w, adam_error *error) {
   return status;
 }
 
-/* A blob of this call that only this file uses may become the file, where links are not wanted. */
+/* A blob of this call that only this file uses may become the file, where there are no links or none are wanted. */
 static am_hub_placing placing_of(const work *w, size_t file) {
-  if (!am_hub_variable_is_set("HF_HUB_DISABLE_SYMLINKS")) return AM_HUB_LINK;
-  for (size_t i = 0; i < w->tree.n_files; i++)
-    if (i != file && w->wanted[i] && !strcmp(w->tree.files[i].etag, w->tree.files[file].etag)) return AM_HUB_COPY;
-  return w->fresh[file] ? AM_HUB_MOVE : AM_HUB_COPY;
+  bool link = !am_hub_variable_is_set("HF_HUB_DISABLE_SYMLINKS"), alone = w->fresh[file];
+  for (size_t i = 0; i < w->tree.n_files && alone; i++)
+    alone = i == file || !w->wanted[i] || strcmp(w->tree.files[i].etag, w->tree.files[file].etag) != 0;
+  if (link) return alone ? AM_HUB_LINK_OR_MOVE : AM_HUB_LINK;
+  return alone ? AM_HUB_MOVE : AM_HUB_COPY;
 }
 
 /* Weights first, config.json last, then the ref: who finds a model finds a whole one. */

@@ -2,6 +2,7 @@
 #include "hub/select.h"
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "hub/folder.h"
 #include "os/file.h"
 #include <ctype.h>
@@ -20,6 +21,7 @@ static const char *const beside[] = {
     "sentence_bert_config.json", "quantize_config.json", "quant_config.json",      "params",
     "template",
 };
+enum { MAX_PAPERS = 32 };
 /* For provenance: what may be done with the model. Any ending. */
 static const char *const papers[] = {"README", "LICENSE", "LICENCE", "NOTICE", "USE_POLICY", "COPYING"};
 
@@ -91,16 +93,16 @@ static size_t find_gguf(const am_hub_tree *tree, const char *word, size_t *first
   return n;
 }
 
-/* The error with the names of the GGUFs that there are. */
-static adam_status fail_ggufs(const am_hub_tree *tree, adam_status status, const char *what, const char *why,
-                              adam_error *error) {
-  am_buf names = {0};
+/* The error with the GGUFs that there are. */
+static adam_status fail_ggufs(const am_hub_tree *tree, bool file_named, adam_status status, const char *what,
+                              const char *why, adam_error *error) {
+  const char **names = am_mem_zalloc(tree->n_files + 1, sizeof *names);
+  if (!names) return am_fail_memory(error, what);
   size_t n = 0;
-  for (size_t i = 0; i < tree->n_files && names.len < 180; i++)
-    if (is_first_gguf(tree->files[i].path)) am_buf_printf(&names, "%s%s", n++ ? ", " : "", tree->files[i].path);
-  if (n) am_buf_append_str(&names, "; write :FILE or :QUANTIZATION behind the name");
-  am_fail(error, status, what, n ? names.data : "no .gguf file is there", "%s", why);
-  am_buf_close(&names);
+  for (size_t i = 0; i < tree->n_files; i++)
+    if (is_first_gguf(tree->files[i].path)) names[n++] = tree->files[i].path;
+  am_hub_fail_choice(names, n, file_named, status, what, why, error);
+  am_mem_free(names);
   return status;
 }
 
@@ -109,10 +111,10 @@ static adam_status select_gguf(const am_hub_tree *tree, const char *choice, cons
   size_t first = 0, n = find_gguf(tree, choice, &first);
   if (n > 1 && !choice) {
     n = find_gguf(tree, "q4_k_m", &first);
-    if (n != 1) return fail_ggufs(tree, ADAM_INVALID, what, "there are several GGUF files", error);
+    if (n != 1) return fail_ggufs(tree, false, ADAM_INVALID, what, "it has several GGUF files", error);
   }
-  if (n == 0) return fail_ggufs(tree, ADAM_NOT_FOUND, what, "no GGUF of that quantization", error);
-  if (n > 1) return fail_ggufs(tree, ADAM_INVALID, what, "several GGUF files have that quantization", error);
+  if (n == 0) return fail_ggufs(tree, false, ADAM_NOT_FOUND, what, "no GGUF of that quantization", error);
+  if (n > 1) return fail_ggufs(tree, false, ADAM_INVALID, what, "several GGUF files have that quantization", error);
   return want_gguf(tree, first, what, wanted, error);
 }
 
@@ -150,14 +152,17 @@ static adam_status select_file(const am_hub_tree *tree, const char *choice, cons
     return ADAM_OK;
   }
   if (am_hub_ends_with(choice, ".gguf"))
-    return fail_ggufs(tree, ADAM_NOT_FOUND, what, "the model has no such file", error);
+    return fail_ggufs(tree, true, ADAM_NOT_FOUND, what, "the model has no such file", error);
   return am_fail(error, ADAM_NOT_FOUND, what, NULL, "the model has no file %s", choice);
 }
 
 adam_status am_hub_select(const am_hub_tree *tree, const char *choice, const char *what, bool *wanted,
                           adam_error *error) {
   size_t first;
-  for (size_t i = 0; i < tree->n_files; i++) wanted[i] = is_wanted_beside(tree->files[i].path);
+  for (size_t i = 0, n_papers = 0; i < tree->n_files; i++) {
+    const char *path = tree->files[i].path;
+    wanted[i] = is_wanted_beside(path) && (is_beside(am_path_basename(path)) || n_papers++ < MAX_PAPERS);
+  }
   if (choice && (am_hub_ends_with(choice, ".gguf") || am_hub_ends_with(choice, ".safetensors")))
     return select_file(tree, choice, what, wanted, error);
   if (choice) return select_gguf(tree, choice, what, wanted, error);

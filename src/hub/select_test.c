@@ -74,9 +74,16 @@ static void ggufs(void **state) {
   (void)state;
   chosen("README.md a-Q4_K_M.gguf a-Q8_0.gguf mmproj-a.gguf", NULL, ADAM_OK, "README.md a-Q4_K_M.gguf");
   chosen("a.gguf mmproj-a.gguf", NULL, ADAM_OK, "a.gguf");
-  chosen("a-Q4_0.gguf a-Q8_0.gguf", NULL, ADAM_INVALID, "a-Q4_0.gguf, a-Q8_0.gguf");
-  chosen("a-Q4_0.gguf b-Q4_0.gguf", "Q4_0", ADAM_INVALID, "several");
-  chosen("a-Q4_K_M.gguf", "Q4_K", ADAM_NOT_FOUND, "a-Q4_K_M.gguf");
+  chosen("a-Q4_0.gguf a-Q8_0.gguf", NULL, ADAM_INVALID, "several GGUF files; there are Q4_0, Q8_0|write one of them");
+  chosen("a-Q4_0.gguf b-Q4_0.gguf", "Q4_0", ADAM_INVALID, "several GGUF files have that quantization; there are "
+         "a-Q4_0.gguf, b-Q4_0.gguf|write :FILE");
+  chosen("a-Q4_K_M.gguf", "Q4_K", ADAM_NOT_FOUND, "no GGUF of that quantization; there are Q4_K_M|");
+  chosen("a-Q4_K_M.gguf a-Q8_0.gguf", "b.gguf", ADAM_NOT_FOUND, "there are a-Q4_K_M.gguf, a-Q8_0.gguf|");
+  /* As many as the repositories of those who quantize for others have. */
+  chosen("m-BF16.gguf m-IQ1_M.gguf m-IQ2_M.gguf m-IQ2_XS.gguf m-IQ3_M.gguf m-IQ4_NL.gguf m-IQ4_XS.gguf m-Q2_K.gguf "
+         "m-Q2_K_L.gguf m-Q3_K_L.gguf m-Q3_K_M.gguf m-Q4_0.gguf m-Q4_1.gguf m-Q4_K_L.gguf m-Q5_K_M.gguf m-Q6_K.gguf",
+         NULL, ADAM_INVALID, "there are BF16, IQ1_M, IQ2_M, IQ2_XS, IQ3_M, IQ4_NL, IQ4_XS, Q2_K, Q2_K_L, Q3_K_L, Q3_K_M, "
+         "Q4_0, Q4_1, Q4_K_L, Q5_K_M, Q6_K|");
   chosen("a-Q8_0.gguf", "../a-Q8_0.gguf", ADAM_NOT_FOUND, "a-Q8_0.gguf");
   chosen("q/a-Q8_0-00001-of-00002.gguf q/a-Q8_0-00002-of-00002.gguf q/a-Q8_1-00002-of-00002.gguf", "q8_0", ADAM_OK,
          "q/a-Q8_0-00001-of-00002.gguf q/a-Q8_0-00002-of-00002.gguf");

@@ -44,6 +44,8 @@ static adam_status add_file(am_hub_tree *tree, const am_json *row, const char *w
   if (bytes < 0 || !am_hub_etag(am_json_str(am_json_get(source, "oid"), ""), file.etag) ||
       (source == lfs) != (strlen(file.etag) == 64))
     return am_fail(error, ADAM_DAMAGED, what, NULL, "the server lists %.100s without a size and a digest", path);
+  const char *xet = am_json_str(am_json_get(row, "xetHash"), "");
+  if (strlen(xet) == 64 && strspn(xet, "0123456789abcdef") == 64) memcpy(file.xet, xet, 65);
   if (tree->n_files >= MAX_FILES)
     return am_fail(error, ADAM_DAMAGED, what, NULL, "the server lists more than %d files", MAX_FILES);
   if (tree->n_files == tree->capacity) {

@@ -12,6 +12,7 @@ typedef struct am_hub_file {
   const char *path; /* in the arena */
   uint64_t bytes;
   char etag[65];    /* 64 hex digits: SHA-256 of the content; 40: git's SHA-1 of it as a blob */
+  char xet[65];     /* the name of the content in Xet storage; "" = none */
 } am_hub_file;
 
 /* Zero-initialise. */

@@ -139,7 +139,7 @@ static void test_refusals(void **state) {
   refuse(NULL, "Qwen/Qwen3-1.7B", ADAM_NOT_FOUND, "adam pull Qwen/Qwen3-1.7B");
   refuse(NULL, "qwen3_medium", ADAM_NOT_FOUND, "adam pull Qwen/Qwen3-1.7B");
   refuse(NULL, "Qwen/Qwen3-0.6B@v9", ADAM_NOT_FOUND, "adam pull Qwen/Qwen3-0.6B@v9");
-  refuse(NULL, "org/quants:q5_k_m", ADAM_NOT_FOUND, "m-Q4_K_M.gguf, m-Q8_0.gguf");
+  refuse(NULL, "org/quants:q5_k_m", ADAM_NOT_FOUND, "there are Q4_K_M, Q8_0|");
   refuse(NULL, "qwen3_smal", ADAM_NOT_FOUND, "did you mean qwen3_small");
   refuse(NULL, "", ADAM_INVALID, "empty");
   refuse(NULL, "./absent.gguf", ADAM_NOT_FOUND, "no such file");
