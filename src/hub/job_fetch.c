@@ -10,6 +10,8 @@
 
 enum { LEAST_CELLS = 4, MOST_CELLS = 16, POLL_MS = 100, BUSY_MS = 200, MAX_EXPIRED = 5 };
 enum { MOVED_BYTES = 16384 }; /* so much in one attempt makes the earlier failures forgotten */
+/* libcurl hands over 16 KiB at a time, and threads that write one file wait for each other at each write. */
+enum { PENDING_BYTES = 256 << 10 };
 enum { LOCAL_BYTES = 65536 }; /* smaller files are fetched faster than looked for */
 
 /* Cells [first, end) of one file, on their way. */
@@ -19,6 +21,8 @@ typedef struct task {
   uint32_t first, end;
   bool whole;
   uint64_t at;       /* next byte of the file that is expected */
+  char *pending;     /* the thread's: bytes right before `at` that are not written yet; of one cell */
+  size_t n_pending;
   uint64_t furthest; /* of all attempts */
   adam_status status; /* of writing */
   adam_error error;
@@ -90,6 +94,12 @@ static adam_status finish_cell(am_job *job, am_job_file *f, uint32_t cell, adam_
   return ADAM_OK;
 }
 
+static void flush(task *t) {
+  if (t->n_pending > 0 && !t->status)
+    t->status = am_hub_partial_write(&t->file->partial, t->at - t->n_pending, t->pending, t->n_pending, &t->error);
+  t->n_pending = 0;
+}
+
 /* Bytes in order: into their cells, except into those that are complete. true = stop. */
 static bool on_bytes(void *user, const void *bytes, size_t n_bytes) {
   task *t = user;
@@ -101,11 +111,18 @@ static bool on_bytes(void *user, const void *bytes, size_t n_bytes) {
     uint64_t end = (uint64_t)cell * p->cell_bytes + am_hub_partial_cell_bytes(p, cell);
     size_t n = end - t->at < n_bytes ? (size_t)(end - t->at) : n_bytes;
     bool have = am_hub_partial_has(p, cell);
-    if (!have) t->status = am_hub_partial_write(p, t->at, from, n, &t->error);
-    if (!have && !t->status) atomic_fetch_add(&t->file->done_bytes, n);
+    if (have) {
+      t->n_pending = 0;
+    } else {
+      if (n > PENDING_BYTES - t->n_pending) n = PENDING_BYTES - t->n_pending;
+      memcpy(t->pending + t->n_pending, from, n);
+      t->n_pending += n;
+      atomic_fetch_add(&t->file->done_bytes, n);
+    }
     t->at += n;
     from += n;
     n_bytes -= n;
+    if (t->n_pending == PENDING_BYTES || t->at == end) flush(t);
     if (t->at == end && !have && !t->status) t->status = finish_cell(t->job, t->file, cell, &t->error);
   }
   if (t->at > t->furthest) t->furthest = t->at;
@@ -172,6 +189,7 @@ static adam_status attempt(task *t, am_hub_tries *tries, uint32_t *n_expired, bo
   am_hub_fetch fetch = {.remote = &job->remote, .subject = &subject, .file = f->item->file, .route = route,
                         .first = t->at, .end = end, .whole = t->whole, .on_bytes = on_bytes, .user = t};
   adam_status status = am_hub_fetch_range(&fetch, error);
+  flush(t);
   bool moved = t->furthest - before >= MOVED_BYTES, finished = t->at >= end;
   if (moved) *tries = (am_hub_tries){0}, *n_expired = 0;
   keep_route(job, f, route, &fetch.new_route, fetch.answer == AM_HUB_EXPIRED);
@@ -233,13 +251,20 @@ static void run_opening(am_job *job, am_job_file *f) {
 
 void *am_job_fetch(void *argument) {
   am_job *job = argument;
+  char *pending = am_mem_alloc(PENDING_BYTES);
   task t;
-  while (next_task(job, &t)) {
+  if (!pending) {
+    adam_error error = {0};
+    am_job_fail(job, am_fail_memory(&error, job->download->subject->what), &error);
+  }
+  while (pending && next_task(job, &t)) {
+    t.pending = pending;
     if (t.end == 0)
       run_opening(job, t.file);
     else
       run_task(&t);
   }
+  am_mem_free(pending);
   return NULL;
 }
 

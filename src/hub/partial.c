@@ -207,6 +207,11 @@ adam_status am_hub_partial_mark(am_hub_partial *partial, uint32_t cell, adam_err
   uint8_t byte = atomic_load(&partial->bits[cell / 8]);
   if (!write_at(partial->fd, &byte, 1, partial->bytes + HEAD_BYTES + cell / 8))
     return fail_system(partial->path, "cannot be written", error);
+#ifdef SYNC_FILE_RANGE_WRITE
+  /* To the disk from now on, so that the flush at the end has little left to wait for. */
+  (void)sync_file_range(partial->fd, (off_t)(cell * partial->cell_bytes),
+                        (off_t)am_hub_partial_cell_bytes(partial, cell), SYNC_FILE_RANGE_WRITE);
+#endif
   return ADAM_OK;
 }
 
