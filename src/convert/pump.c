@@ -237,21 +237,29 @@ static void *run(void *argument) {
   return NULL;
 }
 
-/* Tells the caller how far it is until all threads have ended; no callback under the lock. */
-static void watch(work *s) {
+/* Tells the caller how far it is; with the lock, which it gives up meanwhile: no callback under it. */
+static void tell(work *s, uint64_t *told_bytes) {
   const am_convert_pump *pump = s->pump;
+  uint64_t done = s->done_bytes;
+  if (!pump->on_progress || s->stop) return;
+  am_mutex_unlock(&s->lock);
+  bool cancel = pump->on_progress(pump->user, done, s->total_bytes);
+  am_mutex_lock(&s->lock);
+  *told_bytes = done;
+  if (cancel && !s->status) s->status = ADAM_CANCELLED;
+  if (cancel) s->stop = true;
+  if (cancel) am_cond_broadcast(&s->ready);
+}
+
+/* Tells it until all threads have ended, and the end of it in every case: they may all be done by now. */
+static void watch(work *s) {
+  uint64_t told_bytes = UINT64_MAX;
   am_mutex_lock(&s->lock);
   while (s->n_running > 0) {
     am_cond_wait(&s->changed, &s->lock);
-    uint64_t done = s->done_bytes;
-    if (!pump->on_progress || s->stop) continue;
-    am_mutex_unlock(&s->lock);
-    bool cancel = pump->on_progress(pump->user, done, s->total_bytes);
-    am_mutex_lock(&s->lock);
-    if (cancel && !s->status) s->status = ADAM_CANCELLED;
-    if (cancel) s->stop = true;
-    if (cancel) am_cond_broadcast(&s->ready);
+    tell(s, &told_bytes);
   }
+  if (told_bytes != s->done_bytes) tell(s, &told_bytes);
   am_mutex_unlock(&s->lock);
 }
 
