@@ -341,6 +341,33 @@ class Works(Case):
         self.assertEqual(terminal.close(), 130)
 
 
+    @unittest.skipUnless(has_terminals(), "no pseudo terminals")
+    def test_no_bars_where_none_are_wanted(self):
+        self.hub.add("org/model", {**SMALL, "model.safetensors": BIG})
+        self.hub.fault("cdn", times=None, drip=(64 << 10, 0.005))
+        for arguments, env, bars in ((["--quiet"], {}, False), ([], {"HF_HUB_DISABLE_PROGRESS_BARS": "on"}, False),
+                                     ([], {"HF_HUB_DISABLE_PROGRESS_BARS": "no"}, True)):
+            shutil.rmtree(self.folder(), ignore_errors=True)
+            terminal = Terminal("pull", "org/model", *arguments, env={**self.env, **env})
+            shown = terminal.expect("snapshots")
+            self.assertEqual(terminal.close(), 0)
+            self.assertEqual("[#" in shown and "\033[" in shown, bars, shown)
+            self.assertEqual("model.safetensors: 42 MB" in shown, not bars and not arguments, shown)
+
+    def test_where_the_cache_is(self):
+        self.hub.add("org/model", {**SMALL, "model.safetensors": b"w"})
+        del self.env["HF_HUB_CACHE"]
+        home, xdg = self.cache / "home", self.cache / "xdg"
+        for env, place in (({"HF_HOME": str(home)}, home / "hub"), ({"HF_HOME": "$PLACE/x", "PLACE": str(home)}, home / "x/hub"),
+                           ({"HF_HOME": "~/hf"}, HOME / "hf/hub"), ({"XDG_CACHE_HOME": str(xdg)}, xdg / "huggingface/hub"),
+                           ({"HF_HUB_CACHE": str(xdg / "c"), "HF_HOME": str(home)}, xdg / "c"),
+                           ({"HUGGINGFACE_HUB_CACHE": str(xdg / "old")}, xdg / "old")):
+            self.assertTrue(self.works("org/model", env=env).is_relative_to(place / "models--org--model"))
+        self.assertTrue(self.works("org/model", "--cache-dir", str(xdg / "own"), env={"HF_HUB_CACHE": str(home)})
+                        .is_relative_to(xdg / "own"))
+        self.works("org/model", env={"HF_HOME": str(home), "HF_ENDPOINT": self.hub.endpoint + "/"})
+
+
 class Refusals(Case):
     def test_each_has_its_own_words(self):
         self.hub.add("org/model", {**SMALL, "model.safetensors": b"w"})
