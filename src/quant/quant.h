@@ -52,8 +52,8 @@ bool am_quant_can(am_dtype dtype);
 /* Packs n_rows rows of n_columns, side by side, into out (am_dtype_row_bytes each, without padding).
  * n_columns must be a multiple of the dtype's block (ADAM_INVALID). x and out must not overlap. error_sum (may
  * be NULL) is added to; asking for it costs a dequantisation. NaN or infinity in x: ADAM_DAMAGED, naming `name`
- * (the tensor), its row counted from first_row, and the column; a number too great for the dtype's binary16:
- * ADAM_UNSUPPORTED. out may be partly written then. */
+ * (the tensor), its row counted from first_row, and the column; a number too great for the dtype (65504 where
+ * scales are binary16): ADAM_UNSUPPORTED. out may be partly written then. */
 adam_status am_quant_rows(am_dtype dtype, const float *x, size_t n_rows, size_t n_columns, void *out,
                           am_quant_error *error_sum, const char *name, uint64_t first_row, adam_error *error);
 

@@ -2,6 +2,7 @@
 /* Names, the mix by hand, and what rows are refused. What llama.cpp chooses, and how near the packed rows come, is
  * in tests/golden/quant_references_test.py. */
 #include "quant/quant.h"
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,6 +85,10 @@ static void test_refused(void **state) {
   assert_int_equal(am_quant_rows(AM_DTYPE_BF16, &x[0][0], 8, 512, out, NULL, "w", 0, &error), ADAM_DAMAGED);
   x[7][3] = 65520;
   assert_int_equal(am_quant_rows(AM_DTYPE_F16, &x[0][0], 8, 512, out, NULL, "w", 0, &error), ADAM_UNSUPPORTED);
+  assert_int_equal(am_quant_rows(AM_DTYPE_BF16, &x[0][0], 8, 512, out, NULL, "w", 0, &error), ADAM_OK);
+  x[7][3] = -FLT_MAX; /* would round to infinity */
+  assert_int_equal(am_quant_rows(AM_DTYPE_BF16, &x[0][0], 8, 512, out, NULL, "w", 0, &error), ADAM_UNSUPPORTED);
+  assert_string_equal(error.hint, "use f32");
   assert_int_equal(am_quant_rows(AM_DTYPE_F32, &x[0][0], 8, 512, out, NULL, "w", 0, &error), ADAM_OK);
 }
 
