@@ -272,6 +272,31 @@ static void there_and_back(void **state) {
   }
 }
 
+/* Where the source has 16 bits, so has what comes back: every tensor, norms too, bit for bit, in files of 20,000 bytes. */
+static void sixteen_bits_and_back(void **state) {
+  (void)state;
+  static const char *const sources[] = {"llama-bf16-llama3", "qwen3moe-bf16", "phi3-bf16-window", "qwen3-f16-old-odd"};
+  for (size_t s = 0; s < sizeof sources / sizeof *sources; s++) {
+    const am_convert_options options = {.type = strstr(sources[s], "bf16") ? "bf16" : "f16", .shard_bytes = 20000};
+    am_convert_report report;
+    convert_ok(model(sources[s]), in_root("there.gguf"), NULL, 2);
+    assert_int_equal(am_convert(in_root("there.gguf"), in_root("back"), &options, &report, NULL), ADAM_OK);
+    am_loader *from = open_model(model(sources[s])), *to = open_model(in_root("back"));
+    assert_int_equal(am_loader_n_tensors(from), am_loader_n_tensors(to));
+    assert_true(am_loader_n_files(to) > 2);
+    for (size_t i = 0; i < am_loader_n_tensors(from); i++) {
+      const am_tensor *x = am_loader_tensor_at(from, i), *y = need(to, x->name);
+      assert_int_equal(x->dtype, y->dtype);
+      assert_int_equal(x->n_bytes, y->n_bytes);
+      assert_memory_equal(x->data, y->data, x->n_bytes);
+    }
+    am_loader_close(&from);
+    am_loader_close(&to);
+    remove_all(in_root("there.gguf"));
+    remove_all(in_root("back"));
+  }
+}
+
 /* Without a type a GGUF in parts becomes one with the same tensors; with one, a matrix changes and a norm not. */
 static void from_gguf_to_gguf(void **state) {
   (void)state;
@@ -394,7 +419,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pairs_of_llama),       cmocka_unit_test(norms_of_gemma),
       cmocka_unit_test(what_older_readers_want), cmocka_unit_test(experts),              cmocka_unit_test(threads_show_nowhere),
-      cmocka_unit_test(there_and_back),       cmocka_unit_test(from_gguf_to_gguf),
+      cmocka_unit_test(there_and_back),       cmocka_unit_test(sixteen_bits_and_back),
+           cmocka_unit_test(from_gguf_to_gguf),
       cmocka_unit_test(refusals),             cmocka_unit_test(cancelled),
       cmocka_unit_test(no_room),              cmocka_unit_test(faults),
   };

@@ -39,7 +39,7 @@ adam_status am_convert_to_folder(am_convert_job *job, adam_error *error) {
                           .user = job->options->user};
   adam_status status = am_workdir_open(job->target, &workdir, error);
   if (!status) status = write_words(job, am_workdir_path(workdir), error);
-  if (!status) status = am_safetensors_writer_open(0, &w, error);
+  if (!status) status = am_safetensors_writer_open(job->options->shard_bytes, &w, error);
   for (size_t i = 0; i < plan->n_items && !status; i++) {
     const am_convert_item *item = &plan->items[i];
     status = am_safetensors_write_tensor(w, item->name, item->dtype, item->n_dims, item->shape, error);

@@ -29,6 +29,7 @@ try:
     import gguf
     import llama_cpp
     import numpy as np
+    import safetensors.numpy
     import torch
     import transformers
 
@@ -260,6 +261,7 @@ def check_back(root, family, path, ids, expected, spec):
         assert difference <= limit, f"{family}: back in transformers, logits differ by {difference} ({spec})"
         difference = float(np.abs(score(folder, ids, root) - expected).max())
         assert difference <= limit, f"{family}: back in adam, logits differ by {difference} ({spec})"
+    check_files(root, path, folder)
     again = os.path.join(root, "round.gguf")
     convert(os.path.join(root, "back-f32"), again)
     difference = float(np.abs(score(again, ids, root) - expected).max())
@@ -267,6 +269,27 @@ def check_back(root, family, path, ids, expected, spec):
     copied = os.path.join(root, "copied.gguf")
     convert(path, copied)
     assert same_bytes(path, copied), "a GGUF converted to its own type has other bytes"
+
+
+def check_files(root, path, whole):
+    """A folder in several files: safetensors reads each, transformers the folder, the tensors are those of one file."""
+    folder, limit = os.path.join(root, "back-files"), os.path.getsize(path) // 4
+    subprocess.run([os.path.join(sys.argv[1], "tests", "tests-golden-convert_drive_test"), path, folder, str(limit)], check=True)
+    files = sorted(f for f in os.listdir(folder) if f.endswith(".safetensors"))
+    with open(os.path.join(folder, "model.safetensors.index.json")) as f:
+        index = json.load(f)
+    assert len(files) > 1 and set(index["weight_map"].values()) == set(files), files
+    one, n_bytes = safetensors.numpy.load_file(os.path.join(whole, "model.safetensors")), 0
+    for file in files:
+        parts = safetensors.numpy.load_file(os.path.join(folder, file))
+        assert sorted(parts) == sorted(n for n, f in index["weight_map"].items() if f == file), file
+        assert len(parts) == 1 or sum(t.nbytes for t in parts.values()) <= limit, file
+        n_bytes += sum(t.nbytes for t in parts.values())
+        assert all((one.pop(n) == t).all() for n, t in parts.items()), file
+    assert not one and n_bytes == index["metadata"]["total_size"]
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    first = transformers.AutoModelForCausalLM.from_pretrained(whole, dtype=torch.float32).state_dict()
+    assert all(torch.equal(first[n], t) for n, t in model.state_dict().items())
 
 
 def check_prequantised(root, name, rng):

@@ -70,9 +70,11 @@ def tame(text):
 
 
 def plain_words(text):
-    """Its WordPiece knows no longest word, and takes letters that are made of several apart in another way."""
+    """Its WordPiece knows no longest word, takes letters that are made of several apart in another way, and its table of
+    punctuation is newer than that of tokenizers."""
     return tame(text) and all(len(word) < 100 for word in text.split()) and \
-        not any(unicodedata.category(c) in ("Mn", "Mc", "Me") or c in "\u212a\u212b\u2103" or "\u1100" <= c <= "\u11ff" or "\uac00" <= c <= "\ud7ff"
+        not any(unicodedata.category(c)[0] == "P" and unicodedata.ucd_3_2_0.category(c) == "Cn" or
+                unicodedata.category(c) in ("Mn", "Mc", "Me") or c in "\u212a\u212b\u2103" or "\u1100" <= c <= "\u11ff" or "\uac00" <= c <= "\ud7ff"
                 for c in text)
 
 
