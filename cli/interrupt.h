@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* Installs the handler. Once, at the start. */
+/* Installs the handler. Once, at the start. Also: a model's file that is cut while it is mapped ends the program with
+ * words and code 6 instead of a signal. */
 void am_interrupt_install(void);
 /* From here on the first Ctrl-C sets the flag (cleared by this call). */
 void am_interrupt_begin(void);

@@ -65,10 +65,41 @@ static adam_status check(const am_loader *loader, const char *source, const char
   return ADAM_OK;
 }
 
+/* Letters to change, add or leave out, up to names of 15; longer ones are far. */
+static uint32_t distance(const char *a, const char *b) {
+  uint32_t row[16], n_a = (uint32_t)strlen(a), n_b = (uint32_t)strlen(b);
+  if (n_a > 15 || n_b > 15) return 15;
+  for (uint32_t j = 0; j <= n_b; j++) row[j] = j;
+  for (uint32_t i = 1; i <= n_a; i++) {
+    uint32_t corner = row[0];
+    row[0] = i;
+    for (uint32_t j = 1; j <= n_b; j++) {
+      uint32_t above = row[j], least = above < row[j - 1] ? above + 1 : row[j - 1] + 1;
+      uint32_t same = corner + (a[i - 1] != b[j - 1]);
+      row[j] = same < least ? same : least;
+      corner = above;
+    }
+  }
+  return row[n_b];
+}
+
+/* "did you mean q4_k_m? ", or nothing where no type is near. */
+static size_t write_nearest(const char *name, char *out, size_t capacity) {
+  const char *nearest = NULL;
+  uint32_t least = 3;
+  for (size_t i = 0; am_quant_at(i); i++) {
+    uint32_t d = distance(name, am_quant_at(i)->name);
+    if (d < least) nearest = am_quant_at(i)->name;
+    if (d < least) least = d;
+  }
+  return nearest ? (size_t)snprintf(out, capacity, "did you mean %s? ", nearest) : 0;
+}
+
 static adam_status find_type(const char *name, bool to_gguf, am_quant_type *out, adam_error *error) {
-  char known[256] = "known are";
-  size_t n = strlen(known);
+  char known[256];
   if (!am_quant_find(name, out)) {
+    size_t n = write_nearest(name, known, sizeof known);
+    n += (size_t)snprintf(known + n, sizeof known - n, "known are");
     for (size_t i = 0; am_quant_at(i) && n < sizeof known; i++)
       n += (size_t)snprintf(known + n, sizeof known - n, "%s %s", i ? "," : "", am_quant_at(i)->name);
     return am_fail(error, ADAM_INVALID, name, known, "unknown type");
@@ -89,6 +120,26 @@ static adam_status open_source(const char *source, const char *cache_dir, am_loa
   if (!is_merged) return status;
   am_loader_close(out);
   return am_loader_open(source, 0, cache_dir, out, error);
+}
+
+static adam_status stamp_source(am_convert_job *job, adam_error *error) {
+  size_t n = am_loader_n_files(job->loader);
+  job->stamps = am_mem_zalloc(n + 1, sizeof *job->stamps);
+  if (!job->stamps) return am_fail_memory(error, am_loader_path(job->loader));
+  for (size_t i = 0; i < n; i++) (void)am_file_stamp_get(am_loader_file_at(job->loader, i), &job->stamps[i]);
+  return ADAM_OK;
+}
+
+adam_status am_convert_check_source(const am_convert_job *job, adam_error *error) {
+  for (size_t i = 0; i < am_loader_n_files(job->loader); i++) {
+    const char *path = am_loader_file_at(job->loader, i);
+    const am_file_stamp *was = &job->stamps[i];
+    am_file_stamp is;
+    bool same_one = am_file_stamp_get(path, &is) && is.inode == was->inode && is.device == was->device;
+    if (same_one && (is.size_bytes != was->size_bytes || is.mtime_ns != was->mtime_ns))
+      return am_fail(error, ADAM_IO, path, "wait until nobody writes to it", "the file changed while it was read");
+  }
+  return ADAM_OK;
 }
 
 static adam_status run(am_convert_job *job, const char *target, adam_error *error) {
@@ -130,11 +181,13 @@ adam_status am_convert(const char *source, const char *target, const am_convert_
   if (!status) status = open_source(source, job->options->cache_dir, &loader, error);
   if (!status) status = check(loader, source, target, error);
   job->loader = loader;
+  if (!status) status = stamp_source(job, error);
   if (!status) status = run(job, target, error);
   job->report.ms = am_clock_ms() - start;
   if (!status && report) *report = job->report;
   am_convert_plan_close(&job->plan);
   am_loader_close(&loader);
+  am_mem_free(job->stamps);
   am_mem_free(job);
   return status;
 }

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -336,8 +338,13 @@ static void refusals(void **state) {
   (void)state;
   adam_error error = {0};
   const char *source = model("qwen3-f32-gqa4");
-  assert_int_equal(try_convert(source, in_root("x.gguf"), "q9_9", &error), ADAM_INVALID);
+  assert_int_equal(try_convert(source, in_root("x.gguf"), "other", &error), ADAM_INVALID);
   assert_non_null(strstr(error.hint, "q4_k_m"));
+  assert_null(strstr(error.hint, "did you mean"));
+  assert_int_equal(try_convert(source, in_root("x.gguf"), "q4_k_n", &error), ADAM_INVALID);
+  assert_non_null(strstr(error.hint, "did you mean q4_k_m?"));
+  assert_int_equal(try_convert(source, in_root("x.gguf"), "fp16", &error), ADAM_INVALID);
+  assert_non_null(strstr(error.hint, "did you mean f16?"));
   assert_int_equal(try_convert(source, in_root("x"), "q8_0", &error), ADAM_INVALID);
   assert_int_equal(try_convert(in_root("nothing"), in_root("x.gguf"), NULL, &error), ADAM_NOT_FOUND);
   assert_int_equal(try_convert(model("gemma2-bf16"), in_root("x.gguf"), NULL, &error), ADAM_UNSUPPORTED);
@@ -363,6 +370,42 @@ static void cancelled(void **state) {
   assert_int_equal(am_convert(model("qwen3-bf16-tied"), in_root("c.gguf"), &options, NULL, NULL), ADAM_CANCELLED);
   assert_int_equal(am_convert(model("qwen3-bf16-tied"), in_root("c"), &options, NULL, NULL), ADAM_CANCELLED);
   assert_int_equal(n_files(), 0);
+}
+
+static char changed[256];
+
+static bool touch(void *user, uint64_t done_bytes, uint64_t total_bytes) {
+  (void)done_bytes;
+  (void)total_bytes;
+  if ((*(int *)user)++ == 0) assert_int_equal(utimensat(AT_FDCWD, changed, (const struct timespec[2]){{1, 0}, {1, 0}}, 0), 0);
+  return false;
+}
+
+static bool vanish(void *user, uint64_t done_bytes, uint64_t total_bytes) {
+  (void)done_bytes;
+  (void)total_bytes;
+  if ((*(int *)user)++ == 0) assert_int_equal(unlink(changed), 0);
+  return false;
+}
+
+/* Who writes to the source meanwhile makes nothing of it; who removes it has the target all the same. */
+static void source_changes(void **state) {
+  (void)state;
+  int n = 0;
+  adam_error error = {0};
+  am_convert_options options = {.n_threads = 1, .on_progress = touch, .user = &n};
+  convert_ok(model("qwen3-bf16-tied"), in_root("source.gguf"), NULL, 1);
+  snprintf(changed, sizeof changed, "%s", in_root("source.gguf"));
+  assert_int_equal(am_convert(changed, in_root("t.gguf"), &options, NULL, &error), ADAM_IO);
+  assert_non_null(strstr(error.why, "changed"));
+  n = 0;
+  assert_int_equal(am_convert(changed, in_root("t"), &options, NULL, &error), ADAM_OK); /* the time is the same again */
+  remove_all(in_root("t"));
+  n = 0;
+  options.on_progress = vanish;
+  assert_int_equal(am_convert(changed, in_root("t.gguf"), &options, NULL, &error), ADAM_OK);
+  assert_int_equal(n_files(), 1);
+  remove_all(in_root("t.gguf"));
 }
 
 static void no_room(void **state) {
@@ -421,7 +464,7 @@ int main(void) {
       cmocka_unit_test(what_older_readers_want), cmocka_unit_test(experts),              cmocka_unit_test(threads_show_nowhere),
       cmocka_unit_test(there_and_back),       cmocka_unit_test(sixteen_bits_and_back),
            cmocka_unit_test(from_gguf_to_gguf),
-      cmocka_unit_test(refusals),             cmocka_unit_test(cancelled),
+      cmocka_unit_test(source_changes),       cmocka_unit_test(refusals),             cmocka_unit_test(cancelled),
       cmocka_unit_test(no_room),              cmocka_unit_test(faults),
   };
   return cmocka_run_group_tests(tests, make_root, remove_root);

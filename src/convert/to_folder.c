@@ -47,6 +47,7 @@ adam_status am_convert_to_folder(am_convert_job *job, adam_error *error) {
   if (!status) status = am_safetensors_writer_begin(w, am_workdir_path(workdir), error);
   pump.sink_user = w;
   if (!status) status = am_convert_pump_run(&pump, error);
+  if (!status) status = am_convert_check_source(job, error);
   if (!status) job->report.bytes = am_safetensors_writer_bytes(w);
   if (!status) status = am_safetensors_writer_finish(w, error);
   am_safetensors_writer_close(&w);

@@ -123,7 +123,7 @@ def words(root, large):
     answer = json.loads(done.stdout)
     assert done.returncode == 0 and answer["type"] == "bf16" and answer["architecture"] == "qwen3", done
     assert answer["bytes"] == os.path.getsize(target) and answer["notices"] == []
-    for arguments, code, says in (((TINY, target, "--type", "q1_z"), 2, "q4_k_m"),
+    for arguments, code, says in (((TINY, target, "--type", "q4_k_n"), 2, "did you mean q4_k_m?"),
                                   ((os.path.join(root, "none"), target), 3, ""),
                                   ((TINY, os.path.join(out, "no", "folder.gguf")), 3, ""),
                                   ((target, target), 2, "source"),
@@ -142,6 +142,27 @@ def words(root, large):
         assert done.returncode == 1 and "ulimit" in done.stderr, done
         assert os.listdir(out) == ["a.gguf"] and digest(target) == before
     os.remove(target)
+
+
+def cut(root, large):
+    """A source that becomes shorter while it is read: words and a code, never a signal, and no target."""
+    source, out = os.path.join(root, "cut"), os.path.join(root, "cut-out")
+    shutil.copytree(large, source)
+    os.makedirs(out)
+    weights, target = os.path.join(source, "model.safetensors"), os.path.join(out, "c.gguf")
+    process = subprocess.Popen([ADAM, "convert", source, target, "--type", "q4_k_m", "--threads", "1"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not any("deleted" in os.readlink(f"/proc/{process.pid}/fd/{fd}")
+                                             for fd in os.listdir(f"/proc/{process.pid}/fd")):
+        time.sleep(0.002)  # until there is a file in the making
+    os.truncate(weights, 1 << 20)
+    words = process.communicate()[1]
+    if process.returncode == 0:
+        print("the source was read before it could be cut")
+        return
+    assert process.returncode in (1, 6) and ("shorter" in words or "changed" in words), (process.returncode, words)
+    assert os.listdir(out) == [], os.listdir(out)
+    shutil.rmtree(source)
 
 
 def killed(root, large, rng, name, type_):
@@ -180,6 +201,7 @@ def main():
         large_model(large)
         words(root, large)
         small_memory(root)
+        cut(root, large)
         killed(root, large, rng, "k.gguf", ("--type", "q8_0"))
         killed(root, large, rng, "k", ("--type", "f16"))
 

@@ -484,7 +484,8 @@ def main():
             continue
         with tempfile.TemporaryDirectory() as root:
             print(f"{name}: llama.cpp within {check_prequantised(root, name, random.Random(f'{seed} {name}')):.1e}")
-    for arch, pooling in (("bert", "mean"), ("bert", "cls"), ("nomic", "mean"), ("qwen3", "lasttoken")):
+    for arch, pooling in (("bert", "mean"), ("bert", "cls"), ("roberta", "mean"), ("nomic", "mean"),
+                          ("qwen3", "lasttoken")):
         if wanted and arch + "-" + pooling not in wanted:
             continue
         with tempfile.TemporaryDirectory() as root:
