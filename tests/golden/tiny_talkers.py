@@ -6,7 +6,7 @@ import torch
 import tiny_tokenizers
 
 STARTS = ("The river", "A letter", "12 + 67", "for (int k", "don't", "Every window opens", "hi there", "no token")
-MOST_STEPS, ENOUGH = 800, 0.03  # nats per token
+MOST_STEPS, LEAD = 800, 2.0  # of the best logit, at every token
 
 
 def passages(rng):
@@ -24,7 +24,9 @@ def teach(model, tokenizer, rng):
     for step in range(MOST_STEPS):
         logits = model(ids[:, :-1], use_cache=False).logits
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
-        if loss < ENOUGH:
+        best, order = logits.detach().topk(2)
+        sure = (order[..., 0] == ids[:, 1:]) & (best[..., 0] - best[..., 1] > LEAD)
+        if sure[:, 3:].all():  # behind the starts: a token learned wrong leads on to text that nobody has learned
             break
         for group in steps.param_groups:
             group["lr"] = 4e-3 * min(1, (step + 1) / 20)
@@ -33,5 +35,5 @@ def teach(model, tokenizer, rng):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         steps.step()
     model.eval()
-    assert loss < ENOUGH, f"it has not learned: {loss}"
+    assert sure[:, 3:].all(), f"it has not learned: {float(loss)}"
     return STARTS
