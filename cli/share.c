@@ -27,11 +27,11 @@ static void on_notice(void *user, const adam_notice *notice) {
 }
 
 static json_t *reply(const adam_share_result *result, bool dry_run, json_t *notices) {
-  return json_pack("{s:o, s:I, s:I, s:s, s:o, s:I, s:b, s:b, s:b, s:O}", "name", am_reply_string(result->name),
+  return json_pack("{s:o, s:I, s:I, s:s, s:o, s:I, s:b, s:b, s:o, s:O}", "name", am_reply_string(result->name),
                    "bytes_added", (json_int_t)result->bytes_added, "bytes_linked", (json_int_t)result->bytes_linked,
                    "method", result->method, "digest", *result->digest ? am_reply_string(result->digest) : json_null(),
-                   "bytes_texts", (json_int_t)result->bytes_texts, "converted", result->converted, "is_estimate",
-                   result->is_estimate, "dry_run", dry_run, "notices", notices);
+                   "bytes_texts", (json_int_t)result->bytes_texts, "converted", result->converted, "dry_run", dry_run,
+                   "template", *result->template_name ? json_string(result->template_name) : json_null(), "notices", notices);
 }
 
 static void print_result(const adam_share_result *result, const char *to, bool dry_run) {
@@ -45,9 +45,8 @@ static void print_result(const adam_share_result *result, const char *to, bool d
     am_output_format(": %s to %s by %s, %s%s added\n", linked, to, result->method, result->converted ? "converted, " : "",
                      added);
   else
-    am_output_format(": would give %s to %s by %s, %s%s%s added; beside it manifest, template and parameters\n", linked,
-                     to, result->method, result->converted ? "converted, " : "", result->is_estimate ? "about " : "",
-                     added);
+    am_output_format(": would give %s to %s by %s, %s%s added; beside it manifest, template and parameters\n", linked,
+                     to, result->method, result->converted ? "converted, " : "", added);
 }
 
 int am_share_command(const am_arguments *arguments) {

@@ -463,7 +463,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
                                 .kind = AM_KIND_TEXT,
                                 .argument = "TYPE",
                                 .commands = SHARE,
-                                .help = "quantise on the way: q4_k_m, q8_0, f16, ...; none keeps what is stored"},
+                                .help = "quantise on the way: q4_k_m, q8_0, f16, ...; none: as stored"},
     [AM_OPTION_DRY_RUN] = {.name = "dry-run",
                            .kind = AM_KIND_FLAG,
                            .group = AM_GROUP_OUTPUT,

@@ -49,7 +49,7 @@ complete -c adam -n '__fish_seen_subcommand_from show' -l tensors -d 'list every
 complete -c adam -n '__fish_seen_subcommand_from show' -l digest -d 'tell the weights'\'' SHA-256 even where a large file must be read for it'
 complete -c adam -n '__fish_seen_subcommand_from share' -l to -x -a 'ollama huggingface' -d 'who is to have the model too'
 complete -c adam -n '__fish_seen_subcommand_from share' -l name -x -d 'what the other side calls it: NAME[:TAG] for ollama, ORG/NAME for huggingface'
-complete -c adam -n '__fish_seen_subcommand_from share' -l quantization -x -d 'quantise on the way: q4_k_m, q8_0, f16, ...; none keeps what is stored'
+complete -c adam -n '__fish_seen_subcommand_from share' -l quantization -x -d 'quantise on the way: q4_k_m, q8_0, f16, ...; none: as stored'
 complete -c adam -n '__fish_seen_subcommand_from share dedupe rm' -l dry-run -d 'only show what would be done'
 complete -c adam -n '__fish_seen_subcommand_from rm' -l yes -s y -d 'do not ask'
 complete -c adam -n '__fish_seen_subcommand_from run' -l temperature -x -d 'how freely to choose; 0 always takes the likeliest token'

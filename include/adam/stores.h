@@ -52,7 +52,7 @@ typedef struct adam_share_result {
   char method[16];       /* "same" (it was there), "hard link", "reflink", "copy" */
   char digest[65];       /* SHA-256 of the GGUF, 64 hex digits; "" where a dry run cannot know it */
   bool converted;        /* it was (would be) made from another format or type by this call */
-  bool is_estimate;      /* bytes_added is what a conversion will take, about */
+  char template_name[32]; /* Go template chosen for Ollama, "chatml", "qwen3" ...; "" = none, or it was there already */
 } adam_share_result;
 
 /* Makes the model one of the other side's too, without a second copy of its bytes. To Ollama: a GGUF is linked into its

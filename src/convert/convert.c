@@ -150,6 +150,8 @@ static adam_status run(am_convert_job *job, const char *target, adam_error *erro
   adam_status status = c->source == form ? am_convert_plan_same(loader, &job->plan, error)
                                          : am_convert_plan_roles(loader, form, &job->plan, error);
   if (!status) status = am_convert_plan_types(&job->plan, form, job->type, error);
+  if (!status && !to_gguf && job->options->plan_only)
+    status = am_fail(error, ADAM_INVALID, target, NULL, "only a conversion to a GGUF can be planned");
   if (!status) status = to_gguf ? am_convert_to_gguf(job, error) : am_convert_to_folder(job, error);
   if (status) return status;
   am_convert_report *r = &job->report;

@@ -20,6 +20,7 @@ typedef struct am_convert_options {
   const char *cache_dir; /* for tokenizers (am_loader_open) */
   const char *name;      /* general.name; NULL = the source's */
   uint64_t shard_bytes;  /* of a folder's files (formats/safetensors_write.h); 0 = as transformers has it */
+  bool plan_only;        /* of a target that is a GGUF: write nothing, the report says what it would be */
   bool (*on_progress)(void *user, uint64_t done_bytes, uint64_t total_bytes); /* true = cancel; NULL = none */
   void *user;
 } am_convert_options;

@@ -185,12 +185,13 @@ adam_status am_convert_to_gguf(am_convert_job *job, adam_error *error) {
     const am_convert_item *item = &plan->items[i];
     status = am_gguf_write_tensor(w, item->name, item->dtype, item->n_dims, item->shape, error);
   }
-  if (!status) status = am_gguf_writer_begin(w, job->target, error);
-  pump.sink_user = w;
-  if (!status) status = am_convert_pump_run(&pump, error);
-  if (!status) status = am_convert_check_source(job, error);
   if (!status) job->report.bytes = am_gguf_writer_bytes(w);
-  if (!status) status = am_gguf_writer_finish(w, error);
+  bool write = !job->options->plan_only;
+  if (!status && write) status = am_gguf_writer_begin(w, job->target, error);
+  pump.sink_user = w;
+  if (!status && write) status = am_convert_pump_run(&pump, error);
+  if (!status && write) status = am_convert_check_source(job, error);
+  if (!status && write) status = am_gguf_writer_finish(w, error);
   am_gguf_writer_close(&w);
   return status;
 }

@@ -19,12 +19,14 @@
 /* The model to be shared: where it lies and what it is called. Owned texts. */
 typedef struct source {
   char *path, *display, *name;
+  char *title; /* the model's own name */
 } source;
 
 static void source_close(source *s) {
   am_mem_free(s->path);
   am_mem_free(s->display);
   am_mem_free(s->name);
+  am_mem_free(s->title);
 }
 
 static char *dup_text(const char *text) { return am_mem_dup(text, strlen(text)); }
@@ -111,7 +113,7 @@ static adam_status target_name(const adam_share_options *o, bool to_ollama, sour
     return am_fail(error, ADAM_INVALID, s->display, "give it one with --name", "no name for it can be made of this one");
   else
     am_buf_printf(&name, "%s%s", to_ollama ? "" : !strncmp(s->display, "ollama:", 7) ? "ollama/" : "local/", clean);
-  am_mem_free(s->name);
+  s->title = s->name;
   s->name = am_buf_take(&name);
   return s->name ? ADAM_OK : am_fail_memory(error, s->display);
 }
@@ -130,7 +132,7 @@ static adam_status share_to_hub(const adam_share_options *o, const am_share_requ
   adam_status status = o->name ? ADAM_OK : am_inventory_open(o->cache_dir, &inventory, error);
   const am_item *item = status || o->name ? NULL : find_in_hub(&inventory, request->path);
   if (item) {
-    *out = (am_share_outcome){.bytes_linked = item->bytes, .method = "same"};
+    *out = (am_share_outcome){.bytes_linked = item->bytes, .method = "same", .template_name = ""};
     (void)snprintf(out->name, sizeof out->name, "%s", item->owner);
     memcpy(out->digest, item->named, 65);
   } else if (!status) {
@@ -145,8 +147,8 @@ static void give(adam_share_result *result, const am_share_outcome *outcome) {
                             .bytes_added = outcome->bytes_added,
                             .bytes_linked = outcome->bytes_linked,
                             .bytes_texts = outcome->bytes_texts,
-                            .converted = outcome->converted,
-                            .is_estimate = outcome->is_estimate};
+                            .converted = outcome->converted};
+  (void)snprintf(full.template_name, sizeof full.template_name, "%s", outcome->template_name);
   (void)snprintf(full.name, sizeof full.name, "%s", outcome->name);
   (void)snprintf(full.method, sizeof full.method, "%s", outcome->method);
   (void)snprintf(full.digest, sizeof full.digest, "%s", outcome->digest);
@@ -186,6 +188,7 @@ adam_status adam_share(const adam_share_options *options, adam_share_result *res
   if (!status) {
     const am_share_request request = {.path = s.path,
                                       .display = s.display,
+                                      .title = s.title,
                                       .name = s.name,
                                       .quantization = o.quantization,
                                       .cache_dir = o.cache_dir,

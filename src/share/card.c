@@ -122,8 +122,9 @@ adam_status am_share_card_open(const char *gguf, const am_share_request *request
   *out = (am_share_card){0};
   am_loader *source = NULL;
   am_share_chat chat = {0};
-  adam_status status = read_header(gguf, out, error);
+  adam_status status = gguf ? read_header(gguf, out, error) : ADAM_OK;
   if (!status) status = am_loader_open(request->path, AM_LOADER_NO_DATA, NULL, &source, error);
+  if (!status && !gguf) out->is_embedding = am_loader_sentence(source)->stated;
   if (!status) status = read_license(source, request->path, &out->license, error);
   if (!status && !out->is_embedding) status = am_share_chat_choose(source, gguf, request, &chat, error);
   out->has_chat = chat.has_own;

@@ -22,8 +22,8 @@ typedef struct am_share_card {
   char difference[320];      /* how the nearest row differs; "" = nothing to tell */
 } am_share_card;
 
-/* Reads what `source` (the model as it lies there, which has generation_config and LICENSE) and the GGUF say. Always
- * close. */
+/* Reads what the request's model (which has generation_config and LICENSE) and the GGUF say. gguf NULL: it is not made
+ * yet; what only it can say stays empty. Always close. */
 adam_status am_share_card_open(const char *gguf, const am_share_request *request, am_share_card *out,
                                adam_error *error);
 void am_share_card_close(am_share_card *card);

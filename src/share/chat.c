@@ -243,11 +243,11 @@ adam_status am_share_chat_choose(const am_loader *source, const char *gguf, cons
   *out = chat;
   if (!own) return ADAM_OK;
   chat.has_own = true;
-  adam_status status = am_loader_open(gguf, AM_LOADER_NO_DATA, NULL, &copy, error);
-  o.gguf = copy;
+  adam_status status = gguf ? am_loader_open(gguf, AM_LOADER_NO_DATA, NULL, &copy, error) : ADAM_OK;
+  o.gguf = gguf ? copy : source;
   if (!status) status = am_template_open("chat template", own, strlen(own), &tmpl, error);
   if (!status) status = open_oracle(&o, tmpl, error);
-  if (!status) compare_copy(&o, request);
+  if (!status && gguf) compare_copy(&o, request);
   if (!status) status = choose(&o, tmpl, &chat, error);
   am_template_close(&tmpl);
   close_oracle(&o);

@@ -20,7 +20,7 @@ typedef struct am_share_chat {
 } am_share_chat;
 
 /* source: the model as it lies there; gguf: the file that is shared, whose own copy of the Jinja has to agree with the
- * source's (a notice, when it does not). Always close. */
+ * source's (a notice, when it does not); NULL: it is not made yet. Always close. */
 adam_status am_share_chat_choose(const am_loader *source, const char *gguf, const am_share_request *request,
                                  am_share_chat *out, adam_error *error);
 void am_share_chat_close(am_share_chat *chat);

@@ -32,6 +32,7 @@ typedef struct keying {
   const char *folder;
   am_journal *journal;
   am_work *work;
+  bool believe_names;
   am_buf text; /* "DIGEST  NAME\n" of each file */
   adam_status status;
   adam_error *error;
@@ -44,8 +45,8 @@ static bool add_file(void *user, const char *name) {
   char *path = k->folder ? am_path_join(k->folder, name) : am_mem_dup(name, strlen(name));
   if (!path) k->status = am_fail_memory(k->error, name);
   if (path && am_file_is_regular(path)) {
-    k->status = am_share_digest(path, k->journal, k->work, digest, k->error);
-    if (!k->status) am_share_note(k->journal, path, digest, AM_PLACE_HUGGINGFACE, NULL, NULL);
+    k->status = am_share_digest(path, k->believe_names, k->journal, k->work, digest, k->error);
+    if (!k->status && !k->believe_names) am_share_remember(k->journal, path, digest);
     if (!k->status && !am_buf_printf(&k->text, "%s  %s\n", digest, am_path_basename(name)))
       k->status = am_fail_memory(k->error, name);
   }
@@ -55,7 +56,7 @@ static bool add_file(void *user, const char *name) {
 
 /* SHA-256 over the digests of what the model is made of. */
 static adam_status key_of(const am_share_request *request, am_journal *journal, char key[65], adam_error *error) {
-  keying k = {.journal = journal, .work = request->work, .error = error};
+  keying k = {.journal = journal, .work = request->work, .believe_names = request->dry_run, .error = error};
   char *folder = NULL;
   adam_status status = ADAM_OK;
   if (am_hub_ends_with(request->path, ".gguf") && am_file_is_regular(request->path)) {
@@ -101,94 +102,83 @@ static bool on_bytes(void *user, uint64_t done, uint64_t total) {
   return c->work->on_progress(c->work->user, "converting", "", done, total);
 }
 
-static adam_status make(const am_share_request *request, const am_quant_type *type, const char *target,
-                        am_share_outcome *out, adam_error *error) {
+static adam_status convert(const am_share_request *request, const am_share_gguf *gguf, bool plan_only,
+                           am_convert_report *report, adam_error *error) {
   converting c = {request->work};
-  const char *base = strrchr(request->display, '/');
-  am_convert_options options = {.type = type ? type->name : NULL,
-                                .cache_dir = NULL,
-                                .name = base ? base + 1 : request->display,
-                                .on_progress = on_bytes,
-                                .user = &c};
-  am_convert_report report = {0};
-  adam_status status = am_convert(request->path, target, &options, &report, error);
-  if (status) return status;
-  for (uint32_t i = 0; i < report.n_notices && request->on_notice; i++)
-    request->on_notice(request->user, "converted", false, report.notices[i]);
-  uint64_t bytes = 0;
-  if (am_file_size(target, &bytes)) out->bytes_added += bytes;
-  out->converted = true;
-  return ADAM_OK;
+  const am_convert_options options = {.type = gguf->type,
+                                      .name = request->title,
+                                      .plan_only = plan_only,
+                                      .on_progress = on_bytes,
+                                      .user = &c};
+  return am_convert(request->path, gguf->path, &options, report, error);
 }
 
-/* Bytes of a conversion that is not made. */
-static adam_status estimate(const am_share_request *request, const am_quant_type *type, am_share_outcome *out,
-                            adam_error *error) {
-  am_loader *loader = NULL;
-  adam_status status = am_loader_open(request->path, AM_LOADER_NO_DATA, NULL, &loader, error);
-  if (status) return status;
-  uint64_t per_256 = 0; /* bytes of 256 elements */
-  bool known = type && am_dtype_row_bytes(type->base, 256, &per_256);
-  out->bytes_added = known ? am_loader_n_parameters(loader) / 256 * per_256 : am_loader_weights_bytes(loader);
-  out->bytes_linked = out->bytes_added;
-  out->converted = out->is_estimate = true;
-  am_loader_close(&loader);
-  return ADAM_OK;
-}
-
-/* Under a lock of its own: a conversion takes minutes, and two processes that want the same one make it once. */
-static adam_status make_once(const am_share_request *request, const am_quant_type *type, const char *key,
-                             const char *target, am_journal *journal, am_share_outcome *out, adam_error *error) {
-  am_buf name = {0}, origin = {0};
-  am_lock *lock = NULL;
-  char *data = am_dirs_data(), digest[65];
-  adam_status status = ADAM_OK;
-  if (!data || !am_buf_printf(&name, "%s/convert-%.16s.lock", data, key)) status = am_fail_memory(error, target);
-  if (!status) status = am_lock_open(name.data, AM_LOCK_FOREVER, NULL, NULL, &lock, error);
-  if (!status && !am_file_is_regular(target)) {
-    status = make(request, type, target, out, error);
-    if (!status) status = am_share_digest(target, journal, request->work, digest, error);
-    if (!status && am_buf_printf(&origin, "converted %s%s%s", request->display, type ? " " : "", type ? type->name : ""))
-      am_share_note(journal, target, digest, AM_PLACE_CONVERTED, request->display, origin.data);
-  }
-  am_lock_close(&lock);
-  am_buf_close(&origin);
-  am_buf_close(&name);
-  am_mem_free(data);
-  return status;
-}
-
-adam_status am_share_converted(const am_share_request *request, am_journal *journal, char **gguf,
-                               am_share_outcome *out, adam_error *error) {
+adam_status am_share_gguf_find(const am_share_request *request, am_journal *journal, am_share_gguf *out,
+                               adam_error *error) {
   am_quant_type recipe;
   const am_quant_type *type = NULL;
   bool ready = false;
-  char key[65];
+  *out = (am_share_gguf){0};
   if (request->quantization && strcmp(request->quantization, "none") != 0) {
     if (!am_quant_find(request->quantization, &recipe))
       return am_fail(error, ADAM_INVALID, request->quantization, "such as q4_k_m, q8_0, f16", "no such quantization");
     type = &recipe;
+    out->type = type->name;
   }
   adam_status status = is_ready(request, type, &ready, error);
-  if (!status && ready) {
-    *gguf = am_mem_dup(request->path, strlen(request->path));
-    return *gguf ? ADAM_OK : am_fail_memory(error, request->path);
-  }
-  if (!status) status = key_of(request, journal, key, error);
-  if (status) return status;
-  char *folder = am_places_converted();
-  am_buf target = {0};
-  if (!folder || !am_buf_printf(&target, "%s/%s-%s.gguf", folder, key, type ? type->name : "stored"))
+  if (!status && !ready) status = key_of(request, journal, out->key, error);
+  char *folder = status ? NULL : am_places_converted();
+  am_buf path = {0};
+  if (!status && (!folder || (ready ? !am_buf_append_str(&path, request->path)
+                                    : !am_buf_printf(&path, "%s/%s-%s.gguf", folder, out->key, type ? type->name : "stored"))))
     status = am_fail_memory(error, request->path);
-  bool there = !status && am_file_is_regular(target.data);
-  if (!status && !there && request->dry_run) {
-    status = estimate(request, type, out, error);
-  } else if (!status) {
-    if (!there) status = am_dir_make(folder, error);
-    if (!status && !there) status = make_once(request, type, key, target.data, journal, out, error);
-    if (!status && !(*gguf = am_buf_take(&target))) status = am_fail_memory(error, request->path);
-  }
-  am_buf_close(&target);
+  if (!status) out->path = am_buf_take(&path);
   am_mem_free(folder);
+  am_buf_close(&path);
+  if (status) return status;
+  out->is_there = am_file_is_regular(out->path) && am_file_size(out->path, &out->bytes);
+  if (out->is_there) return ADAM_OK;
+  am_convert_report report = {0};
+  status = convert(request, out, true, &report, error);
+  for (uint32_t i = 0; i < report.n_notices && request->on_notice && !status; i++)
+    request->on_notice(request->user, "converted", false, report.notices[i]);
+  out->bytes = report.bytes;
   return status;
+}
+
+/* Under a lock of its own: a conversion takes minutes, and two processes that want the same one make it once. */
+adam_status am_share_gguf_make(const am_share_request *request, am_journal *journal, am_share_gguf *gguf, bool *made,
+                               adam_error *error) {
+  am_buf name = {0}, origin = {0};
+  am_lock *lock = NULL;
+  am_convert_report report = {0};
+  char *data = am_dirs_data(), *folder = am_path_dirname(gguf->path), digest[65];
+  adam_status status = ADAM_OK;
+  *made = false;
+  if (!data || !folder || !am_buf_printf(&name, "%s/convert-%.16s.lock", data, gguf->key))
+    status = am_fail_memory(error, gguf->path);
+  if (!status) status = am_dir_make(folder, error);
+  if (!status) status = am_lock_open(name.data, AM_LOCK_FOREVER, NULL, NULL, &lock, error);
+  if (!status && !am_file_is_regular(gguf->path)) {
+    status = convert(request, gguf, false, &report, error);
+    *made = !status;
+  }
+  if (!status && !am_file_size(gguf->path, &gguf->bytes))
+    status = am_fail(error, ADAM_NOT_FOUND, gguf->path, "try again", "it is gone");
+  if (!status) status = am_share_digest(gguf->path, false, journal, request->work, digest, error);
+  if (!status && am_buf_printf(&origin, "converted %s%s%s", request->display, gguf->type ? " " : "",
+                               gguf->type ? gguf->type : ""))
+    am_share_note(journal, gguf->path, digest, AM_PLACE_CONVERTED, request->display, origin.data);
+  gguf->is_there = !status;
+  am_lock_close(&lock);
+  am_buf_close(&origin);
+  am_buf_close(&name);
+  am_mem_free(folder);
+  am_mem_free(data);
+  return status;
+}
+
+void am_share_gguf_close(am_share_gguf *gguf) {
+  am_mem_free(gguf->path);
+  *gguf = (am_share_gguf){0};
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/mem.h"
 #include "os/file.h"
 
@@ -18,14 +19,16 @@ static bool digest_by_name(const char *real, char digest[65]) {
   return in_blobs && (is_digest || am_store_digest_parse(base, digest));
 }
 
-adam_status am_share_digest(const char *path, am_journal *journal, am_work *work, char digest[65], adam_error *error) {
+adam_status am_share_digest(const char *path, bool believe_name, am_journal *journal, am_work *work, char digest[65],
+                            adam_error *error) {
   am_file_stamp stamp;
-  char *real = realpath(path, NULL);
+  char named[65] = "", *real = realpath(path, NULL);
   adam_status status = ADAM_OK;
-  bool known = real && (digest_by_name(real, digest) ||
-                        (am_file_stamp_get(real, &stamp) && am_journal_digest(journal, stamp.device, stamp.inode,
-                                                                              stamp.size_bytes, stamp.mtime_ns, digest)));
-  if (!known) {
+  bool is_named = real && digest_by_name(real, named);
+  if (is_named && believe_name) {
+    memcpy(digest, named, 65);
+  } else if (!real || !am_file_stamp_get(real, &stamp) ||
+             !am_journal_digest(journal, stamp.device, stamp.inode, stamp.size_bytes, stamp.mtime_ns, digest)) {
     uint64_t bytes = 0;
     if (work && am_file_size(path, &bytes)) {
       work->doing = "reading";
@@ -34,8 +37,23 @@ adam_status am_share_digest(const char *path, am_journal *journal, am_work *work
     }
     status = am_share_hash(path, work, digest, error);
   }
+  if (!status && is_named && strcmp(named, digest) != 0)
+    status = am_fail(error, ADAM_DAMAGED, path, "adam verify tells more; remove the model and get it again",
+                     "the content is not what the blob's name says");
   free(real);
   return status;
+}
+
+void am_share_remember(am_journal *journal, const char *path, const char *digest) {
+  char *real = realpath(path, NULL), *converted = am_places_converted();
+  size_t n = converted ? strlen(converted) : 0;
+  am_place place = real && strstr(real, "/models--")           ? AM_PLACE_HUGGINGFACE
+                   : real && strstr(real, "/blobs/sha256-")     ? AM_PLACE_OLLAMA
+                   : n && real && !strncmp(real, converted, n) ? AM_PLACE_CONVERTED
+                                                                : AM_PLACE_ADAM;
+  if (real) am_share_note(journal, real, digest, place, NULL, NULL);
+  am_mem_free(converted);
+  free(real);
 }
 
 void am_share_note(am_journal *journal, const char *path, const char *digest, am_place place, const char *owner,

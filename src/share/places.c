@@ -66,9 +66,13 @@ void am_places_close(am_places *places) {
 adam_status am_places_lock(am_lock **out, adam_error *error) {
   char *data = am_dirs_data();
   char *path = data ? am_path_join(data, "stores.lock") : NULL;
-  adam_status status = path ? am_lock_open(path, LOCK_WAIT_MS, NULL, NULL, out, error)
-                            : am_fail(error, ADAM_UNAVAILABLE, "stores", "set HOME or XDG_DATA_HOME",
-                                      "there is no folder for adam's data");
+  adam_status status = ADAM_OK;
+  if (path)
+    status = am_lock_open(path, LOCK_WAIT_MS, NULL, NULL, out, error);
+  else if (data || getenv("HOME") || getenv("XDG_DATA_HOME"))
+    status = am_fail_memory(error, "stores");
+  else
+    status = am_fail(error, ADAM_UNAVAILABLE, "stores", "set HOME or XDG_DATA_HOME", "there is no folder for adam's data");
   if (status == ADAM_LIMIT) am_fail(error, status, "stores", "try again later", "another adam is working on them");
   am_mem_free(path);
   am_mem_free(data);

@@ -9,6 +9,7 @@
 typedef struct am_share_request {
   const char *path;         /* what a manager opens: a GGUF, or a folder or file of safetensors */
   const char *display;      /* the model as people call it, "ORG/NAME": origin in the ledger, `what` of errors */
+  const char *title;        /* its own name, "NAME": what a file that is converted says of itself */
   const char *name;         /* on the other side; never NULL */
   const char *quantization; /* a recipe of quant.h; NULL, "none" = as stored */
   const char *cache_dir;    /* NULL = the Hub's rules */
@@ -28,7 +29,7 @@ typedef struct am_share_outcome {
   const char *method;      /* "same", "hard link", "reflink", "copy" */
   char digest[65];         /* SHA-256 of the GGUF; "" in a dry run that would convert */
   bool converted;          /* it was made from another format just now (or would be) */
-  bool is_estimate;        /* a dry run that cannot know the bytes of a conversion exactly */
+  const char *template_name; /* row of template/go/known; "" = none, or it was not asked for (same) */
 } am_share_outcome;
 
 /* Puts the model into Ollama's store. A name that has other content is ADAM_INVALID and stays; the same content is
@@ -38,9 +39,13 @@ adam_status am_share_to_ollama(const am_share_request *request, am_share_outcome
  * repository of that name with other content is ADAM_INVALID and stays. */
 adam_status am_share_to_hub(const am_share_request *request, am_share_outcome *out, adam_error *error);
 
-/* SHA-256 of a file: by the name that a store gave it, by the ledger, else by reading. */
-adam_status am_share_digest(const char *path, am_journal *journal, am_work *work, char digest[65], adam_error *error);
-/* Writes down who has the file at `path` and where it came from. Never fails: it is only a record. */
+/* SHA-256 of a file: by the ledger, else by reading. Where a store named the file by its digest and the content is
+ * another, ADAM_DAMAGED; believe_name: that name is taken for it, unread. */
+adam_status am_share_digest(const char *path, bool believe_name, am_journal *journal, am_work *work, char digest[65],
+                            adam_error *error);
+/* The ledger hears what the file at `path` holds, so that it is read once. */
+void am_share_remember(am_journal *journal, const char *path, const char *digest);
+/* Writes down who has the file at `path` and where it came from; NULL = not known. Never fails: it is only a record. */
 void am_share_note(am_journal *journal, const char *path, const char *digest, am_place place, const char *owner,
                    const char *origin);
 

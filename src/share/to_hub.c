@@ -82,7 +82,7 @@ static void foretell(const am_hub_layout *layout, const char *source, am_share_o
 }
 
 adam_status am_share_to_hub(const am_share_request *request, am_share_outcome *out, adam_error *error) {
-  am_share_outcome outcome = {.method = am_link_method_name(AM_LINK_SAME)};
+  am_share_outcome outcome = {.method = am_link_method_name(AM_LINK_SAME), .template_name = ""};
   am_hub_layout layout = {0};
   am_journal *journal = NULL;
   char *caches[2] = {0}, *file = file_name(request->name), commit[41];
@@ -98,7 +98,7 @@ adam_status am_share_to_hub(const am_share_request *request, am_share_outcome *o
                        : n_caches == 0 ? am_fail(error, ADAM_NOT_FOUND, request->name, "set HOME or HF_HOME",
                                                  "there is no cache folder")
                                        : check_gguf(request->path, error);
-  if (!status) status = am_share_digest(request->path, journal, request->work, outcome.digest, error);
+  if (!status) status = am_share_digest(request->path, request->dry_run, journal, request->work, outcome.digest, error);
   if (!status && !am_file_size(request->path, &outcome.bytes_linked))
     status = am_fail(error, ADAM_NOT_FOUND, request->path, NULL, "it is gone");
   if (!status) {
@@ -110,6 +110,7 @@ adam_status am_share_to_hub(const am_share_request *request, am_share_outcome *o
   if (!status && !same && request->dry_run) {
     foretell(&layout, request->path, &outcome);
   } else if (!status && !same) {
+    am_share_remember(journal, request->path, outcome.digest);
     status = write_snapshot(&layout, request->path, file, &outcome, error);
     am_buf origin = {0};
     char *blob = status ? NULL : am_hub_layout_blob(&layout, outcome.digest);

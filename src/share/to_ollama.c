@@ -19,18 +19,19 @@ static void notice(const am_share_request *request, const char *code, bool degra
   if (request->on_notice) request->on_notice(request->user, code, degraded, text);
 }
 
-/* What a model of that name in the store means: *same = it has this GGUF. */
-static adam_status look_at_name(am_store *store, const am_store_name *name, const char *digest, bool *same,
-                                const am_share_request *request, adam_error *error) {
+/* What a model of that name in the store means: *same = it has this GGUF. digest NULL: only its size is known yet, and
+ * another one is refused before it is converted. */
+static adam_status look_at_name(am_store *store, const am_store_name *name, const char *digest, uint64_t bytes,
+                                bool *same, const am_share_request *request, adam_error *error) {
   am_store_model *model = NULL;
-  adam_error why = {0};
   char printed[AM_STORE_NAME_BYTES];
   am_store_name_print(name, printed);
   *same = false;
-  adam_status status = am_store_model_open(store, name, &model, &why);
+  adam_status status = am_store_model_open(store, name, &model, NULL);
   if (status == ADAM_NOT_FOUND) return ADAM_OK;
   if (status == ADAM_NO_MEMORY) return am_fail_memory(error, printed);
-  *same = model && model->weights && !model->weights->is_missing && !strcmp(model->weights->digest, digest);
+  bool has = model && model->weights && !model->weights->is_missing;
+  *same = has && (digest ? !strcmp(model->weights->digest, digest) : model->weights->bytes == bytes);
   am_store_model_close(&model);
   if (*same) return ADAM_OK;
   return am_fail(error, ADAM_INVALID, request->display, "choose another name with --name",
@@ -78,25 +79,46 @@ static adam_status publish(am_store *store, const am_store_name *name, const cha
   return status;
 }
 
-/* How it would be linked; store NULL: there is none yet. */
-static void foretell(const am_store *store, const char *gguf, am_share_outcome *out) {
-  uint64_t bytes = 0, here = 0;
-  am_tree_entry root;
-  if (!am_file_size(gguf, &bytes)) return;
-  if (store && am_store_has_blob(store, out->digest, NULL)) {
-    out->method = am_link_method_name(AM_LINK_SAME);
-  } else if (store && am_file_identity(gguf, &here, NULL, NULL, NULL) && am_tree_look(am_store_root(store), &root) &&
-             here != root.device) {
-    out->method = am_link_method_name(AM_LINK_COPY);
-    out->bytes_added += bytes;
-  } else {
-    out->method = am_link_method_name(AM_LINK_HARD);
+/* The device of a folder, or of the nearest one above it that is there. */
+static bool device_of(const char *path, uint64_t *device) {
+  am_tree_entry entry;
+  char *at = am_mem_dup(path, strlen(path));
+  bool found = false;
+  while (at && !(found = am_tree_look(at, &entry))) {
+    char *above = am_path_dirname(at);
+    bool end = !above || !strcmp(above, at);
+    am_mem_free(at);
+    at = above;
+    if (end) break;
   }
+  am_mem_free(at);
+  if (found) *device = entry.device;
+  return found;
+}
+
+/* How it would be linked. store NULL: there is none yet. */
+static void foretell(const am_store *store, const am_share_gguf *gguf, am_share_outcome *out) {
+  uint64_t here = 0, there = 0;
+  am_link_method method = AM_LINK_HARD;
+  if (store && *out->digest && am_store_has_blob(store, out->digest, NULL)) {
+    method = AM_LINK_SAME;
+  } else {
+    char *roots[AM_STORE_ROOTS] = {0};
+    size_t n_roots = store ? 0 : am_store_roots(roots);
+    const char *root = store ? am_store_root(store) : n_roots ? roots[0] : NULL;
+    bool is_file = gguf->is_there && am_file_identity(gguf->path, &here, NULL, NULL, NULL);
+    bool known = (is_file || device_of(gguf->path, &here)) && root && device_of(root, &there);
+    if (known && here != there) method = AM_LINK_COPY;
+    for (size_t i = 0; i < n_roots; i++) am_mem_free(roots[i]);
+  }
+  if (method == AM_LINK_COPY) out->bytes_added += gguf->bytes;
+  out->method = am_link_method_name(method);
 }
 
 /* No template of the table fits: Ollama will complete text as it is. */
-static adam_status tell_raw(const am_share_request *request, const am_share_card *card, adam_error *error) {
+static adam_status tell_template(const am_share_request *request, const am_share_card *card, adam_error *error) {
   char text[512];
+  if (card->template_name || card->is_embedding) return ADAM_OK;
   if (card->has_chat)
     (void)snprintf(text, sizeof text, "no known template renders as this model's own does: in Ollama it completes raw text%s%s",
                    *card->difference ? "; the nearest differs: " : "", card->difference);
@@ -108,34 +130,64 @@ static adam_status tell_raw(const am_share_request *request, const am_share_card
                  "no known Ollama template renders as the model's own does");
 }
 
-static adam_status share_gguf(const am_share_request *request, const char *gguf, am_store *store,
+static const char *name_of(const am_share_card *card) { return card->template_name ? card->template_name : ""; }
+
+/* Before a conversion: what can be told and refused without it. */
+static adam_status look_ahead(const am_share_request *request, const am_share_gguf *gguf, am_store *store,
+                              const am_store_name *name, am_share_outcome *out, adam_error *error) {
+  am_share_card card = {0};
+  bool same = false;
+  adam_status status = store ? look_at_name(store, name, NULL, gguf->bytes, &same, request, error) : ADAM_OK;
+  if (status || !(request->dry_run || request->strict)) return status;
+  status = am_share_card_open(NULL, request, &card, error);
+  if (!status) status = tell_template(request, &card, error);
+  out->template_name = name_of(&card);
+  am_share_card_close(&card);
+  if (!request->dry_run) return status;
+  out->converted = true;
+  out->bytes_added = out->bytes_linked = gguf->bytes;
+  foretell(store, gguf, out);
+  return status;
+}
+
+static void note_blob(const am_share_request *request, am_store *store, am_journal *journal,
+                      const am_share_outcome *out) {
+  char owner[AM_STORE_NAME_BYTES + 8];
+  char *blob = am_store_blob_path(store, out->digest);
+  am_buf origin = {0};
+  (void)snprintf(owner, sizeof owner, "ollama:%s", out->name);
+  if (am_buf_printf(&origin, "shared %s", request->display) && blob)
+    am_share_note(journal, blob, out->digest, AM_PLACE_OLLAMA, owner, origin.data);
+  am_buf_close(&origin);
+  am_mem_free(blob);
+}
+
+static adam_status share_gguf(const am_share_request *request, const am_share_gguf *gguf, am_store *store,
                               const am_store_name *name, am_journal *journal, am_share_outcome *out,
                               adam_error *error) {
   am_share_card card = {0};
   bool same = false;
-  adam_status status = am_share_digest(gguf, journal, request->work, out->digest, error);
-  if (!status && store) status = look_at_name(store, name, out->digest, &same, request, error);
-  if (!status && !am_file_size(gguf, &out->bytes_linked))
-    status = am_fail(error, ADAM_NOT_FOUND, gguf, NULL, "it is gone");
+  adam_status status = am_share_digest(gguf->path, request->dry_run, journal, request->work, out->digest, error);
+  if (!status && store) status = look_at_name(store, name, out->digest, 0, &same, request, error);
+  out->bytes_linked = gguf->bytes;
   if (!status && same) {
     out->method = am_link_method_name(AM_LINK_SAME);
     return ADAM_OK;
   }
-  if (!status) status = am_share_card_open(gguf, request, &card, error);
-  if (!status && !card.template_text.len && !card.is_embedding) status = tell_raw(request, &card, error);
-  if (!status && request->dry_run)
+  if (!status) status = am_share_card_open(gguf->path, request, &card, error);
+  if (!status) status = tell_template(request, &card, error);
+  out->template_name = name_of(&card);
+  if (!status && request->dry_run) {
     foretell(store, gguf, out);
-  else if (!status)
-    status = publish(store, name, gguf, &card, out, error);
-  if (!status && !request->dry_run) {
-    char owner[AM_STORE_NAME_BYTES + 8];
-    char *blob = am_store_blob_path(store, out->digest);
-    (void)snprintf(owner, sizeof owner, "ollama:%s", out->name);
-    am_buf origin = {0};
-    if (am_buf_printf(&origin, "shared %s", request->display) && blob)
-      am_share_note(journal, blob, out->digest, AM_PLACE_OLLAMA, owner, origin.data);
-    am_buf_close(&origin);
-    am_mem_free(blob);
+  } else if (!status) {
+    adam_error why = {0};
+    am_share_remember(journal, gguf->path, out->digest);
+    status = publish(store, name, gguf->path, &card, out, &why);
+    /* Another process may have shared it meanwhile. */
+    if (status == ADAM_INVALID && !look_at_name(store, name, out->digest, 0, &same, request, NULL) && same)
+      status = ADAM_OK;
+    if (status && error) *error = why;
+    if (!status) note_blob(request, store, journal, out);
   }
   am_share_card_close(&card);
   return status;
@@ -148,23 +200,36 @@ static void print_name(const am_store_name *name, char out[AM_STORE_NAME_BYTES])
   if (n > k && !strcmp(out + n - k, ":latest")) out[n - k] = 0;
 }
 
+static adam_status share(const am_share_request *request, am_store *store, const am_store_name *name,
+                         am_journal *journal, am_share_outcome *out, adam_error *error) {
+  am_share_gguf gguf = {0};
+  bool made = false;
+  adam_status status = am_share_gguf_find(request, journal, &gguf, error);
+  if (!status && !gguf.is_there) status = look_ahead(request, &gguf, store, name, out, error);
+  if (!status && !gguf.is_there && !request->dry_run)
+    status = am_share_gguf_make(request, journal, &gguf, &made, error);
+  if (made) {
+    out->converted = true;
+    out->bytes_added = gguf.bytes;
+  }
+  if (!status && gguf.is_there) status = share_gguf(request, &gguf, store, name, journal, out, error);
+  am_share_gguf_close(&gguf);
+  return status;
+}
+
 adam_status am_share_to_ollama(const am_share_request *request, am_share_outcome *out, adam_error *error) {
-  am_share_outcome outcome = {.method = ""};
+  am_share_outcome outcome = {.method = "", .template_name = ""};
   am_store_name name;
   am_store *store = NULL;
   am_journal *journal = NULL;
-  char *gguf = NULL;
   adam_status status = am_store_name_parse(request->name, &name, error);
   if (!status) print_name(&name, outcome.name);
   if (!status) status = am_store_open(NULL, !request->dry_run, &store, error);
   if (status == ADAM_NOT_FOUND && request->dry_run) status = ADAM_OK; /* it would be made */
   if (!status && !request->dry_run) status = am_store_writable(store, error);
   if (!status) (void)am_journal_open(NULL, &journal, NULL, NULL);
-  if (!status) status = am_share_converted(request, journal, &gguf, &outcome, error);
-  if (!status && gguf) status = share_gguf(request, gguf, store, &name, journal, &outcome, error);
-  if (!status && !gguf) outcome.method = am_link_method_name(AM_LINK_HARD); /* a dry run that would convert */
+  if (!status) status = share(request, store, &name, journal, &outcome, error);
   if (!status) *out = outcome;
-  am_mem_free(gguf);
   am_journal_close(&journal);
   am_store_close(&store);
   return status;

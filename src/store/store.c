@@ -36,8 +36,10 @@ size_t am_store_roots(char *roots[AM_STORE_ROOTS]) {
   }
   char *home = am_dirs_home();
   roots[n] = home ? am_path_join(home, ".ollama/models") : NULL;
+  bool failed = home && !roots[n];
   if (roots[n]) n++;
   am_mem_free(home);
+  if (failed) return 0;
   for (size_t i = 0; i < sizeof service / sizeof *service && n < AM_STORE_ROOTS; i++) {
     roots[n] = am_mem_dup(service[i], strlen(service[i]));
     if (roots[n]) n++;
@@ -96,7 +98,7 @@ static adam_status find_and_open(const char *root, bool create, am_store **out, 
     found = status == ADAM_OK || status == ADAM_NO_MEMORY;
   }
   if (!found && n > 0) status = open_root(roots[0], create, out, error);
-  if (n == 0) status = am_fail(error, ADAM_NOT_FOUND, "OLLAMA_MODELS", NULL, "no home folder, and it is not set");
+  if (n == 0) status = am_fail_memory(error, "OLLAMA_MODELS");
   for (size_t i = 0; i < n; i++) am_mem_free(roots[i]);
   return status;
 }

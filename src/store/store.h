@@ -16,7 +16,7 @@ enum { AM_STORE_ROOTS = 4 };
 
 /* Folders where stores are looked for, strongest first; owned by the caller. OLLAMA_MODELS alone where it is
  * set, as for Ollama itself; else ~/.ollama/models, /usr/share/ollama/.ollama/models and
- * /var/lib/ollama (the last two are those of a service account). Returns how many. */
+ * /var/lib/ollama (the last two are those of a service account). Returns how many; 0: memory is out. */
 size_t am_store_roots(char *roots[AM_STORE_ROOTS]);
 
 typedef struct am_store am_store;

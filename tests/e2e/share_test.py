@@ -146,6 +146,121 @@ class Share(unittest.TestCase):
         self.adam("rm", "ollama:Tiny-Chat-v1.0")
         self.assertEqual(bytes_once(self.hub.root, self.store), 0)
 
+    def run_notices(self, *arguments):
+        done = self.adam("run", "--share-with-ollama", "--max-tokens", "1", "--json", *arguments)
+        return {n["code"]: n for n in json.loads(done.stdout)["notices"]}
+
+    def test_shared_on_load(self):
+        notices = self.run_notices("-m", "org/Tiny-Chat-v1.0", "hi")
+        self.assertIn("Tiny-Chat-v1.0: hard link, 0 bytes added", notices["shared"]["text"])
+        OllamaStore(self.store).check()
+        self.assertIn("same", self.run_notices("-m", "org/Tiny-Chat-v1.0", "hi")["shared"]["text"])
+        self.assertIn("demo: hard link", self.run_notices("-m", "demo", "hi")["shared"]["text"])
+        shutil.rmtree(self.store)
+        OllamaStore(self.store).add("tiny-chat-v1.0", b"another")
+        notices = self.run_notices("-m", "org/Tiny-Chat-v1.0", "hi")
+        self.assertEqual(notices["not_shared"]["level"], "degraded")
+        done = self.adam("run", "--share-with-ollama", "--strict", "-m", "org/Tiny-Chat-v1.0", "hi", "--max-tokens", "1", code=1)
+        self.assertIn("another model called", done.stderr.decode())
+
+    def demo(self, repository="org/demo", **changed):
+        folder = ROOT / "models" / "demo"
+        files = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+        files.update(changed)
+        self.hub.add(repository, COMMIT, files, large=("model.safetensors",))
+
+    def test_safetensors_are_converted_once(self):
+        self.demo()
+        before = bytes_once(self.hub.root, self.root / "adam", self.store)
+        planned = self.share("org/demo", "--to", "ollama", "--dry-run")
+        self.assertFalse((self.root / "adam").exists())
+        got = self.share("org/demo", "--to", "ollama", "--strict")
+        file, = (self.root / "adam" / "converted").iterdir()
+        size = file.stat().st_size
+        self.assertEqual((got["bytes_added"], got["bytes_linked"], got["converted"], got["template"]), (size, size, True, "chatml"))
+        self.assertEqual({k: planned[k] for k in ("bytes_added", "bytes_linked", "converted", "template", "method")},
+                         {k: got[k] for k in ("bytes_added", "bytes_linked", "converted", "template", "method")})
+        self.assertEqual(file.stat().st_nlink, 2)
+        self.assertLess(bytes_once(self.hub.root, self.root / "adam", self.store) - before - size, 16384)
+        second = self.share("org/demo", "--to", "ollama", "--name", "second")
+        self.assertEqual((second["bytes_added"], second["converted"], second["method"]), (0, False, "same"))
+        small = self.share("org/demo", "--to", "ollama", "--name", "demo:q8", "--quantization", "q8_0")
+        self.assertTrue(small["converted"])
+        self.assertLess(small["bytes_linked"], size)
+        words = self.share("org/demo", "--to", "ollama", "--quantization", "q4_0", code=2)  # demo is there, stored as it is
+        self.assertIn("another model called demo", words)
+        self.assertEqual(len(list((self.root / "adam" / "converted").iterdir())), 2, "converted before the name was looked at")
+        self.share("org/demo", "--to", "ollama", "--name", "x", "--quantization", "q9", code=2)
+        # the ledger, du and verify know the converted files; either owner may go
+        use = json.loads(self.adam("du", "--json").stdout)
+        roots = {r["store"]: r["bytes"] for r in use["stores"]}
+        self.assertEqual(roots["converted"], size + small["bytes_linked"])
+        self.assertEqual(use["duplicated_bytes"], 0)
+        self.adam("verify")
+        self.adam("rm", "--yes", "ollama:demo")
+        self.adam("rm", "--yes", file)
+        self.assertFalse(file.exists())
+        OllamaStore(self.store).check()
+        self.adam("rm", "--yes", "org/demo")
+        self.assertIn("text", json.loads(self.adam("run", "-m", "ollama:second", "hi", "--max-tokens", "2", "--json").stdout))
+
+    def test_no_template_fits(self):
+        jinja = b"{% for m in messages %}[[{{ m.role }}]] {{ m.content }} //{% endfor %}"
+        self.demo("org/odd", **{"chat_template.jinja": jinja})
+        words = self.share("org/odd", "--to", "ollama", "--strict", code=6)
+        self.assertIn("no known Ollama template", words)
+        self.assertFalse((self.root / "adam").exists(), "converted before the template was looked at")
+        for more in (["--dry-run"], []):
+            got = self.share("org/odd", "--to", "ollama", *more)
+            self.assertEqual([(n["code"], n["level"]) for n in got["notices"]], [("raw_completion", "degraded")])
+            self.assertIn("byte", got["notices"][0]["text"])
+            self.assertIsNone(got["template"])
+        self.assertIsNone(self.layer(self.manifest("odd"), "template"))
+
+    def test_a_default_system_text_comes_along(self):
+        jinja = (b"{% if messages[0].role != 'system' %}<|im_start|>system\nBe kind.<|im_end|>\n{% endif %}"
+                 b"{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+                 b"{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
+        self.demo("org/kind", **{"chat_template.jinja": jinja, "LICENSE": b"Anyone may.\n"})
+        self.assertEqual(self.share("org/kind", "--to", "ollama", "--strict")["template"], "chatml")
+        manifest = self.manifest("kind")
+        self.assertEqual(self.layer(manifest, "system"), b"Be kind.")
+        self.assertEqual(self.layer(manifest, "license"), b"Anyone may.\n")
+        params = json.loads(self.layer(manifest, "params"))
+        self.assertEqual((params["temperature"], params["top_p"], params["stop"]), (0.3, 0.9, ["<|im_start|>", "<|im_end|>"]))
+
+    def test_a_blob_that_is_not_what_its_name_says(self):
+        self.blob.write_bytes(tiny_gguf(seed=5))
+        self.assertIn("not what the blob's name says", self.share("org/Tiny-Chat-v1.0", "--to", "ollama", code=6))
+        self.assertEqual(files_below(self.store / "blobs"), {})
+
+    def test_several_at_once(self):
+        self.demo()
+        calls = [("org/demo", "--to", "ollama"), ("org/demo", "--to", "ollama"), ("org/Tiny-Chat-v1.0", "--to", "ollama"),
+                 ("org/Tiny-Chat-v1.0", "--to", "ollama"), ("org/demo", "--to", "ollama", "--name", "other")]
+        running = [subprocess.Popen([ADAM, "share", *c, "--json"], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for c in calls]
+        said = [(p.communicate(timeout=120), p.returncode) for p in running]
+        self.assertEqual([code for _, code in said], [0] * 5, said)
+        got = [json.loads(out) for (out, _), _ in said]
+        self.assertEqual(sum(g["converted"] for g in got), 1)
+        self.assertEqual(sum(g["bytes_added"] for g in got), got[0]["bytes_linked"])
+        OllamaStore(self.store).check()
+
+    @unittest.skipUnless(os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK), "no second file system")
+    def test_another_file_system_takes_a_copy(self):
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+            if os.stat(other).st_dev == os.stat(self.root).st_dev:
+                self.skipTest("one file system")
+            self.env["OLLAMA_MODELS"] = other
+            planned = self.share("org/Tiny-Chat-v1.0", "--to", "ollama", "--dry-run")
+            got = self.share("org/Tiny-Chat-v1.0", "--to", "ollama")
+            self.assertEqual((planned["bytes_added"], planned["method"]), (len(self.gguf), "copy"))
+            self.assertEqual((got["bytes_added"], got["method"]), (len(self.gguf), "copy"))
+            OllamaStore(other).check()
+            self.assertEqual(self.share("org/Tiny-Chat-v1.0", "--to", "ollama")["bytes_added"], 0)
+            back = self.share("ollama:Tiny-Chat-v1.0", "--to", "huggingface", "--name", "a/b")
+            self.assertEqual((back["bytes_added"], back["method"]), (len(self.gguf), "copy"))
+
     def test_read_only_store(self):
         if os.geteuid() == 0:
             self.skipTest("root writes everywhere")
