@@ -181,8 +181,10 @@ static adam_status resolve_stored(const char *name, bool is_auto, am_ref *out, b
     am_mem_free(shown);
   } else if (*ask_server) {
     if (!am_notices_printf(notices, "ollama_server", ADAM_NOTICE_INFO, "asking the Ollama server: %s: %s", why.what,
-                           why.why))
+                           why.why)) {
+      *ask_server = false;
       return am_fail_memory(error, name);
+    }
   } else if (error) {
     *error = why;
   }

@@ -58,7 +58,7 @@ static adam_status each_model(bool (*on_model)(void *user, const am_store_model 
                               adam_error *error) {
   char *roots[AM_STORE_ROOTS];
   size_t n = am_store_roots(roots);
-  adam_status status = ADAM_OK;
+  adam_status status = n > 0 ? ADAM_OK : am_fail_memory(error, "list of models");
   for (size_t i = 0; i < n && !status; i++) {
     walk w = {.on_model = on_model, .user = user};
     adam_status opened = am_store_open(roots[i], false, &w.store, NULL);

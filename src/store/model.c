@@ -150,6 +150,21 @@ static adam_status read_json(am_store_model *model, const am_store_layer *layer,
   return ADAM_OK;
 }
 
+/* Ollama decodes them into structs: a role and a content are text, or the model does not open. */
+static adam_status read_messages(am_store_model *model, const am_store_layer *layer, adam_error *error) {
+  adam_error spare;
+  const am_json *list = NULL;
+  adam_status status = read_json(model, layer, TEXT_LIMIT, AM_JSON_ARRAY, &list, error);
+  for (uint32_t i = 0; list && i < list->n; i++) {
+    const am_json *message = am_json_at(list, i), *content = am_json_get(message, "content");
+    if (am_json_str(am_json_get(message, "role"), NULL) && (!content || content->type == AM_JSON_STRING)) continue;
+    am_fail(problem_of(model, &spare), ADAM_DAMAGED, layer->path, NULL, "message %u has no role, or a content that is no text", i);
+    return status;
+  }
+  model->messages = list;
+  return status;
+}
+
 static adam_status read_license(am_store_model *model, const am_store_layer *layer, const char **licenses,
                                 adam_error *error) {
   size_t n_bytes;
@@ -175,7 +190,7 @@ static adam_status use_layer(am_store_model *model, const am_store_layer *layer,
   else if (!strcmp(kind, "params"))
     return read_json(model, layer, TEXT_LIMIT, AM_JSON_OBJECT, &model->params, error);
   else if (!strcmp(kind, "messages"))
-    return read_json(model, layer, TEXT_LIMIT, AM_JSON_ARRAY, &model->messages, error);
+    return read_messages(model, layer, error);
   else if (!strcmp(kind, "license")) return read_license(model, layer, licenses, error);
   return ADAM_OK;
 }
@@ -285,6 +300,7 @@ adam_status am_store_find(const am_store_name *name, am_store_model **out, char 
   adam_error hidden = {0}, why = {0};
   adam_status status = ADAM_NOT_FOUND;
   am_buf looked = {0};
+  if (n == 0) return am_fail_memory(error, shown);
   for (size_t i = 0; i < n && status == ADAM_NOT_FOUND; i++) {
     am_store *store = NULL;
     status = am_store_open(roots[i], false, &store, &why);
@@ -301,7 +317,7 @@ adam_status am_store_find(const am_store_name *name, am_store_model **out, char 
     status = hidden.status;
     if (error) *error = hidden;
   } else if (status == ADAM_NOT_FOUND) {
-    am_fail(error, status, shown, "adam list shows the models that are here", "no such model in the Ollama store (%s)",
+    am_fail(error, status, shown, "adam list shows the models that are here, adam pull fetches one", "no such model in the Ollama store (%s)",
             looked.data ? looked.data : "no folder to look in");
   } else if (status && error) {
     *error = why;

@@ -13,7 +13,8 @@
 #include "os/file.h"
 #include "store/state.h"
 
-enum { ENTRY_LIMIT = 100000 };
+/* Links among the folders can lead back to where they lie: so what is looked at has a limit, too. */
+enum { ENTRY_LIMIT = 100000, VISIT_LIMIT = 400000 };
 
 adam_status am_store_fail_errno(adam_error *error, const char *path, const char *doing) {
   int number = errno;
@@ -35,16 +36,13 @@ size_t am_store_roots(char *roots[AM_STORE_ROOTS]) {
     return roots[0] != NULL;
   }
   char *home = am_dirs_home();
-  roots[n] = home ? am_path_join(home, ".ollama/models") : NULL;
-  bool failed = home && !roots[n];
-  if (roots[n]) n++;
+  bool failed = false;
+  if (home) failed = !(roots[n++] = am_path_join(home, ".ollama/models"));
   am_mem_free(home);
-  if (failed) return 0;
-  for (size_t i = 0; i < sizeof service / sizeof *service && n < AM_STORE_ROOTS; i++) {
-    roots[n] = am_mem_dup(service[i], strlen(service[i]));
-    if (roots[n]) n++;
-  }
-  return n;
+  for (size_t i = 0; i < sizeof service / sizeof *service && n < AM_STORE_ROOTS; i++)
+    if (!(roots[n++] = am_mem_dup(service[i], strlen(service[i])))) failed = true;
+  for (size_t i = 0; failed && i < n; i++) am_mem_free(roots[i]);
+  return failed ? 0 : n;
 }
 
 /* Where errno of a look at a folder puts it. */
@@ -177,7 +175,7 @@ typedef struct walk {
   am_buf path;
   const char *parts[4];
   int depth;
-  size_t n_entries, *n_unreadable;
+  size_t n_entries, n_visits, *n_unreadable;
   bool (*on_entry)(void *user, const am_store_entry *entry);
   void *user;
   bool stop;
@@ -201,6 +199,11 @@ static void see_manifest(walk *w) {
 static bool visit(void *user, const char *name) {
   walk *w = user;
   size_t before = w->path.len;
+  if (++w->n_visits > VISIT_LIMIT) {
+    if (w->n_unreadable) ++*w->n_unreadable;
+    w->stop = true;
+    return true;
+  }
   if (!am_buf_append_char(&w->path, '/') || !am_buf_append_str(&w->path, name)) {
     w->status = am_fail_memory(w->error, name);
     return true;

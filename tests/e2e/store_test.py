@@ -272,6 +272,46 @@ class Refusing(unittest.TestCase):
             self.refuse(store, 6)
             self.assertLess(time.monotonic() - began, 10)
 
+    def test_hostile_layers(self):
+        """Each is refused, or runs without it; none breaks what opens it."""
+        for kind, data, code in (
+                ("params", '{"temperature": 1e999}', 0), ("params", "[1]", 6), ("params", "{" * 5000, 6),
+                ("params", '{"temperature":"x","num_ctx":1e18,"num_predict":-9223372036854775808,"seed":1.5,"top_p":-1,"stop":[1,"",null]}', 0),
+                ("params", json.dumps({"stop": ["x%d" % i for i in range(5000)], "num_ctx": 2 ** 62, "k" * 100000: 1}), 0),
+                ("messages", "{}", 6), ("messages", "[1]", 6), ("messages", '[{"role":5}]', 6), ("messages", "[]", 0),
+                ("template", b"\xff\xfe", 6), ("template", b"a\0b", 6), ("template", "x" * (5 << 20), 6),
+                ("template", "{{ range $i, $e := .Messages }}{{ end }}" * 3000, 0),
+                ("system", b"\xc0\x80", 6), ("license", "l" * (3 << 20), 0)):
+            store = Store()
+            store.add("registry.ollama.ai/library/tiny/latest", store.layer(kind, data))
+            began = time.monotonic()
+            result = store.adam("run", "ollama:tiny", "Hi", "--backend", "huggingface", "--max-tokens", "1")
+            self.assertEqual(result.returncode, code, (kind, data[:60], result.stderr))
+            self.assertLess(len(result.stderr), 3000)
+            self.assertEqual(store.adam("show", "ollama:tiny").returncode, 6 if code == 6 else 0)
+            self.assertEqual(store.adam("list").returncode, 0)
+            self.assertLess(time.monotonic() - began, 10)
+
+    def test_circles(self):
+        """Folders of links that lead back to themselves: the looking ends; nothing is thought unused."""
+        store = Store()
+        store.add()
+        ring = store.root / "manifests" / "ring"
+        ring.mkdir()
+        for i in range(120):
+            (ring / f"r{i}").symlink_to(ring)
+        (store.root / "manifests/self").symlink_to("self")
+        (store.root / "manifests/up").symlink_to("..")
+        began = time.monotonic()
+        listed = [m["name"] for m in answer(store.adam("list", "--json"))["models"]]
+        self.assertIn("ollama:tiny:latest", listed)
+        self.assertEqual(store.adam("run", "ollama:tiny", "Hi", "--max-tokens", "1").returncode, 0)
+        self.assertEqual(store.tool("copy", "tiny", "other").returncode, 0)
+        self.assertEqual(store.tool("remove", "tiny").stdout, b"0 1\n")  # kept: not all could be looked at
+        self.assertEqual(store.tool("remove", "other").returncode, 0)
+        self.assertTrue(any((store.root / "blobs").iterdir()))
+        self.assertLess(time.monotonic() - began, 60)
+
     def test_not_regular(self):
         store = Store()
         store.add()
