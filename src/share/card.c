@@ -14,18 +14,6 @@
 
 enum { LICENSE_BYTES = 1 << 20 };
 
-/* general.file_type by number (llama.h, enum llama_ftype), as Ollama spells them; "" = not said. */
-static const char *file_type_name(int64_t number) {
-  static const char *const names[] = {
-      [0] = "F32",     [1] = "F16",     [2] = "Q4_0",     [3] = "Q4_1",    [7] = "Q8_0",    [8] = "Q5_0",
-      [9] = "Q5_1",    [10] = "Q2_K",   [11] = "Q3_K_S",  [12] = "Q3_K_M", [13] = "Q3_K_L", [14] = "Q4_K_S",
-      [15] = "Q4_K_M", [16] = "Q5_K_S", [17] = "Q5_K_M",  [18] = "Q6_K",   [19] = "IQ2_XXS", [20] = "IQ2_XS",
-      [21] = "Q2_K_S", [22] = "IQ3_XS", [23] = "IQ3_XXS", [24] = "IQ1_S",  [25] = "IQ4_NL", [26] = "IQ3_S",
-      [27] = "IQ3_M",  [28] = "IQ2_S",  [29] = "IQ2_M",   [30] = "IQ4_XS", [31] = "IQ1_M",  [32] = "BF16"};
-  bool known = number >= 0 && number < (int64_t)(sizeof names / sizeof *names) && names[number];
-  return known ? names[number] : "";
-}
-
 /* Go's format.HumanNumber of Ollama: 134.52M, 1.1B, 8B. */
 static void write_size(uint64_t n, char out[24]) {
   double billions = (double)n / 1e9, millions = (double)n / 1e6;
@@ -64,7 +52,7 @@ static adam_status read_header(const char *gguf, am_share_card *card, adam_error
   if (!status && am_buf_printf(&key, "%s.pooling_type", card->family))
     card->is_embedding = am_gguf_get(file, key.data) != NULL || strstr(card->family, "bert") != NULL;
   write_size(n_parameters, card->size_text);
-  const char *type = file_type_name(am_gguf_int(file, "general.file_type", -1));
+  const char *type = am_gguf_file_type(file);
   (void)snprintf(card->file_type, sizeof card->file_type, "%s", *type ? type : am_dtype_info(most)->name);
   for (char *at = card->file_type; *at && !*type; at++) *at = (char)toupper((unsigned char)*at);
   if (!status && key.failed) status = am_fail_memory(error, gguf);
