@@ -144,8 +144,10 @@ enum {
   ADAM_FEATURE_ON_LOGITS = 1u << 1, /* calls the request's on_logits */
   ADAM_FEATURE_CONSTRAINT = 1u << 2, /* holds the answer to the request's constraint */
   ADAM_FEATURE_SCHEMA = 1u << 3,   /* the same, but to a JSON Schema only */
-  ADAM_FEATURE_SERVER = 1u << 4    /* a server does the work, where the options say: open finds out
+  ADAM_FEATURE_SERVER = 1u << 4,   /* a server does the work, where the options say: open finds out
                                       whether it is there, `available` asks at the usual place */
+  ADAM_FEATURE_TOOL_CHOICE = 1u << 5 /* heeds the request's tool_choice; without it, "none" leaves the tools
+                                      out, and "required" and names are refused */
 };
 
 /* A step of downloading a model; borrowed until the callback returns. */

@@ -90,6 +90,8 @@ typedef struct adam_request {
   const char *constraint_text; /* UTF-8, NUL-terminated */
   const char *const *choices;  /* n_choices texts */
   size_t n_choices;
+  const char *tool_choice;    /* "auto", "none" (no call), "required" (at least one), or the name of the tool to
+                                 call; NULL = auto */
 } adam_request;
 
 /* A token and its natural logarithm of probability: softmax of the model's own logits, before the hook,
@@ -256,6 +258,11 @@ typedef struct adam_model_options {
                                  ever), "0" (not at all), "300" (seconds); NULL: the server's own rule */
   bool start_server;          /* an Ollama server of this machine that does not run is started and left
                                  running */
+  const char *base_url;       /* where the server of the backends openai and anthropic is; NULL: OPENAI_BASE_URL or
+                                 ANTHROPIC_BASE_URL, else the vendor's own */
+  const char *api_key_file;   /* a file of mode 0600 with the key for it; NULL: OPENAI_API_KEY or
+                                 ANTHROPIC_API_KEY, else openai.key or anthropic.key in adam's configuration */
+  uint32_t timeout_ms;        /* how long such a server may send nothing new; 0: 600 s */
 } adam_model_options;
 
 #ifdef __cplusplus

@@ -7,8 +7,10 @@
 
 #include <adam/backend.h>
 
+const adam_backend_ops *am_backend_anthropic(void);   /* Anthropic's Messages API */
 const adam_backend_ops *am_backend_huggingface(void); /* our own engine over model files */
 const adam_backend_ops *am_backend_mock(void);        /* scripted answers, for tests */
 const adam_backend_ops *am_backend_ollama(void);      /* an Ollama server */
+const adam_backend_ops *am_backend_openai(void);      /* OpenAI's API, as many servers speak it */
 
 #endif

@@ -111,6 +111,21 @@ static adam_status check_features(const adam_manager *m, const adam_request *r, 
   return ADAM_OK;
 }
 
+/* "auto" is what happens anyway, and tools that may not be called can be left out. */
+static adam_status settle_tool_choice(const adam_manager *m, adam_request *r, adam_error *error) {
+  if (!r->tool_choice || !strcmp(r->tool_choice, "auto")) {
+    r->tool_choice = NULL;
+    return ADAM_OK;
+  }
+  if (!*r->tool_choice) return am_fail(error, ADAM_INVALID, "tool_choice", NULL, "it is empty");
+  if (!r->tools_json && strcmp(r->tool_choice, "none") != 0)
+    return am_fail(error, ADAM_INVALID, "tool_choice", NULL, "'%s' without tools", r->tool_choice);
+  if (m->ops->features & ADAM_FEATURE_TOOL_CHOICE) return ADAM_OK;
+  if (strcmp(r->tool_choice, "none") != 0) return am_manager_unsupported(m, "be told which tool to call", error);
+  r->tools_json = r->tool_choice = NULL;
+  return ADAM_OK;
+}
+
 /* What a simple backend did not measure or report itself. */
 static void fill_gaps(const adam_manager *m, const adam_request *request, const collector *c, double begin_ms,
                       adam_outcome *o) {
@@ -165,6 +180,7 @@ adam_status adam_manager_generate(adam_manager *manager, const adam_request *req
   if (!status) status = check_request(&r, error);
   if (r.top_logprobs > 0) r.logprobs = true;
   if (!status) status = check_features(manager, &r, error);
+  if (!status) status = settle_tool_choice(manager, &r, error);
   if (status) return status;
   am_logprob_list logprobs = {0};
   if (r.logprobs) c.logprobs = &logprobs;

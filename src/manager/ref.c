@@ -16,8 +16,6 @@
 #include <string.h>
 
 static const char native_name[] = "huggingface";
-/* Backends that the command's language knows and that this version does not have. */
-static const char *const planned[] = {"openai", "anthropic"};
 
 static char *dup_text(const char *text) { return am_mem_dup(text, strlen(text)); }
 
@@ -136,10 +134,6 @@ static adam_status resolve_native(const char *text, const char *cache_dir, char 
 }
 
 static adam_status fail_backend(const char *name, adam_error *error) {
-  for (size_t i = 0; i < sizeof planned / sizeof *planned; i++)
-    if (!strcmp(name, planned[i]))
-      return am_fail(error, ADAM_UNAVAILABLE, name, "adam backends lists what is",
-                     "the backend %s is not built into this version", name);
   am_buf names = {0};
   const adam_backend_ops *ops;
   for (size_t i = 0; (ops = adam_backend_at(i)); i++) am_buf_printf(&names, ", %s", ops->name);
@@ -206,12 +200,9 @@ adam_status am_ref_resolve(const char *backend, const char *text, const char *ca
   }
   const adam_backend_ops *named = *name ? adam_backend_find(name) : NULL;
   bool is_native_form = am_file_is_regular(text) || (wanted && strcmp(wanted->name, native_name));
-  if (is_auto && *name && !named && !is_native_form) {
-    adam_status status = fail_backend(name, error);
-    if (status == ADAM_UNAVAILABLE) return status;
+  if (is_auto && *name && !named && !is_native_form)
     return am_fail(error, ADAM_NOT_FOUND, text, "an Ollama model is ollama:NAME", "no backend is called %s",
                    name);
-  }
   if (wanted && named && named != wanted && !strcmp(wanted->name, native_name))
     return am_fail(error, ADAM_INVALID, text, NULL, "the model belongs to the backend %s, not to %s", name,
                    backend);

@@ -5,8 +5,8 @@
  *   are kept open between requests and shared by all threads. Proxies by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and
  *   NO_PROXY, either case; loopback never goes through one. TLS is verified, with the system's certificates or
  *   those of SSL_CERT_FILE or SSL_CERT_DIR.
- * Invariant: an Authorization or Cookie header goes to the host (scheme, name and port) that the request
- *   names and to no other, and no header value or query is ever part of an error's words.
+ * Invariant: an Authorization, Cookie, X-Api-Key or Api-Key header goes to the host (scheme, name and port) that
+ *   the request names and to no other, and no header value or query is ever part of an error's words.
  * A status of 400 and above is no failure of this room. Failures: ADAM_UNAVAILABLE (cannot resolve or connect),
  *   ADAM_FAILED (cut in the middle, timeout, TLS, too many redirects), ADAM_LIMIT (header or body limit),
  *   ADAM_CANCELLED, ADAM_INVALID (a URL or header that is none), ADAM_IO (body_file). */

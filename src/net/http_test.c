@@ -131,12 +131,13 @@ static void test_body_file(void **state) {
   am_mem_free(bytes);
 }
 
-static const char *const secrets[] = {"Authorization: Bearer hf_secret", "cookie: c=1", "X-Mine: yes"};
+static const char *const secrets[] = {"Authorization: Bearer hf_secret", "cookie: c=1", "X-Mine: yes",
+                                      "x-api-key: sk-secret"};
 
 static answer follow(const char *method, const char *path) {
   return ask((am_http_request){.method = method,
                                .headers = secrets,
-                               .n_headers = 3,
+                               .n_headers = 4,
                                .follow_redirects = true,
                                .body = method ? "payload" : NULL,
                                .body_bytes = method ? 7 : 0},
@@ -150,6 +151,7 @@ static void test_redirects(void **state) {
   assert_int_equal(a.status, ADAM_OK);
   assert_string_equal(echoed(&a, "path"), "/echo?q=1");
   assert_string_equal(echoed(&a, "headers.authorization"), "Bearer hf_secret");
+  assert_string_equal(echoed(&a, "headers.x-api-key"), "sk-secret");
   snprintf(url, sizeof url, "http://127.0.0.1:%d/echo?q=1", port);
   assert_string_equal(a.response.final_url, url);
   assert_int_equal(a.response.n_redirects, 1);
@@ -160,6 +162,7 @@ static void test_redirects(void **state) {
     assert_int_equal(a.status, ADAM_OK);
     assert_string_equal(echoed(&a, "headers.authorization"), "(none)");
     assert_string_equal(echoed(&a, "headers.cookie"), "(none)");
+    assert_string_equal(echoed(&a, "headers.x-api-key"), "(none)");
     assert_string_equal(echoed(&a, "headers.x-mine"), "yes");
     done(&a);
   }

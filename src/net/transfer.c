@@ -156,6 +156,14 @@ bool am_transfer_header_is(const char *header, const char *name) {
   return !strncasecmp(header, name, n) && header[n] == ':';
 }
 
+/* Keys of the vendors' APIs beside HTTP's own. */
+static bool is_secret(const char *header) {
+  static const char *const names[] = {"Authorization", "Cookie", "X-Api-Key", "Api-Key"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (am_transfer_header_is(header, names[i])) return true;
+  return false;
+}
+
 static bool add(struct curl_slist **list, const char *line) {
   struct curl_slist *longer = curl_slist_append(*list, line);
   if (longer) *list = longer;
@@ -166,8 +174,7 @@ static bool make_headers(const am_transfer *t, struct curl_slist **list) {
   bool has_agent = false, has_type = false, good = true;
   for (size_t i = 0; i < t->request->n_headers && good; i++) {
     const char *header = t->request->headers[i];
-    bool secret = am_transfer_header_is(header, "Authorization") || am_transfer_header_is(header, "Cookie");
-    if (secret && !t->with_secrets) continue;
+    if (is_secret(header) && !t->with_secrets) continue;
     has_agent = has_agent || am_transfer_header_is(header, "User-Agent");
     has_type = has_type || am_transfer_header_is(header, "Content-Type");
     good = add(list, header);

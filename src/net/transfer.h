@@ -12,7 +12,7 @@ typedef struct am_transfer {
   const char *url;    /* of this hop */
   const char *shown;  /* the URL without user, password and query, for errors */
   bool with_body;     /* send the request's body */
-  bool with_secrets;  /* send Authorization and Cookie */
+  bool with_secrets;  /* send Authorization, Cookie and keys */
   bool loopback;      /* no proxy */
   double deadline_ms; /* am_clock_ms at which the whole request is over; 0 = none */
   bool (*on_body)(void *user, const void *bytes, size_t n_bytes);

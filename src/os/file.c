@@ -128,13 +128,18 @@ static adam_status read_all(int fd, const char *path, size_t limit_bytes, am_buf
   }
 }
 
-adam_status am_file_read(const char *path, size_t limit_bytes, am_buf *buf, adam_error *error) {
+static adam_status read_file(const char *path, size_t limit_bytes, bool is_secret, am_buf *buf, adam_error *error) {
   int fd;
   struct stat facts;
   adam_status status = open_regular(path, &fd, &facts, error);
   if (status) return status;
   am_buf_clear(buf);
-  if ((uint64_t)facts.st_size > limit_bytes) {
+  if (is_secret && (facts.st_mode & (S_IRWXG | S_IRWXO))) {
+    char hint[256];
+    snprintf(hint, sizeof hint, "chmod 600 %s", path);
+    status = am_fail(error, ADAM_INVALID, path, hint, "it holds a secret and its mode is %03o: others could read it",
+                     (unsigned)(facts.st_mode & 0777));
+  } else if ((uint64_t)facts.st_size > limit_bytes) {
     status = too_large(error, path, limit_bytes);
   } else if (!am_buf_reserve(buf, (size_t)facts.st_size + 1)) { /* files of /proc say 0 and have more */
     status = am_fail_memory(error, path);
@@ -144,6 +149,14 @@ adam_status am_file_read(const char *path, size_t limit_bytes, am_buf *buf, adam
   if (status) am_buf_clear(buf);
   close(fd);
   return status;
+}
+
+adam_status am_file_read(const char *path, size_t limit_bytes, am_buf *buf, adam_error *error) {
+  return read_file(path, limit_bytes, false, buf, error);
+}
+
+adam_status am_file_read_secret(const char *path, size_t limit_bytes, am_buf *buf, adam_error *error) {
+  return read_file(path, limit_bytes, true, buf, error);
 }
 
 static bool write_all(int fd, const char *bytes, size_t n_bytes) {

@@ -22,6 +22,8 @@ void am_file_map_close(am_file_map *map);
 void am_file_map_release(const void *bytes, size_t n_bytes);
 /* Reads the whole file into buf (replacing it); more than limit_bytes is ADAM_LIMIT. */
 adam_status am_file_read(const char *path, size_t limit_bytes, am_buf *buf, adam_error *error);
+/* The same for a file with a secret: ADAM_INVALID where its group or others may do anything with it. */
+adam_status am_file_read_secret(const char *path, size_t limit_bytes, am_buf *buf, adam_error *error);
 /* Writes a temporary file beside path, flushes it to disk, renames it over path. A link stays a link:
  * the file behind it is replaced. What is no regular file (a device, a pipe) is refused. The umask is
  * taken off `mode`. */

@@ -122,6 +122,18 @@ static void reading(void **state) {
   assert_int_equal(buf.len, 300000);
   assert_memory_equal(buf.data, large, 300000);
   free(large);
+  put("secret", "key\n", 4);
+  static const struct {
+    mode_t mode;
+    adam_status status;
+  } modes[] = {{0600, ADAM_OK}, {0400, ADAM_OK}, {0640, ADAM_INVALID}, {0604, ADAM_INVALID}, {0620, ADAM_INVALID},
+               {0601, ADAM_INVALID}};
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    assert_int_equal(chmod(at("secret"), modes[i].mode), 0);
+    assert_int_equal(am_file_read_secret(at("secret"), 100, &buf, &error), modes[i].status);
+    assert_int_equal(buf.len, modes[i].status ? 0 : 4);
+  }
+  assert_non_null(strstr(error.hint, "chmod 600"));
   am_buf_close(&buf);
 }
 

@@ -21,7 +21,9 @@ typedef struct row {
   adam_backend_ops full; /* the copy of a smaller table */
 } row;
 
-static row row_ollama = {.builtin = am_backend_ollama};
+static row row_anthropic = {.builtin = am_backend_anthropic};
+static row row_openai = {.builtin = am_backend_openai, .next = &row_anthropic};
+static row row_ollama = {.builtin = am_backend_ollama, .next = &row_openai};
 static row row_mock = {.builtin = am_backend_mock, .next = &row_ollama};
 static row first = {.builtin = am_backend_huggingface, .next = &row_mock};
 static row *retired; /* rows whose `full` replaced another table; under writing */
