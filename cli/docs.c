@@ -27,6 +27,8 @@ static const struct {
     {"HF_HUB_CACHE, HF_HOME", "the Hugging Face cache, as its own tools understand them"},
     {"OLLAMA_HOST", "where the Ollama server is; unset: 127.0.0.1:11434"},
     {"ADAM_OLLAMA", "the program that --start runs; unset: ollama"},
+    {"OPENAI_API_KEY, OPENAI_BASE_URL", "the key, and the server that openai: models are on; unset: OpenAI's own"},
+    {"ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL", "the same for anthropic: models"},
     {"XDG_DATA_HOME", "the history of the chat lies in adam/chat_history below it"},
     {"NO_COLOR", "no colours"},
 };

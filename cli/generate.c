@@ -32,6 +32,7 @@ void am_generate_request(const am_arguments *arguments, adam_request *request) {
                             .system = arguments->text[AM_OPTION_SYSTEM],
                             .stop = arguments->stop,
                             .n_stop = arguments->n_stop,
+                            .tool_choice = arguments->text[AM_OPTION_TOOL_CHOICE],
                             .raw = is_set[AM_OPTION_RAW],
                             .ignore_eos = is_set[AM_OPTION_IGNORE_EOS],
                             .logprobs = is_set[AM_OPTION_LOGPROBS] || is_set[AM_OPTION_TOP_LOGPROBS],

@@ -146,8 +146,10 @@ enum {
   ADAM_FEATURE_SCHEMA = 1u << 3,   /* the same, but to a JSON Schema only */
   ADAM_FEATURE_SERVER = 1u << 4,   /* a server does the work, where the options say: open finds out
                                       whether it is there, `available` asks at the usual place */
-  ADAM_FEATURE_TOOL_CHOICE = 1u << 5 /* heeds the request's tool_choice; without it, "none" leaves the tools
+  ADAM_FEATURE_TOOL_CHOICE = 1u << 5, /* heeds the request's tool_choice; without it, "none" leaves the tools
                                       out, and "required" and names are refused */
+  ADAM_FEATURE_NO_RAW = 1u << 6,   /* refuses raw prompts */
+  ADAM_FEATURE_NO_SEED = 1u << 7   /* has no seed: an answer does not come back by it */
 };
 
 /* A step of downloading a model; borrowed until the callback returns. */

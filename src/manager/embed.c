@@ -19,11 +19,15 @@ static adam_status open_embedder(adam_manager *m, const char *ref, adam_error *e
                                                     .cache_dir = m->embedding_cache_dir,
                                                     .ollama_host = m->embedding_host,
                                                     .keep_alive = m->embedding_keep_alive,
-                                                    .start_server = m->embedding_start}};
-  /* "ollama:NAME" beside a model of Ollama's server is that server's, too. */
+                                                    .start_server = m->embedding_start,
+                                                    .timeout_ms = m->embedding_timeout_ms}};
+  /* "ollama:NAME" beside a model of Ollama's server is that server's, too; another vendor gets no key of this one. */
   size_t n = strlen(m->ops->name);
-  if ((m->ops->features & ADAM_FEATURE_SERVER) && !strncmp(ref, m->ops->name, n) && ref[n] == ':')
+  if ((m->ops->features & ADAM_FEATURE_SERVER) && !strncmp(ref, m->ops->name, n) && ref[n] == ':') {
     options.backend = m->ops->name;
+    options.model_options.base_url = m->embedding_url;
+    options.model_options.api_key_file = m->embedding_key_file;
+  }
   return adam_manager_open(&options, &m->embedder, error);
 }
 

@@ -96,6 +96,7 @@ static adam_status check_features(const adam_manager *m, const adam_request *r, 
                    AM_MOST_TOP_LOGPROBS);
   if (r->logprobs && !(features & ADAM_FEATURE_LOGPROBS))
     return am_manager_unsupported(m, "give log-probabilities", error);
+  if (r->raw && (features & ADAM_FEATURE_NO_RAW)) return am_manager_unsupported(m, "take a raw prompt", error);
   if (r->on_logits && !(features & ADAM_FEATURE_ON_LOGITS))
     return am_manager_unsupported(m, "call a hook on the logits", error);
   if (r->constraint < ADAM_CONSTRAINT_NONE || r->constraint > ADAM_CONSTRAINT_CHOICE)

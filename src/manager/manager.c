@@ -96,11 +96,14 @@ static bool keep(const char *text, char **out) {
 static adam_status keep_options(adam_manager *m, const adam_manager_options *o, adam_error *error) {
   m->embedding_threads = o->model_options.n_threads;
   m->embedding_start = o->model_options.start_server;
+  m->embedding_timeout_ms = o->model_options.timeout_ms;
   bool kept = keep(o->model, &m->ref) && keep(o->embedding_model, &m->embedding_ref) &&
               keep(o->model_options.device, &m->embedding_device) &&
               keep(o->model_options.cache_dir, &m->embedding_cache_dir) &&
               keep(o->model_options.ollama_host, &m->embedding_host) &&
-              keep(o->model_options.keep_alive, &m->embedding_keep_alive);
+              keep(o->model_options.keep_alive, &m->embedding_keep_alive) &&
+              keep(o->model_options.base_url, &m->embedding_url) &&
+              keep(o->model_options.api_key_file, &m->embedding_key_file);
   return kept ? ADAM_OK : am_fail_memory(error, "manager");
 }
 
@@ -145,6 +148,8 @@ void adam_manager_close(adam_manager **manager) {
   am_mem_free(m->embedding_cache_dir);
   am_mem_free(m->embedding_host);
   am_mem_free(m->embedding_keep_alive);
+  am_mem_free(m->embedding_url);
+  am_mem_free(m->embedding_key_file);
   am_mem_free(m->name);
   am_mem_free(m);
   *manager = NULL;

@@ -21,6 +21,8 @@ struct adam_manager {
   char *embedding_ref;         /* the embedding model that was asked for; owned, NULL = none */
   char *embedding_device, *embedding_cache_dir; /* owned; NULL = default */
   char *embedding_host, *embedding_keep_alive;  /* of an Ollama server; owned; NULL = default */
+  char *embedding_url, *embedding_key_file;     /* of a server of the same backend; owned; NULL = default */
+  uint32_t embedding_timeout_ms;
   int32_t embedding_threads;
   bool embedding_start;
   adam_manager *embedder;      /* owned; opened when it is first needed */

@@ -37,6 +37,8 @@ static const struct subject {
      "tests/golden/models/gguf-llama-q8_0/model.gguf", "./tests/golden/models/absent.gguf"},
     {"huggingface demo", "demo", "models/demo/config.json", "hf:no/../name"},
     {"ollama", "ollama:fake", "tests/e2e/fake_ollama.py", "ollama:absent"},
+    {"openai", "openai:fake", "tests/e2e/fake_openai.py", "openai:absent"},
+    {"anthropic", "anthropic:fake", "tests/e2e/fake_anthropic.py", "anthropic:absent"},
 };
 
 /* auto runs a model of Ollama's store natively; here its server is meant. */
@@ -67,12 +69,12 @@ static void check_ids(adam_manager *m, const adam_result *r) {
 }
 
 /* Greedy, of a fixed length whatever the model says. */
-static adam_request plain_request(void) {
+static adam_request plain_request(adam_manager *m) {
   static const char prompt[] = "Hello there";
   return (adam_request){.struct_size = sizeof(adam_request),
                         .prompt = prompt,
                         .prompt_bytes = sizeof prompt - 1,
-                        .raw = true,
+                        .raw = !(ops_of(m)->features & ADAM_FEATURE_NO_RAW),
                         .ignore_eos = true,
                         .sampling = {.set = ADAM_SET_TEMPERATURE | ADAM_SET_MAX_TOKENS | ADAM_SET_SEED,
                                      .seed = 3,
@@ -111,7 +113,7 @@ static void assert_same_text(const adam_result *a, const adam_result *b) {
 
 static void answers(const struct subject *s, adam_manager *m) {
   adam_result r;
-  adam_request request = plain_request();
+  adam_request request = plain_request(m);
   generate(m, &request, NULL, &r);
   assert_true(r.text_bytes > 0 && r.text[r.text_bytes] == 0); /* a random model may say NUL */
   assert_true(am_utf8_valid(r.text, r.text_bytes));
@@ -119,7 +121,10 @@ static void answers(const struct subject *s, adam_manager *m) {
   assert_int_equal(r.completion_tokens, N_TOKENS);
   check_ids(m, &r);
   assert_true(r.prompt_tokens > 0);
-  assert_int_equal(r.seed, 3);
+  if (ops_of(m)->features & ADAM_FEATURE_NO_SEED)
+    assert_false(r.sampling.set & ADAM_SET_SEED);
+  else
+    assert_int_equal(r.seed, 3);
   assert_int_equal(r.sampling.max_tokens, N_TOKENS);
   assert_string_equal(r.model, s->ref);
   assert_true(*r.backend && *r.device);
@@ -131,7 +136,7 @@ static void streams(const struct subject *s, adam_manager *m) {
   (void)s;
   adam_result r;
   heard *h = calloc(1, sizeof *h);
-  adam_request request = plain_request();
+  adam_request request = plain_request(m);
   generate(m, &request, h, &r);
   assert_true(h->n_text_pieces > 1);
   assert_int_equal(h->text_bytes, r.text_bytes);
@@ -160,7 +165,7 @@ static void stop_at(adam_manager *m, const adam_result *whole, size_t first, siz
   snprintf(stop, sizeof stop, "%.*s", (int)(end - begin), whole->text + begin);
   if (!*stop || strlen(stop) < end - begin) return; /* the answer is short, or has a NUL there */
   const char *list[] = {other, stop};
-  adam_request request = plain_request();
+  adam_request request = plain_request(m);
   request.stop = list;
   request.n_stop = 2;
   adam_result r;
@@ -180,7 +185,7 @@ static void stop_at(adam_manager *m, const adam_result *whole, size_t first, siz
 static void stops(const struct subject *s, adam_manager *m) {
   (void)s;
   adam_result r, unstopped;
-  adam_request request = plain_request();
+  adam_request request = plain_request(m);
   generate(m, &request, NULL, &r);
   for (size_t first = 1; first < 9; first += 2)
     for (size_t n = 1; n < 6; n += 2) stop_at(m, &r, first, n);
@@ -197,7 +202,7 @@ static void stops(const struct subject *s, adam_manager *m) {
 static void cancels(const struct subject *s, adam_manager *m) {
   (void)s;
   adam_result whole;
-  adam_request request = plain_request();
+  adam_request request = plain_request(m);
   generate(m, &request, NULL, &whole);
   for (size_t at = 1; at < 4; at++) {
     adam_result r;
@@ -224,7 +229,7 @@ static void limits(const struct subject *s, adam_manager *m) {
   static const int64_t limits_tokens[] = {0, 1, 5};
   for (size_t i = 0; i < 3; i++) {
     adam_result r;
-    adam_request request = plain_request();
+    adam_request request = plain_request(m);
     request.sampling.max_tokens = limits_tokens[i];
     generate(m, &request, NULL, &r);
     assert_int_equal(r.completion_tokens, limits_tokens[i]);
@@ -234,10 +239,22 @@ static void limits(const struct subject *s, adam_manager *m) {
   }
 }
 
+static void says_it_has_no_seed(adam_manager *m) {
+  adam_result r;
+  adam_request request = plain_request(m);
+  bool noticed = false;
+  generate(m, &request, NULL, &r);
+  for (size_t i = 0; i < r.n_notices; i++)
+    noticed = noticed || (r.notices[i].level == ADAM_NOTICE_DEGRADED && strstr(r.notices[i].text, "seed"));
+  assert_true(noticed);
+  adam_result_close(&r);
+}
+
 static void seeds(const struct subject *s, adam_manager *m) {
   (void)s;
+  if (ops_of(m)->features & ADAM_FEATURE_NO_SEED) return says_it_has_no_seed(m);
   adam_result a, b, drawn, again;
-  adam_request request = plain_request();
+  adam_request request = plain_request(m);
   request.sampling =
       (adam_sampling){.set = ADAM_SET_TEMPERATURE | ADAM_SET_TOP_P | ADAM_SET_SEED | ADAM_SET_MAX_TOKENS,
                       .temperature = 1,
@@ -265,15 +282,15 @@ static void takes_empty_prompts(const struct subject *s, adam_manager *m) {
   (void)s;
   adam_result r;
   adam_error error = {0};
-  adam_request request = plain_request();
+  adam_request request = plain_request(m);
   request.prompt_bytes = 0;
   adam_status status = adam_manager_generate(m, &request, NULL, NULL, &r, &error);
-  /* Raw: a model without a BOS token has nothing to go on from, and says so. */
+  /* Raw: a model without a BOS token has nothing to go on from, and says so; an API wants text. */
   assert_true(status == ADAM_OK || (status == ADAM_INVALID && *error.why));
   adam_result_close(&r);
   adam_model_info info = {.struct_size = sizeof info};
   assert_int_equal(adam_manager_info(m, &info, NULL), ADAM_OK);
-  if (!info.has_chat_template) return;
+  if (!info.has_chat_template || !request.raw) return;
   request.raw = false;
   generate(m, &request, NULL, &r);
   adam_result_close(&r);
@@ -282,7 +299,7 @@ static void takes_empty_prompts(const struct subject *s, adam_manager *m) {
 static void explains_errors(const struct subject *s, adam_manager *m) {
   adam_request bad[4];
   const char *empty[] = {""};
-  for (size_t i = 0; i < 4; i++) bad[i] = plain_request();
+  for (size_t i = 0; i < 4; i++) bad[i] = plain_request(m);
   bad[0].messages_json = "[]";
   bad[1].sampling.set |= ADAM_SET_TOP_P, bad[1].sampling.top_p = 2;
   bad[2].stop = empty, bad[2].n_stop = 1;
@@ -359,7 +376,7 @@ static void chats(const struct subject *s, adam_manager *m) {
     assert_true(strlen(with) > strlen(without) && !strncmp(with, without, strlen(without)));
   }
   adam_result r, by_prompt;
-  adam_request request = plain_request();
+  adam_request request = plain_request(m);
   request.prompt = NULL;
   request.messages_json = messages;
   request.raw = false;
@@ -381,7 +398,7 @@ static void chats(const struct subject *s, adam_manager *m) {
 
 static void batches(const struct subject *s, adam_manager *m) {
   (void)s;
-  adam_request requests[3] = {plain_request(), plain_request(), plain_request()};
+  adam_request requests[3] = {plain_request(m), plain_request(m), plain_request(m)};
   requests[1].prompt = "Another", requests[1].prompt_bytes = 7;
   requests[2].sampling.set |= ADAM_SET_TOP_P;
   requests[2].sampling.top_p = -1;
@@ -450,7 +467,7 @@ static void embeds(const struct subject *s, adam_manager *m) {
   assert_int_equal(adam_manager_info(m, &info, NULL), ADAM_OK);
   assert_int_equal(embed_with(m, (adam_embed_request){0}, &r), ADAM_OK);
   assert_int_equal(r.n_texts, 3);
-  assert_int_equal(r.dimensions, info.n_embedding);
+  if (info.n_embedding) assert_int_equal(r.dimensions, info.n_embedding); /* a server may not tell */
   assert_true(r.n_tokens > 0 && *r.model && *r.backend && *r.device);
   for (size_t i = 0; i < 3 * r.dimensions; i++) assert_true(isfinite(r.values[i]));
   assert_memory_not_equal(r.values, r.values + 2 * r.dimensions, r.dimensions * sizeof(float));
@@ -550,6 +567,14 @@ static void refuses_in_its_name(const struct subject *s, adam_manager *m) {
   }
   adam_free(ids);
   for (size_t i = 0; i < 3; i++) adam_free(text[i]);
+  if (!(ops->features & ADAM_FEATURE_NO_RAW)) return;
+  adam_result r;
+  adam_error error = {0};
+  adam_request raw = plain_request(m);
+  raw.raw = true;
+  assert_int_equal(adam_manager_generate(m, &raw, NULL, NULL, &r, &error), ADAM_UNSUPPORTED);
+  assert_string_equal(error.what, ops->name);
+  adam_result_close(&r);
 }
 
 typedef struct apart {
@@ -565,16 +590,17 @@ static void *run_apart(void *argument) {
                                   .model = a->subject->ref,
                                   .model_options = {.n_threads = 1}};
   adam_manager *m = NULL;
-  adam_request request = plain_request();
   a->status = adam_manager_open(&options, &m, NULL);
-  if (!a->status) a->status = adam_manager_generate(m, &request, NULL, NULL, &a->result, NULL);
+  if (a->status) return NULL;
+  adam_request request = plain_request(m);
+  a->status = adam_manager_generate(m, &request, NULL, NULL, &a->result, NULL);
   adam_manager_close(&m);
   return NULL;
 }
 
 static void runs_in_two_threads(const struct subject *s, adam_manager *m) {
   adam_result r;
-  adam_request request = plain_request();
+  adam_request request = plain_request(m);
   generate(m, &request, NULL, &r);
   apart both[2] = {{.subject = s}, {.subject = s}};
   am_thread threads[2];
@@ -646,11 +672,19 @@ int main(void) {
   static char names[N_SUBJECTS * N_BEHAVIOURS][96];
   if (chdir(ADAM_SOURCE_DIR) || setenv("ADAM_SHARE_DIR", ADAM_SOURCE_DIR, 1)) return 1;
   table_register();
-  python_server ollama = {0};
-  char host[32];
+  python_server ollama = {0}, openai = {0}, anthropic = {0};
+  char host[32], url[48];
   if (!python_server_start("tests/e2e/fake_ollama.py", &ollama)) return 1;
+  if (!python_server_start("tests/e2e/fake_openai.py", &openai)) return 1;
+  if (!python_server_start("tests/e2e/fake_anthropic.py", &anthropic)) return 1;
   snprintf(host, sizeof host, "127.0.0.1:%d", ollama.ports[0]);
   setenv("OLLAMA_HOST", host, 1);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", openai.ports[0]);
+  setenv("OPENAI_BASE_URL", url, 1);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d", anthropic.ports[0]);
+  setenv("ANTHROPIC_BASE_URL", url, 1);
+  unsetenv("OPENAI_API_KEY");
+  unsetenv("ANTHROPIC_API_KEY");
   for (size_t i = 0; i < N_SUBJECTS * N_BEHAVIOURS; i++) {
     indices[i][0] = i / N_BEHAVIOURS;
     indices[i][1] = i % N_BEHAVIOURS;
@@ -661,5 +695,7 @@ int main(void) {
   tests[N_SUBJECTS * N_BEHAVIOURS] = (struct CMUnitTest)cmocka_unit_test(test_bare);
   int failed = _cmocka_run_group_tests("conformance", tests, N_SUBJECTS * N_BEHAVIOURS + 1, NULL, NULL);
   python_server_stop(&ollama);
+  python_server_stop(&openai);
+  python_server_stop(&anthropic);
   return failed;
 }

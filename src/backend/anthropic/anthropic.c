@@ -14,6 +14,7 @@ static const am_remote_vendor vendor = {
     .url_variable = "ANTHROPIC_BASE_URL",
     .key_variable = "ANTHROPIC_API_KEY",
     .key_header = "x-api-key: ",
+    .other_header = "Authorization: Bearer ", /* what the official clients send since API version 2026-10-21 */
     .header = "anthropic-version: 2023-06-01",
 };
 
@@ -34,10 +35,9 @@ static adam_status look_up(adam_backend_model *m, adam_error *error) {
   am_buf_printf(&path, "/v1/models/%s", m->name);
   const am_remote_ask ask = {"GET", path.data, NULL, m->name, true};
   adam_status status = path.failed ? am_fail_memory(&found, m->name)
-                                   : am_remote_call(&m->server, &ask, &m->arena, &m->entry, &refusal, &found);
+                                   : am_remote_first_call(&m->server, &ask, &m->arena, &m->entry, &refusal, &found);
   am_buf_close(&path);
-  bool no_list = status && (refusal.code == 405 || refusal.code == 501 ||
-                            (refusal.code == 404 && (!refusal.is_api || !strcmp(refusal.words, "Not Found"))));
+  bool no_list = status && (refusal.code == 405 || refusal.code == 501 || (refusal.code == 404 && !refusal.is_api));
   if (no_list) m->entry = (am_json){0};
   if (!status && !am_json_str(am_json_get(&m->entry, "id"), NULL))
     return am_fail(error, ADAM_UNAVAILABLE, "anthropic", vendor.url_hint, "what answers at %s is no server of this API",
@@ -72,7 +72,7 @@ static adam_status anthropic_available(void *context, adam_error *error) {
   am_remote_refusal refusal = {0};
   const am_remote_ask ask = {"GET", "/v1/models", NULL, NULL, true};
   adam_status status = am_remote_open(&vendor, NULL, &server, error);
-  if (!status) status = am_remote_call(&server, &ask, &arena, &list, &refusal, error);
+  if (!status) status = am_remote_first_call(&server, &ask, &arena, &list, &refusal, error);
   if (refusal.code == 404 || refusal.code == 405) status = ADAM_OK;
   am_arena_close(&arena);
   am_remote_close(&server);
@@ -84,20 +84,21 @@ static adam_status anthropic_info(void *context, adam_backend_model *m, adam_mod
   info->name = m->name;
   info->backend = "anthropic";
   info->device = "server";
-  info->n_ctx = am_json_int(am_json_get(&m->entry, "max_input_tokens"), 0);
+  info->n_ctx = info->n_ctx_train = am_json_int(am_json_get(&m->entry, "max_input_tokens"), 0);
   info->has_chat_template = true; /* the server puts messages into it */
   info->template_features = (adam_template_features){.system = true, .tools = true, .thinking_switch = true};
   return ADAM_OK;
 }
 
 /* A page of the list, told. *after: the last name where there is more; else NULL. */
-static adam_status list_page(const am_remote_server *server, char **after, adam_on_model on_model, void *user) {
+static adam_status list_page(am_remote_server *server, char **after, adam_on_model on_model, void *user) {
   am_arena arena = {0};
   am_json list = {0};
   am_buf path = {0};
   am_buf_printf(&path, *after ? "/v1/models?limit=1000&after_id=%s" : "/v1/models?limit=1000%s", *after ? *after : "");
+  am_remote_refusal refusal = {0};
   const am_remote_ask ask = {"GET", path.data, NULL, NULL, true};
-  adam_status status = path.failed ? ADAM_NO_MEMORY : am_remote_call(server, &ask, &arena, &list, NULL, NULL);
+  adam_status status = path.failed ? ADAM_NO_MEMORY : am_remote_first_call(server, &ask, &arena, &list, &refusal, NULL);
   const am_json *models = status ? NULL : am_json_get(&list, "data");
   for (size_t i = 0; models && models->type == AM_JSON_ARRAY && i < models->n; i++) {
     const char *id = am_json_str(am_json_get(am_json_at(models, i), "id"), "");
@@ -143,7 +144,8 @@ static const adam_backend_ops ops = {
     .generate = am_anthropic_generate,
     .info = anthropic_info,
     .list = anthropic_list,
-    .features = ADAM_FEATURE_SCHEMA | ADAM_FEATURE_SERVER | ADAM_FEATURE_TOOL_CHOICE,
+    .features = ADAM_FEATURE_SCHEMA | ADAM_FEATURE_SERVER | ADAM_FEATURE_TOOL_CHOICE | ADAM_FEATURE_NO_RAW |
+                ADAM_FEATURE_NO_SEED,
 };
 
 const adam_backend_ops *am_backend_anthropic(void) { return &ops; }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend/anthropic: Anthropic's Messages API as a backend. Written against version 2023-06-01 of the API.
+/* backend/anthropic: Anthropic's Messages API as a backend, in version 2023-06-01: the newer 2026-10-21 knows no
+ * temperature, top_p and top_k at all. A server that has only the newer one refuses them by name.
  * In: adam's requests. Out: HTTP calls and their answers as pieces and facts. The API has no embeddings, no
  * log-probabilities, no seed, no raw prompts and no grammars; what a request wants of these is refused, or left out
  * with a notice where an answer is still one without it. Threads: a model by one thread at a time. */

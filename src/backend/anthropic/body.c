@@ -30,7 +30,6 @@ static void tell_fixed(const adam_request *r, const adam_sink *sink) {
 
 static adam_status check(const adam_request *r, adam_error *error) {
   const char *name = "anthropic";
-  if (r->raw) return am_fail(error, ADAM_UNSUPPORTED, name, NULL, "the backend takes messages, not a raw prompt");
   if (r->kwargs_json && strspn(r->kwargs_json, " \t\r\n{}") != strlen(r->kwargs_json))
     return am_fail(error, ADAM_UNSUPPORTED, name, NULL, "the backend cannot set variables of the template");
   for (size_t i = 0; i < r->n_stop; i++)

@@ -15,7 +15,7 @@ void am_openai_facts(const adam_backend_model *m, adam_model_info *info) {
   info->device = "server";
   for (size_t i = 0; i < sizeof contexts / sizeof *contexts && !info->n_ctx; i++)
     info->n_ctx = am_json_int(am_json_get(m->entry, contexts[i]), 0);
-  info->n_ctx_train = am_json_int(am_json_get(meta, "n_ctx_train"), 0);
+  info->n_ctx_train = am_json_int(am_json_get(meta, "n_ctx_train"), info->n_ctx);
   info->n_vocab = am_json_int(am_json_get(meta, "n_vocab"), 0);
   info->n_embd = info->n_embedding = am_json_int(am_json_get(meta, "n_embd"), 0);
   int64_t n_parameters = am_json_int(am_json_get(meta, "n_params"), 0);

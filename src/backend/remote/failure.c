@@ -134,7 +134,7 @@ adam_status am_remote_fail(const am_remote_server *server, const am_http_respons
   const char *words = NULL;
   if (body->len && !am_json_parse(body->data, body->len, "error", 0, &arena, &json, NULL))
     words = read_words(&json, &found);
-  found.is_api = words != NULL;
+  found.is_api = words && strcmp(words, "Not Found") != 0; /* FastAPI's word for an address without anything */
   bool is_page = body->len && strchr("<", body->data[strspn(body->data, " \t\r\n")]);
   if (!words && body->len && body->len < 200 && !is_page) words = body->data;
   keep_words(server, found.words, sizeof found.words, words && *words ? words : "no reason given");

@@ -10,6 +10,11 @@
 
 enum { KEY_FILE_LIMIT = 16 << 10, TIMEOUT_MS = 600000 };
 
+static void free_secret(char *text) {
+  if (text) memset(text, 0, strlen(text));
+  am_mem_free(text);
+}
+
 static const char *variable(const char *name) {
   const char *value = getenv(name);
   return value && *value ? value : NULL;
@@ -102,9 +107,25 @@ adam_status am_remote_open(const am_remote_vendor *vendor, const adam_model_opti
   return status;
 }
 
-static void free_secret(char *text) {
-  if (text) memset(text, 0, strlen(text));
-  am_mem_free(text);
+adam_status am_remote_first_call(am_remote_server *server, const am_remote_ask *ask, am_arena *arena, am_json *out,
+                                 am_remote_refusal *refusal, adam_error *error) {
+  adam_error found = {0};
+  adam_status status = am_remote_call(server, ask, arena, out, refusal, &found);
+  if (refusal->code == 401 && server->key && server->vendor->other_header) {
+    am_buf header = {0};
+    char *first = server->key_header;
+    am_buf_printf(&header, "%s%s", server->vendor->other_header, server->key);
+    if (header.failed) return am_fail_memory(error, server->vendor->name);
+    server->key_header = header.data;
+    adam_error again = {0};
+    status = am_remote_call(server, ask, arena, out, refusal, &again);
+    bool refused = refusal->code == 401;
+    if (!refused) found = again;
+    if (refused) server->key_header = first;
+    free_secret(refused ? header.data : first);
+  }
+  if (status && error) *error = found;
+  return status;
 }
 
 void am_remote_close(am_remote_server *server) {

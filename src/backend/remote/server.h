@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* backend/remote/server: a server of a vendor's API: where it is, the key for it, calls and streams.
- * In: a path and a JSON body. Out: JSON, whole or event by event. Threads: a server is immutable after open.
+ * In: a path and a JSON body. Out: JSON, whole or event by event. Threads: a server is immutable after open
+ * and its first call.
  * Invariants: the key goes into a request's header to that one server and nowhere else: redirects are not
  * followed, and words of the server in which it says the key again are blotted out. What a server does wrong (an
  * error in the middle, an end without an end mark, an event that is no JSON) is a failure in words that say so;
@@ -21,6 +22,7 @@ typedef struct am_remote_vendor {
   const char *url_variable; /* OPENAI_BASE_URL */
   const char *key_variable; /* OPENAI_API_KEY */
   const char *key_header;   /* "Authorization: Bearer " */
+  const char *other_header; /* the key in another way, for a server that does not take it in that; NULL = none */
   const char *header;       /* one more; NULL = none */
 } am_remote_vendor;
 
@@ -66,6 +68,9 @@ typedef struct am_remote_ask {
   const char *what;          /* the model, for errors; NULL = the server */
   bool is_quick;             /* an answer that needs no model: 15 s */
 } am_remote_ask;
+/* The first call of a server, which may find out that it wants the key in the vendor's other header. */
+adam_status am_remote_first_call(am_remote_server *server, const am_remote_ask *ask, am_arena *arena, am_json *out,
+                                 am_remote_refusal *refusal, adam_error *error);
 /* One call with one JSON answer, whose nodes live in arena. refusal may be NULL. */
 adam_status am_remote_call(const am_remote_server *server, const am_remote_ask *ask, am_arena *arena, am_json *out,
                            am_remote_refusal *refusal, adam_error *error);
