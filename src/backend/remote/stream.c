@@ -197,6 +197,10 @@ static adam_status finish(reader *r, adam_status status, const adam_error *found
   if (status && r->whole.len >= ANSWER_LIMIT)
     return am_fail(r->error, ADAM_LIMIT, what, NULL, "the answer is larger than %d MB", ANSWER_LIMIT >> 20);
   if (status) return am_remote_fail_transport(r->server, status, found, what, r->error);
+  const char *type = am_http_header(r->response, "Content-Type");
+  if (!r->events.n_events && type && !strncasecmp(type, "text/event-stream", 17))
+    return am_fail(r->error, ADAM_FAILED, what, "its log may say why",
+                   "the server at %s ended its answer before the first event of it", r->server->url);
   if (!r->events.n_events)
     return am_fail(r->error, ADAM_FAILED, what, r->server->vendor->url_hint,
                    "the server at %s answers, but with no event of a stream", r->server->url);
