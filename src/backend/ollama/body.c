@@ -1,62 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/ollama/ollama.h"
 
-#include "base/mem.h"
+#include "backend/remote/fields.h"
 #include "base/rng.h"
 #include <string.h>
 
 static const int64_t LOGPROBS_SINCE = 12011; /* v0.12.11, as am_ollama_version counts */
 enum { MOST_TOP_LOGPROBS = 20 };
-
-static void key(am_buf *out, const char *name) {
-  am_buf_append_char(out, out->data[out->len - 1] == '{' ? ' ' : ',');
-  am_json_write_string(out, name, strlen(name));
-  am_buf_append_char(out, ':');
-}
-
-static void key_text(am_buf *out, const char *name, const char *text, size_t n) {
-  key(out, name);
-  am_json_write_string(out, text, n);
-}
-
-static void key_real(am_buf *out, const char *name, double value) {
-  key(out, name);
-  am_json_write_real(out, value);
-}
-
-static void key_int(am_buf *out, const char *name, int64_t value) {
-  key(out, name);
-  am_buf_printf(out, "%lld", (long long)value);
-}
-
-/* false: *status says why. */
-static bool json_valid(const char *text, const char *what, am_json_type type, am_arena *arena, am_json *json,
-                       adam_status *status, adam_error *error) {
-  *status = am_json_parse(text, strlen(text), what, 0, arena, json, error);
-  if (*status == ADAM_DAMAGED) {
-    *status = ADAM_INVALID;
-    if (error) error->status = ADAM_INVALID;
-  } else if (!*status && json->type != type) {
-    *status = am_fail(error, ADAM_INVALID, what, NULL, "expected %s", type == AM_JSON_ARRAY ? "an array" : "an object");
-  }
-  return !*status;
-}
-
-/* data:image/png;base64,DATA -> DATA; what is plain base64 already is taken as it is. NULL = an address. */
-static const char *image_data(const char *url) {
-  if (!strncmp(url, "data:", 5)) {
-    const char *comma = strstr(url, ";base64,");
-    return comma ? comma + 8 : NULL;
-  }
-  return strstr(url, "://") ? NULL : url;
-}
-
-/* The picture of a part of a content; NULL = it is text. */
-static const char *part_image(const am_json *part) {
-  const am_json *image = am_json_get(part, "image_url");
-  const char *url = am_json_str(am_json_get(image, "url"), am_json_str(image, NULL));
-  return url ? url : am_json_str(am_json_get(part, "image"), NULL);
-}
 
 static adam_status write_images(am_buf *out, const am_json *content, const am_json *images, adam_error *error) {
   size_t n = 0;
@@ -64,13 +14,13 @@ static adam_status write_images(am_buf *out, const am_json *content, const am_js
     const am_json *list = round ? images : content;
     for (size_t i = 0; list && list->type == AM_JSON_ARRAY && i < list->n; i++) {
       const am_json *item = am_json_at(list, i);
-      const char *url = round ? am_json_str(item, NULL) : part_image(item);
+      const char *url = round ? am_json_str(item, NULL) : am_field_image(item);
       if (!url) continue;
-      const char *data = image_data(url);
+      const char *data = am_field_image_data(url);
       if (!data)
         return am_fail(error, ADAM_UNSUPPORTED, "ollama", "give it as data:image/png;base64,...",
                        "an image is taken as data, not by its address");
-      if (n++ == 0) key(out, "images");
+      if (n++ == 0) am_field_key(out, "images");
       am_buf_append_char(out, n == 1 ? '[' : ',');
       am_json_write_string(out, data, strlen(data));
     }
@@ -89,14 +39,14 @@ static adam_status write_content(am_buf *out, const am_json *content, size_t num
       const am_json *words = am_json_get(part, "text");
       if (words && words->type == AM_JSON_STRING) {
         am_buf_append(&text, words->as.string, words->n);
-      } else if (!part_image(part)) {
+      } else if (!am_field_image(part)) {
         am_buf_close(&text);
         return am_fail(error, ADAM_UNSUPPORTED, "ollama", NULL, "message %zu has a part of type %s", number,
                        am_json_str(am_json_get(part, "type"), "(none)"));
       }
     }
   }
-  key_text(out, "content", text.data ? text.data : "", text.len);
+  am_field_text(out, "content", text.data ? text.data : "", text.len);
   if (text.failed) out->failed = true;
   am_buf_close(&text);
   return ADAM_OK;
@@ -105,7 +55,7 @@ static adam_status write_content(am_buf *out, const am_json *content, size_t num
 /* adam's calls carry their arguments as JSON text, Ollama's as an object. */
 static adam_status write_calls(am_buf *out, const am_json *calls, size_t number, adam_error *error) {
   if (!calls || calls->type != AM_JSON_ARRAY || calls->n == 0) return ADAM_OK;
-  key(out, "tool_calls");
+  am_field_key(out, "tool_calls");
   for (size_t i = 0; i < calls->n; i++) {
     const am_json *call = am_json_at(calls, i), *function = am_json_get(call, "function");
     const am_json *arguments = am_json_get(function ? function : call, "arguments");
@@ -115,16 +65,16 @@ static adam_status write_calls(am_buf *out, const am_json *calls, size_t number,
     am_buf_append_char(out, i ? ',' : '[');
     am_buf_append_char(out, '{');
     const char *id = am_json_str(am_json_get(call, "id"), NULL);
-    if (id) key_text(out, "id", id, strlen(id));
-    key(out, "function");
+    if (id) am_field_text(out, "id", id, strlen(id));
+    am_field_key(out, "function");
     am_buf_append_char(out, '{');
-    key_text(out, "name", name, strlen(name));
-    key(out, "arguments");
+    am_field_text(out, "name", name, strlen(name));
+    am_field_key(out, "arguments");
     if (arguments && arguments->type == AM_JSON_STRING) {
       am_arena arena = {0};
       am_json parsed = {0};
       adam_status status = ADAM_OK;
-      if (json_valid(arguments->as.string, "arguments", AM_JSON_OBJECT, &arena, &parsed, &status, error))
+      if (!(status = am_field_parse(arguments->as.string, "arguments", AM_JSON_OBJECT, &arena, &parsed, error)))
         am_json_write(out, &parsed);
       am_arena_close(&arena);
       if (status) return status;
@@ -141,7 +91,7 @@ static adam_status write_calls(am_buf *out, const am_json *calls, size_t number,
 
 static void copy_text(am_buf *out, const am_json *message, const char *from, const char *to) {
   const am_json *value = am_json_get(message, from);
-  if (value && value->type == AM_JSON_STRING) key_text(out, to, value->as.string, value->n);
+  if (value && value->type == AM_JSON_STRING) am_field_text(out, to, value->as.string, value->n);
 }
 
 static adam_status write_message(am_buf *out, const am_json *message, size_t number, adam_error *error) {
@@ -149,7 +99,7 @@ static adam_status write_message(am_buf *out, const am_json *message, size_t num
   const am_json *content = am_json_get(message, "content");
   if (!role) return am_fail(error, ADAM_INVALID, "messages", NULL, "message %zu has no role", number);
   am_buf_append_char(out, '{');
-  key_text(out, "role", role, strlen(role));
+  am_field_text(out, "role", role, strlen(role));
   adam_status status = write_content(out, content, number, error);
   if (!status) status = write_images(out, content, am_json_get(message, "images"), error);
   if (!status) status = write_calls(out, am_json_get(message, "tool_calls"), number, error);
@@ -164,18 +114,18 @@ static adam_status write_messages(const adam_request *r, am_buf *out, adam_error
   am_arena arena = {0};
   am_json messages = {0};
   adam_status status = ADAM_OK;
-  key(out, "messages");
+  am_field_key(out, "messages");
   am_buf_append_char(out, '[');
   if (r->system) {
     am_buf_append_str(out, "{\"role\":\"system\"");
-    key_text(out, "content", r->system, strlen(r->system));
+    am_field_text(out, "content", r->system, strlen(r->system));
     am_buf_append_char(out, '}');
   }
   if (r->prompt) {
     am_buf_append_str(out, r->system ? ",{\"role\":\"user\"" : "{\"role\":\"user\"");
-    key_text(out, "content", r->prompt, r->prompt_bytes);
+    am_field_text(out, "content", r->prompt, r->prompt_bytes);
     am_buf_append_char(out, '}');
-  } else if (json_valid(r->messages_json, "messages", AM_JSON_ARRAY, &arena, &messages, &status, error)) {
+  } else if (!(status = am_field_parse(r->messages_json, "messages", AM_JSON_ARRAY, &arena, &messages, error))) {
     if (messages.n == 0)
       status = am_fail(error, ADAM_INVALID, "messages", NULL, "there is no message");
     for (size_t i = 0; i < messages.n && !status; i++) {
@@ -221,7 +171,7 @@ static void fill_sampling(const adam_backend_model *m, const adam_request *r, ad
 /* A list of a request replaces the model's own, so both are sent. */
 static void write_stops(const adam_backend_model *m, const adam_request *r, am_buf *out) {
   if (!r->n_stop) return;
-  key(out, "stop");
+  am_field_key(out, "stop");
   for (size_t i = 0; i < m->n_stop + r->n_stop; i++) {
     const char *text = i < m->n_stop ? m->stop[i] : r->stop[i - m->n_stop];
     am_buf_append_char(out, i ? ',' : '[');
@@ -233,24 +183,24 @@ static void write_stops(const adam_backend_model *m, const adam_request *r, am_b
 static void write_options(const adam_backend_model *m, const adam_request *r, const adam_outcome *outcome,
                           am_buf *out) {
   const adam_sampling *s = &r->sampling;
-  key(out, "options");
+  am_field_key(out, "options");
   am_buf_append_char(out, '{');
-  if (s->set & ADAM_SET_TEMPERATURE) key_real(out, "temperature", s->temperature);
-  if (s->set & ADAM_SET_TOP_P) key_real(out, "top_p", s->top_p);
-  if (s->set & ADAM_SET_TOP_K) key_int(out, "top_k", s->top_k);
-  if (s->set & ADAM_SET_MIN_P) key_real(out, "min_p", s->min_p);
+  if (s->set & ADAM_SET_TEMPERATURE) am_field_real(out, "temperature", s->temperature);
+  if (s->set & ADAM_SET_TOP_P) am_field_real(out, "top_p", s->top_p);
+  if (s->set & ADAM_SET_TOP_K) am_field_int(out, "top_k", s->top_k);
+  if (s->set & ADAM_SET_MIN_P) am_field_real(out, "min_p", s->min_p);
   if (s->set & ADAM_SET_REPETITION_PENALTY) {
-    key_real(out, "repeat_penalty", s->repetition_penalty);
-    key_int(out, "repeat_last_n", -1); /* over all of the context, as adam's is */
+    am_field_real(out, "repeat_penalty", s->repetition_penalty);
+    am_field_int(out, "repeat_last_n", -1); /* over all of the context, as adam's is */
   }
-  if (s->set & ADAM_SET_PRESENCE_PENALTY) key_real(out, "presence_penalty", s->presence_penalty);
-  if (s->set & ADAM_SET_FREQUENCY_PENALTY) key_real(out, "frequency_penalty", s->frequency_penalty);
+  if (s->set & ADAM_SET_PRESENCE_PENALTY) am_field_real(out, "presence_penalty", s->presence_penalty);
+  if (s->set & ADAM_SET_FREQUENCY_PENALTY) am_field_real(out, "frequency_penalty", s->frequency_penalty);
   /* 0 means "no limit" there: one token is asked for and not shown. */
-  if (s->set & ADAM_SET_MAX_TOKENS) key_int(out, "num_predict", s->max_tokens ? s->max_tokens : 1);
-  key_int(out, "seed", (int64_t)outcome->seed);
+  if (s->set & ADAM_SET_MAX_TOKENS) am_field_int(out, "num_predict", s->max_tokens ? s->max_tokens : 1);
+  am_field_int(out, "seed", (int64_t)outcome->seed);
   write_stops(m, r, out);
-  if (m->client.n_ctx > 0) key_int(out, "num_ctx", m->client.n_ctx);
-  if (m->client.n_threads > 0) key_int(out, "num_thread", m->client.n_threads);
+  if (m->client.n_ctx > 0) am_field_int(out, "num_ctx", m->client.n_ctx);
+  if (m->client.n_threads > 0) am_field_int(out, "num_thread", m->client.n_threads);
   am_buf_append_char(out, '}');
 }
 
@@ -280,7 +230,7 @@ static adam_status check(const adam_backend_model *m, const adam_request *r, ada
 static void write_think(const adam_backend_model *m, const adam_request *r, am_buf *out) {
   if (r->think == ADAM_THINK_DEFAULT && !m->thinks) return;
   if (r->think == ADAM_THINK_OFF && !m->thinks) return;
-  key(out, "think");
+  am_field_key(out, "think");
   am_buf_append_str(out, r->think == ADAM_THINK_OFF ? "false" : "true");
 }
 
@@ -289,8 +239,8 @@ static adam_status write_tools(am_buf *out, const char *text, adam_error *error)
   am_arena arena = {0};
   am_json tools = {0};
   adam_status status = ADAM_OK;
-  if (json_valid(text, "tools", AM_JSON_ARRAY, &arena, &tools, &status, error)) {
-    key(out, "tools");
+  if (!(status = am_field_parse(text, "tools", AM_JSON_ARRAY, &arena, &tools, error))) {
+    am_field_key(out, "tools");
     am_buf_append_char(out, '[');
     for (size_t i = 0; i < tools.n; i++) {
       const am_json *tool = am_json_at(&tools, i);
@@ -310,8 +260,8 @@ static adam_status write_schema(am_buf *out, const char *text, adam_error *error
   am_arena arena = {0};
   am_json schema = {0};
   adam_status status = ADAM_OK;
-  if (json_valid(text, "schema", AM_JSON_OBJECT, &arena, &schema, &status, error)) {
-    key(out, "format");
+  if (!(status = am_field_parse(text, "schema", AM_JSON_OBJECT, &arena, &schema, error))) {
+    am_field_key(out, "format");
     am_json_write(out, &schema);
   }
   am_arena_close(&arena);
@@ -328,7 +278,7 @@ adam_status am_ollama_body(const adam_backend_model *m, const adam_request *r, a
   if (body->failed) return am_fail_memory(error, m->name);
   am_buf_append_str(body, raw ? ",\"stream\":true,\"raw\":true" : ",\"stream\":true");
   if (raw)
-    key_text(body, "prompt", r->prompt, r->prompt_bytes);
+    am_field_text(body, "prompt", r->prompt, r->prompt_bytes);
   else
     status = write_messages(r, body, error);
   if (!status && r->tools_json) status = write_tools(body, r->tools_json, error);
@@ -337,7 +287,7 @@ adam_status am_ollama_body(const adam_backend_model *m, const adam_request *r, a
   if (status) return status;
   if (!raw) write_think(m, r, body);
   if (r->logprobs) am_buf_append_str(body, ",\"logprobs\":true");
-  if (r->top_logprobs > 0) key_int(body, "top_logprobs", r->top_logprobs);
+  if (r->top_logprobs > 0) am_field_int(body, "top_logprobs", r->top_logprobs);
   write_options(m, r, outcome, body);
   am_buf_append_char(body, '}');
   return body->failed ? am_fail_memory(error, m->name) : ADAM_OK;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/ollama/ollama.h"
 
-#include "base/mem.h"
-#include <math.h>
+#include "backend/remote/vectors.h"
 #include <string.h>
 
 enum { BATCH = 64 /* texts of one call */ };
@@ -14,8 +13,7 @@ typedef struct embedding {
   bool (*on_embedding)(void *user, size_t index, const float *values, size_t n_values);
   void *user;
   adam_embed_outcome *outcome;
-  float *values; /* n_values of them, owned */
-  size_t n_values;
+  am_remote_vector vector;
 } embedding;
 
 static size_t text_bytes(const adam_embed_request *r, size_t i) {
@@ -47,39 +45,13 @@ static void write_body(const embedding *e, size_t first, size_t n, bool truncate
   am_buf_append_char(body, '}');
 }
 
-/* Cuts to `n` values and gives the length 1 where that is wanted: a cut vector is no unit vector any more. */
-static void shape(const embedding *e, float *values, size_t n) {
-  bool cut = n < e->n_values;
-  bool unit = e->request->normalize == ADAM_NORMALIZE_ON || (e->request->normalize == ADAM_NORMALIZE_DEFAULT && cut);
-  double square = 0;
-  for (size_t i = 0; i < n; i++) square += (double)values[i] * values[i];
-  if (!unit || square <= 0) return;
-  for (size_t i = 0; i < n; i++) values[i] = (float)(values[i] / sqrt(square));
-}
-
 static adam_status hand_over(embedding *e, const am_json *vector, size_t index, adam_error *error) {
-  size_t n = vector && vector->type == AM_JSON_ARRAY ? vector->n : 0;
-  if (n == 0) return am_fail(error, ADAM_FAILED, e->model->name, NULL, "Ollama gave no embedding of text %zu", index + 1);
-  if (!e->values) {
-    e->values = am_mem_alloc(n * sizeof *e->values);
-    if (!e->values) return am_fail_memory(error, e->model->name);
-    e->n_values = n;
-  }
-  if (n != e->n_values)
-    return am_fail(error, ADAM_FAILED, e->model->name, NULL, "Ollama gave embeddings of %zu and of %zu values", e->n_values, n);
-  for (size_t i = 0; i < n; i++) {
-    const am_json *value = am_json_at(vector, i);
-    e->values[i] = (float)am_json_real(value, NAN);
-    if (!isfinite(e->values[i]))
-      return am_fail(error, ADAM_FAILED, e->model->name, NULL, "value %zu of embedding %zu is no number", i, index + 1);
-  }
-  size_t wanted = e->request->dimensions ? (size_t)e->request->dimensions : n;
-  if (wanted > n)
-    return am_fail(error, ADAM_INVALID, "dimensions", NULL, "%zu is more than the %zu of %s", wanted, n, e->model->name);
-  shape(e, e->values, wanted);
-  if (e->on_embedding(e->user, index, e->values, wanted))
-    return am_fail(error, ADAM_CANCELLED, e->model->name, NULL, "embedding was cancelled");
-  return ADAM_OK;
+  size_t n = 0;
+  adam_status status = am_remote_vector_read(vector, index, e->model->name, &e->vector, error);
+  if (!status) status = am_remote_vector_shape(&e->vector, e->request, e->model->name, &n, error);
+  if (!status && e->on_embedding(e->user, index, e->vector.values, n))
+    status = am_fail(error, ADAM_CANCELLED, e->model->name, NULL, "embedding was cancelled");
+  return status;
 }
 
 static adam_status embed_batch(embedding *e, size_t first, size_t n, bool truncate, adam_error *error) {
@@ -122,7 +94,7 @@ adam_status am_ollama_embed(void *context, adam_backend_model *model, const adam
                                                  size_t n_values),
                             void *user, adam_embed_outcome *outcome, adam_error *error) {
   (void)context;
-  embedding e = {model, request, on_embedding, user, outcome, NULL, 0};
+  embedding e = {model, request, on_embedding, user, outcome, {0}};
   adam_status status = ADAM_OK;
   if (request->prompt_name && !request->prompt)
     return am_fail(error, ADAM_INVALID, request->prompt_name, "give the text itself as the prompt",
@@ -137,6 +109,6 @@ adam_status am_ollama_embed(void *context, adam_backend_model *model, const adam
     if (is_too_long(status, &found)) status = embed_one_by_one(&e, first, n, &found);
     if (status && error) *error = found;
   }
-  am_mem_free(e.values);
+  am_remote_vector_close(&e.vector);
   return status;
 }

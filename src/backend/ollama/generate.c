@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/ollama/ollama.h"
 
-#include "base/mem.h"
-#include "base/rng.h"
+#include "backend/remote/calls.h"
+#include "backend/remote/logprobs.h"
 #include "os/clock.h"
-#include <math.h>
 #include <string.h>
 
 /* One answer under way. */
@@ -23,48 +22,6 @@ static bool send(hearing *h, adam_chunk chunk) { return h->sink->on_chunk && h->
 
 static bool on_idle(void *user) { return send(user, (adam_chunk){.text = ""}); }
 
-/* What a token adds, where the server tells its bytes; else its text. */
-static adam_status read_logprob(const am_json *from, am_arena *arena, adam_logprob *to, adam_error *error) {
-  const am_json *bytes = am_json_get(from, "bytes"), *token = am_json_get(from, "token");
-  char *copy = NULL;
-  size_t n = 0;
-  if (bytes && bytes->type == AM_JSON_ARRAY) {
-    n = bytes->n;
-    copy = am_arena_alloc(arena, n + 1);
-    for (size_t i = 0; copy && i < n; i++) copy[i] = (char)am_json_int(am_json_at(bytes, i), 0);
-  } else if (token && token->type == AM_JSON_STRING) {
-    n = token->n;
-    copy = am_arena_dup(arena, token->as.string, n);
-  } else {
-    return am_fail(error, ADAM_FAILED, "ollama", NULL, "a log-probability has no token");
-  }
-  if (!copy) return am_fail_memory(error, "ollama");
-  *to = (adam_logprob){-1, am_json_real(am_json_get(from, "logprob"), -INFINITY), copy, n};
-  return ADAM_OK;
-}
-
-/* The log-probabilities of an object, as those of tokens whose ids nobody tells. */
-static adam_status read_logprobs(const am_json *list, am_arena *arena, adam_token_logprobs **out, int32_t **ids,
-                                 adam_error *error) {
-  size_t n = list->n;
-  *out = am_arena_zalloc(arena, n, sizeof **out);
-  *ids = am_arena_alloc(arena, n * sizeof **ids);
-  if (!*out || !*ids) return am_fail_memory(error, "ollama");
-  adam_status status = ADAM_OK;
-  for (size_t i = 0; i < n && !status; i++) {
-    const am_json *item = am_json_at(list, i), *top = am_json_get(item, "top_logprobs");
-    (*ids)[i] = -1;
-    status = read_logprob(item, arena, &(*out)[i].token, error);
-    size_t n_top = !status && top && top->type == AM_JSON_ARRAY ? top->n : 0;
-    adam_logprob *best = n_top ? am_arena_zalloc(arena, n_top, sizeof *best) : NULL;
-    if (n_top && !best) return am_fail_memory(error, "ollama");
-    for (size_t k = 0; k < n_top && !status; k++) status = read_logprob(am_json_at(top, k), arena, &best[k], error);
-    (*out)[i].top = best;
-    (*out)[i].n_top = n_top;
-  }
-  return status;
-}
-
 static adam_status hear_text(hearing *h, const am_json *object, const am_json *text, bool thinking, bool *cancel,
                              adam_error *error) {
   const am_json *logprobs = thinking || !h->request->logprobs ? NULL : am_json_get(object, "logprobs");
@@ -77,12 +34,11 @@ static adam_status hear_text(hearing *h, const am_json *object, const am_json *t
   am_arena arena = {0};
   adam_status status = ADAM_OK;
   if (has_tokens) {
-    adam_token_logprobs *tokens = NULL;
-    int32_t *ids = NULL;
-    status = read_logprobs(logprobs, &arena, &tokens, &ids, error);
-    chunk.logprobs = tokens;
-    chunk.ids = ids;
-    chunk.n_ids = logprobs->n;
+    am_remote_logprobs tokens = {0};
+    status = am_remote_logprobs_read(logprobs, "ollama", &arena, &tokens, error);
+    chunk.logprobs = tokens.tokens;
+    chunk.ids = tokens.ids;
+    chunk.n_ids = tokens.n;
   }
   if (!status) *cancel = send(h, chunk);
   am_arena_close(&arena);
@@ -95,23 +51,12 @@ static adam_status hear_call(hearing *h, const am_json *call, bool *cancel, adam
   const char *name = am_json_str(am_json_get(function, "name"), NULL);
   const char *id = am_json_str(am_json_get(call, "id"), NULL);
   if (!name) return am_fail(error, ADAM_FAILED, h->model->name, NULL, "Ollama sent a tool call without a name");
-  static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-  char made[] = "call_........";
-  for (size_t i = 0; i < 8; i++)
-    made[5 + i] = letters[(size_t)(am_rng_unit(h->outcome->seed, h->n_calls * 8 + i) * 36)];
-  if (!id || !*id) id = made;
   am_buf text = {0}, json = {0};
   if (arguments && arguments->type == AM_JSON_STRING)
     am_buf_append(&text, arguments->as.string, arguments->n);
   else if (arguments)
     am_json_write(&text, arguments);
-  am_buf_append_str(&json, "{\"id\": ");
-  am_json_write_string(&json, id, strlen(id));
-  am_buf_append_str(&json, ", \"type\": \"function\", \"function\": {\"name\": ");
-  am_json_write_string(&json, name, strlen(name));
-  am_buf_append_str(&json, ", \"arguments\": ");
-  am_json_write_string(&json, text.len ? text.data : "{}", text.len ? text.len : 2);
-  am_buf_append_str(&json, "}}");
+  am_remote_call_json(&json, id, h->outcome->seed, h->n_calls, name, text.data, text.len);
   bool failed = text.failed || json.failed;
   if (!failed) {
     h->n_calls++;
