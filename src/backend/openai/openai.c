@@ -82,8 +82,9 @@ static adam_status look_up(adam_backend_model *m, adam_error *error) {
     return am_fail(error, ADAM_UNAVAILABLE, "openai", vendor.url_hint, "what answers at %s is no server of this API",
                    m->server.url);
   if (models) {
+    const char *owner = am_json_str(am_json_get(am_json_at(models, 0), "owned_by"), NULL);
+    bool any = models->n == 1 && (!*m->name || am_openai_dialect_find(owner)->serves_any_name);
     m->entry = find_entry(models, m->name, strlen(m->name));
-    bool any = models->n == 1 && (!*m->name || am_openai_dialect_find(am_json_str(am_json_get(am_json_at(models, 0), "owned_by"), NULL))->serves_any_name);
     if (!m->entry && any) m->entry = am_json_at(models, 0);
     if (!m->entry && *m->name && !is_alias(m, models)) return fail_missing(m, models, error);
   }
