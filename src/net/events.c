@@ -36,7 +36,8 @@ static bool take_field(am_events *e, const char *line, size_t n) {
   return good;
 }
 
-static adam_status take_line(am_events *e, const char *what, am_on_event on_event, void *user, adam_error *error) {
+static adam_status take_line(am_events *e, const char *what, am_on_event on_event, void *user,
+                             adam_error *error) {
   const char *line = e->line.data ? e->line.data : "";
   size_t n = e->line.len, limit = e->limit_bytes ? e->limit_bytes : AM_EVENTS_LIMIT_BYTES;
   if (!e->begun && n >= 3 && !memcmp(line, "\xef\xbb\xbf", 3)) line += 3, n -= 3;
@@ -44,12 +45,13 @@ static adam_status take_line(am_events *e, const char *what, am_on_event on_even
   bool good = n ? take_field(e, line, n) : dispatch(e, on_event, user);
   am_buf_clear(&e->line);
   if (!good) return am_fail_memory(error, what);
-  if (e->data.len > limit) return am_fail(error, ADAM_LIMIT, what, NULL, "an event has more than %zu bytes", limit);
+  if (e->data.len > limit)
+    return am_fail(error, ADAM_LIMIT, what, NULL, "an event has more than %zu bytes", limit);
   return ADAM_OK;
 }
 
-adam_status am_events_push(am_events *e, const void *bytes, size_t n_bytes, const char *what, am_on_event on_event,
-                           void *user, adam_error *error) {
+adam_status am_events_push(am_events *e, const void *bytes, size_t n_bytes, const char *what,
+                           am_on_event on_event, void *user, adam_error *error) {
   size_t limit = e->limit_bytes ? e->limit_bytes : AM_EVENTS_LIMIT_BYTES;
   const char *at = bytes, *end = at + n_bytes;
   adam_status status = ADAM_OK;
@@ -64,7 +66,8 @@ adam_status am_events_push(am_events *e, const void *bytes, size_t n_bytes, cons
     const char *stop = at;
     while (stop < end && *stop != '\n' && *stop != '\r') stop++;
     if (e->line.len + (size_t)(stop - at) > limit)
-      return am_fail(error, ADAM_LIMIT, what, NULL, "a line of the event stream has more than %zu bytes", limit);
+      return am_fail(error, ADAM_LIMIT, what, NULL, "a line of the event stream has more than %zu bytes",
+                     limit);
     if (stop > at && !am_buf_append(&e->line, at, (size_t)(stop - at))) return am_fail_memory(error, what);
     if (stop < end) {
       e->after_cr = *stop++ == '\r';
@@ -75,7 +78,8 @@ adam_status am_events_push(am_events *e, const void *bytes, size_t n_bytes, cons
   return status;
 }
 
-adam_status am_events_end(am_events *e, const char *what, am_on_event on_event, void *user, adam_error *error) {
+adam_status am_events_end(am_events *e, const char *what, am_on_event on_event, void *user,
+                          adam_error *error) {
   adam_status status = e->line.len && !e->stopped ? take_line(e, what, on_event, user, error) : ADAM_OK;
   if (!status && !e->stopped && !dispatch(e, on_event, user)) status = am_fail_memory(error, what);
   return status;

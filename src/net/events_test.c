@@ -50,7 +50,10 @@ static void test_events(void **state) {
     CHECK("event: add\n\ndata: x\n\n", 0, "<|x>"); /* no data, no event; the name is forgotten */
     CHECK(": ping\n\nid: 7\nretry: 3\n\n\n\n", 0, "");
     CHECK("data\n\ndata:  two\n\n", 0, "<|><| two>");
-    CHECK("\xef\xbb\xbf" "data: bom\n\n", 0, "<|bom>");
+    CHECK(
+        "\xef\xbb\xbf"
+        "data: bom\n\n",
+        0, "<|bom>");
     CHECK("data: x\0y\n\n", 0, "<|x\0y>");
     CHECK("Data: no\nxdata: no\ndata x: no\n\ndata: last", 0, "<|last>");
     CHECK("data: 1\n\ndata: 2\n\ndata: 3\n\n", 2, "<|1><|2>");
@@ -63,7 +66,9 @@ static void test_limits(void **state) {
   adam_error error = {0};
   seen s = {0};
   am_events events = {.limit_bytes = 20};
-  assert_int_equal(am_events_push(&events, "data: 0123456789012345678901234", 31, "long", on_event, &s, &error), ADAM_LIMIT);
+  assert_int_equal(
+      am_events_push(&events, "data: 0123456789012345678901234", 31, "long", on_event, &s, &error),
+      ADAM_LIMIT);
   assert_string_equal(error.what, "long");
   am_events_close(&events);
   events.limit_bytes = 20;

@@ -20,7 +20,7 @@ HOME = pathlib.Path(_home.name)
 
 def environment(**more):
     """No setting of the machine reaches the program under test."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "ADAM_", "XDG_", "OLLAMA_", "NO_COLOR"))}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "ADAM_", "XDG_", "OLLAMA_", "OPENAI_", "ANTHROPIC_", "NO_COLOR"))}
     for name in ("cache", "data", "config"):
         env[f"XDG_{name.upper()}_HOME"] = str(HOME / name)
     # ADAM_SHARE_DIR: build folders below build/ do not lie beside models/.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An answer and an embedding of the servers' backends whose n-th allocation fails, for n = 1, 2, 3 ... until none
- * does any more: no crash, no leak (the sanitizer looks), and an error in words or an answer that is whole. */
+/* An answer and an embedding of the servers' backends whose n-th allocation fails, for n = 1, 2, 3 ... until
+ * none does any more: no crash, no leak (the sanitizer looks), and an error in words or an answer that is
+ * whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,18 +41,21 @@ static int end(void **state) {
 
 static adam_status answer(const char *ref, adam_result *result, adam_error *error) {
   static const char messages[] =
-      "[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"t\"},"
+      "[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
+      "\"t\"},"
       "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,QUJD\"}}]}]";
-  static const char tools[] = "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}]";
+  static const char tools[] =
+      "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}]";
   static const char *const stops[] = {"~"};
   adam_manager_options options = {.struct_size = sizeof options, .model = ref};
-  adam_request request = {.struct_size = sizeof request,
-                          .messages_json = messages,
-                          .tools_json = tools,
-                          .tool_choice = "required",
-                          .stop = stops,
-                          .n_stop = 1,
-                          .sampling = {.set = ADAM_SET_MAX_TOKENS | ADAM_SET_TEMPERATURE | ADAM_SET_TOP_K, .max_tokens = 40}};
+  adam_request request = {
+      .struct_size = sizeof request,
+      .messages_json = messages,
+      .tools_json = tools,
+      .tool_choice = "required",
+      .stop = stops,
+      .n_stop = 1,
+      .sampling = {.set = ADAM_SET_MAX_TOKENS | ADAM_SET_TEMPERATURE | ADAM_SET_TOP_K, .max_tokens = 40}};
   adam_manager *m = NULL;
   adam_status status = adam_manager_open(&options, &m, error);
   if (!status) status = adam_manager_generate(m, &request, NULL, NULL, result, error);
@@ -61,7 +65,8 @@ static adam_status answer(const char *ref, adam_result *result, adam_error *erro
 
 static adam_status embed(adam_embed_result *result, adam_error *error) {
   static const char *const texts[] = {"a", "b"};
-  adam_manager_options options = {.struct_size = sizeof options, .model = "openai:embedder", .embedding_model = "openai:embedder"};
+  adam_manager_options options = {
+      .struct_size = sizeof options, .model = "openai:embedder", .embedding_model = "openai:embedder"};
   adam_embed_request request = {.struct_size = sizeof request, .texts = texts, .n_texts = 2, .dimensions = 3};
   adam_manager *m = NULL;
   adam_status status = adam_manager_open(&options, &m, error);
@@ -72,7 +77,8 @@ static adam_status embed(adam_embed_result *result, adam_error *error) {
 
 static void test_answers(void **state) {
   (void)state;
-  static const char *const refs[] = {"openai:parallel", "anthropic:parallel", "openai:error-event", "openai:limited"};
+  static const char *const refs[] = {"openai:parallel", "anthropic:parallel", "openai:error-event",
+                                     "openai:limited"};
   for (size_t i = 0; i < 4; i++) {
     adam_result whole = {0};
     adam_error expected = {0};

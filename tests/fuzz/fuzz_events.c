@@ -19,7 +19,8 @@ static void split(const uint8_t *data, size_t size, size_t piece, am_buf *all) {
   am_events events = {.limit_bytes = 4096};
   adam_status status = ADAM_OK;
   for (size_t at = 0; at < size && !status; at += piece)
-    status = am_events_push(&events, data + at, piece < size - at ? piece : size - at, "fuzz", on_event, all, NULL);
+    status = am_events_push(&events, data + at, piece < size - at ? piece : size - at, "fuzz", on_event, all,
+                            NULL);
   if (!status) am_events_end(&events, "fuzz", on_event, all, NULL);
   if (events.line.len > 4096) abort();
   am_events_close(&events);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend/anthropic: Anthropic's Messages API as a backend, in version 2023-06-01: the newer 2026-10-21 knows no
- * temperature, top_p and top_k at all. A server that has only the newer one refuses them by name.
- * In: adam's requests. Out: HTTP calls and their answers as pieces and facts. The API has no embeddings, no
- * log-probabilities, no seed, no raw prompts and no grammars; what a request wants of these is refused, or left out
- * with a notice where an answer is still one without it. Threads: a model by one thread at a time. */
+/* backend/anthropic: Anthropic's Messages API as a backend, in version 2023-06-01: the newer 2026-10-21 knows
+ * no temperature, top_p and top_k at all. A server that has only the newer one refuses them by name. In:
+ * adam's requests. Out: HTTP calls and their answers as pieces and facts. The API has no embeddings, no
+ * log-probabilities, no seed, no raw prompts and no grammars; what a request wants of these is refused, or
+ * left out with a notice where an answer is still one without it. Threads: a model by one thread at a time.
+ */
 #ifndef AM_BACKEND_ANTHROPIC_ANTHROPIC_H
 #define AM_BACKEND_ANTHROPIC_ANTHROPIC_H
 
@@ -22,8 +23,8 @@ struct adam_backend_model {
   am_remote_server server; /* owned */
   char *name;              /* owned */
   am_arena arena;
-  am_json entry;           /* of /v1/models; null where the server has none */
-  uint32_t lacks;          /* AM_ANTHROPIC_* */
+  am_json entry;  /* of /v1/models; null where the server has none */
+  uint32_t lacks; /* AM_ANTHROPIC_* */
 };
 
 /* AM_ANTHROPIC_* of one request, over all its attempts but for `sent`. */
@@ -33,10 +34,11 @@ typedef struct am_anthropic_bits {
 } am_anthropic_bits;
 
 /* body.c: a request as the JSON of /v1/messages. Fills the outcome's sampling. */
-adam_status am_anthropic_body(const adam_backend_model *model, const adam_request *request, const adam_sink *sink,
-                              adam_outcome *outcome, am_anthropic_bits *bits, am_buf *body, adam_error *error);
-/* messages.c: the members "system", "messages", "tools" and "tool_choice". *thinks: the messages allow a thinking
- * part; false where a call of a tool is going on that was made without its thoughts. */
+adam_status am_anthropic_body(const adam_backend_model *model, const adam_request *request,
+                              const adam_sink *sink, adam_outcome *outcome, am_anthropic_bits *bits,
+                              am_buf *body, adam_error *error);
+/* messages.c: the members "system", "messages", "tools" and "tool_choice". *thinks: the messages allow a
+ * thinking part; false where a call of a tool is going on that was made without its thoughts. */
 adam_status am_anthropic_messages(const adam_request *request, am_buf *body, bool *thinks, adam_error *error);
 
 /* generate.c */

@@ -6,12 +6,13 @@
 #include <string.h>
 
 enum {
-  USUAL_TOKENS = 4096,  /* max_tokens has to be given; every model allows as many */
-  LEAST_BUDGET = 1024   /* tokens of a thinking part; the API takes no less */
+  USUAL_TOKENS = 4096, /* max_tokens has to be given; every model allows as many */
+  LEAST_BUDGET = 1024  /* tokens of a thinking part; the API takes no less */
 };
 
 static void left_out(const adam_sink *sink, const char *name) {
-  am_remote_notice(sink, ADAM_NOTICE_DEGRADED, "parameter_ignored", "Anthropic's API has no %s: it is left out", name);
+  am_remote_notice(sink, ADAM_NOTICE_DEGRADED, "parameter_ignored",
+                   "Anthropic's API has no %s: it is left out", name);
 }
 
 /* What the API never has, told once. */
@@ -34,7 +35,8 @@ static adam_status check(const adam_request *r, adam_error *error) {
     return am_fail(error, ADAM_UNSUPPORTED, name, NULL, "the backend cannot set variables of the template");
   for (size_t i = 0; i < r->n_stop; i++)
     if (!r->stop[i][strspn(r->stop[i], " \t\r\n\v\f")])
-      return am_fail(error, ADAM_UNSUPPORTED, name, NULL, "the API takes no stop string of white space alone");
+      return am_fail(error, ADAM_UNSUPPORTED, name, NULL,
+                     "the API takes no stop string of white space alone");
   return ADAM_OK;
 }
 
@@ -43,7 +45,8 @@ static bool may_send(const adam_backend_model *m, am_anthropic_bits *bits, uint3
                      const adam_sink *sink) {
   if (m->lacks & bit) {
     if (!(bits->told & bit))
-      am_remote_notice(sink, ADAM_NOTICE_DEGRADED, "parameter_ignored", "%s takes no %s: it is left out", m->name, name);
+      am_remote_notice(sink, ADAM_NOTICE_DEGRADED, "parameter_ignored", "%s takes no %s: it is left out",
+                       m->name, name);
     bits->told |= bit;
     return false;
   }
@@ -52,35 +55,38 @@ static bool may_send(const adam_backend_model *m, am_anthropic_bits *bits, uint3
 }
 
 /* thinking: then the API takes neither a temperature nor top_k. */
-static void write_sampling(const adam_backend_model *m, const adam_request *r, bool thinking, const adam_sink *sink,
-                           adam_outcome *o, am_anthropic_bits *bits, am_buf *out) {
+static void write_sampling(const adam_backend_model *m, const adam_request *r, bool thinking,
+                           const adam_sink *sink, adam_outcome *o, am_anthropic_bits *bits, am_buf *out) {
   const adam_sampling *s = &r->sampling;
   adam_sampling *used = &o->sampling;
   bool first = !bits->told_fixed;
   if ((s->set & ADAM_SET_TEMPERATURE) && thinking && s->temperature != 1.0 && first)
-    am_remote_notice(sink, ADAM_NOTICE_DEGRADED, "parameter_ignored", "a model that thinks takes no temperature: it is left out");
-  if ((s->set & ADAM_SET_TEMPERATURE) && !thinking && may_send(m, bits, AM_ANTHROPIC_TEMPERATURE, "temperature", sink)) {
+    am_remote_notice(sink, ADAM_NOTICE_DEGRADED, "parameter_ignored",
+                     "a model that thinks takes no temperature: it is left out");
+  if ((s->set & ADAM_SET_TEMPERATURE) && !thinking &&
+      may_send(m, bits, AM_ANTHROPIC_TEMPERATURE, "temperature", sink)) {
     used->temperature = s->temperature > 1 ? 1 : s->temperature;
     used->set |= ADAM_SET_TEMPERATURE;
     am_field_real(out, "temperature", used->temperature);
     if (s->temperature > 1 && first)
-      am_remote_notice(sink, ADAM_NOTICE_DEGRADED, "temperature_clipped", "the API takes temperatures up to 1, not %g",
-                       s->temperature);
+      am_remote_notice(sink, ADAM_NOTICE_DEGRADED, "temperature_clipped",
+                       "the API takes temperatures up to 1, not %g", s->temperature);
   }
   if ((s->set & ADAM_SET_TOP_P) && !thinking && may_send(m, bits, AM_ANTHROPIC_TOP_P, "top_p", sink)) {
     used->top_p = s->top_p;
     used->set |= ADAM_SET_TOP_P;
     am_field_real(out, "top_p", s->top_p);
   }
-  if ((s->set & ADAM_SET_TOP_K) && s->top_k > 0 && !thinking && may_send(m, bits, AM_ANTHROPIC_TOP_K, "top_k", sink)) {
+  if ((s->set & ADAM_SET_TOP_K) && s->top_k > 0 && !thinking &&
+      may_send(m, bits, AM_ANTHROPIC_TOP_K, "top_k", sink)) {
     used->top_k = s->top_k;
     used->set |= ADAM_SET_TOP_K;
     am_field_int(out, "top_k", s->top_k);
   }
 }
 
-static adam_status write_thinking(const adam_backend_model *m, int64_t max_tokens, am_anthropic_bits *bits, am_buf *out,
-                                  adam_error *error) {
+static adam_status write_thinking(const adam_backend_model *m, int64_t max_tokens, am_anthropic_bits *bits,
+                                  am_buf *out, adam_error *error) {
   am_field_key(out, "thinking");
   if (m->lacks & AM_ANTHROPIC_BUDGET) {
     am_buf_append_str(out, "{\"type\":\"adaptive\",\"display\":\"summarized\"}");
@@ -88,8 +94,8 @@ static adam_status write_thinking(const adam_backend_model *m, int64_t max_token
   }
   int64_t budget = max_tokens / 2 > LEAST_BUDGET ? max_tokens / 2 : LEAST_BUDGET;
   if (max_tokens <= LEAST_BUDGET)
-    return am_fail(error, ADAM_INVALID, "max_tokens", NULL, "a model that thinks needs more than %d, not %lld", LEAST_BUDGET,
-                   (long long)max_tokens);
+    return am_fail(error, ADAM_INVALID, "max_tokens", NULL,
+                   "a model that thinks needs more than %d, not %lld", LEAST_BUDGET, (long long)max_tokens);
   bits->sent |= AM_ANTHROPIC_BUDGET;
   am_buf_append_str(out, "{\"type\":\"enabled\"");
   am_field_int(out, "budget_tokens", budget);
@@ -143,7 +149,8 @@ adam_status am_anthropic_body(const adam_backend_model *m, const adam_request *r
     am_remote_notice(sink, ADAM_NOTICE_DEGRADED, "no_thinking",
                      "no thinking part: a call of a tool goes on that came without one");
   if (!status && thinking) status = write_thinking(m, max_tokens, bits, body, error);
-  if (!status && r->constraint == ADAM_CONSTRAINT_SCHEMA) status = write_schema(r->constraint_text, body, error);
+  if (!status && r->constraint == ADAM_CONSTRAINT_SCHEMA)
+    status = write_schema(r->constraint_text, body, error);
   if (status) return status;
   write_sampling(m, r, thinking, sink, o, bits, body);
   write_stops(r, body);

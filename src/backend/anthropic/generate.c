@@ -12,15 +12,16 @@ typedef enum block_kind { NO_BLOCK, TEXT, THINKING, TOOL, OTHER } block_kind;
 /* An answer under way. Blocks come one after another. */
 typedef struct hearing {
   am_remote_answer answer;
-  bool begun;         /* message_start */
-  block_kind block;   /* that is open */
-  int64_t index;      /* of it */
+  bool begun;       /* message_start */
+  block_kind block; /* that is open */
+  int64_t index;    /* of it */
   size_t n_blocks;
   am_remote_call_part *call; /* of an open block of a tool */
 } hearing;
 
 static adam_status fail_order(const hearing *h, const char *words, adam_error *error) {
-  return am_fail(error, ADAM_FAILED, h->answer.model, NULL, "the events of the answer do not fit together: %s", words);
+  return am_fail(error, ADAM_FAILED, h->answer.model, NULL,
+                 "the events of the answer do not fit together: %s", words);
 }
 
 static const am_json *text_of(const am_json *object, const char *name) {
@@ -38,13 +39,14 @@ static adam_status begin_call(hearing *h, const am_json *block, adam_error *erro
   am_remote_answer *a = &h->answer;
   const am_json *name = text_of(block, "name"), *input = am_json_get(block, "input");
   am_buf whole = {0};
-  adam_status status = am_remote_calls_at(&a->calls, h->index, am_json_str(am_json_get(block, "id"), NULL), a->model,
-                                          &h->call, error);
+  adam_status status = am_remote_calls_at(&a->calls, h->index, am_json_str(am_json_get(block, "id"), NULL),
+                                          a->model, &h->call, error);
   if (!status && name && !am_buf_append(&h->call->name, name->as.string, name->n))
     status = am_fail_memory(error, a->model);
   if (!status && input && input->type == AM_JSON_OBJECT && input->n) /* of an answer that came whole */
-    status = am_json_write(&whole, input) ? am_remote_calls_add(&a->calls, h->call, whole.data, whole.len, a->model, error)
-                                          : am_fail_memory(error, a->model);
+    status = am_json_write(&whole, input)
+                 ? am_remote_calls_add(&a->calls, h->call, whole.data, whole.len, a->model, error)
+                 : am_fail_memory(error, a->model);
   am_buf_close(&whole);
   return status;
 }
@@ -52,8 +54,12 @@ static adam_status begin_call(hearing *h, const am_json *block, adam_error *erro
 static adam_status begin_block(hearing *h, const am_json *block, adam_error *error) {
   const char *type = am_json_str(am_json_get(block, "type"), "");
   if (++h->n_blocks > MOST_BLOCKS)
-    return am_fail(error, ADAM_LIMIT, h->answer.model, NULL, "the answer has more than %d blocks", MOST_BLOCKS);
-  h->block = !strcmp(type, "text") ? TEXT : !strcmp(type, "thinking") ? THINKING : !strcmp(type, "tool_use") ? TOOL : OTHER;
+    return am_fail(error, ADAM_LIMIT, h->answer.model, NULL, "the answer has more than %d blocks",
+                   MOST_BLOCKS);
+  h->block = !strcmp(type, "text")       ? TEXT
+             : !strcmp(type, "thinking") ? THINKING
+             : !strcmp(type, "tool_use") ? TOOL
+                                         : OTHER;
   if (h->block == TEXT) return say(h, text_of(block, "text"), false, error);
   if (h->block == THINKING) return say(h, text_of(block, "thinking"), true, error);
   return h->block == TOOL ? begin_call(h, block, error) : ADAM_OK;
@@ -66,13 +72,15 @@ static adam_status hear_delta(hearing *h, const am_json *object, adam_error *err
     return fail_order(h, "a piece of a block that is not open", error);
   if (!strcmp(type, "text_delta")) return say(h, text_of(delta, "text"), false, error);
   if (!strcmp(type, "thinking_delta")) return say(h, text_of(delta, "thinking"), true, error);
-  if (strcmp(type, "input_json_delta") != 0 || h->block != TOOL || !json) return ADAM_OK; /* signatures, citations */
+  if (strcmp(type, "input_json_delta") != 0 || h->block != TOOL || !json)
+    return ADAM_OK; /* signatures, citations */
   return am_remote_calls_add(&h->answer.calls, h->call, json->as.string, json->n, h->answer.model, error);
 }
 
 static void hear_usage(hearing *h, const am_json *usage) {
   adam_outcome *o = h->answer.outcome;
-  static const char *const names[] = {"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"};
+  static const char *const names[] = {"input_tokens", "cache_creation_input_tokens",
+                                      "cache_read_input_tokens"};
   int64_t n_prompt = 0, n_answer = am_json_int(am_json_get(usage, "output_tokens"), 0);
   for (size_t i = 0; i < 3; i++) {
     int64_t n = am_json_int(am_json_get(usage, names[i]), 0);
@@ -89,11 +97,14 @@ static void hear_reason(hearing *h, const char *reason) {
   a->outcome->finish_reason = !strcmp(reason, "max_tokens") || full ? ADAM_FINISH_LENGTH
                               : !strcmp(reason, "tool_use")         ? ADAM_FINISH_TOOL_CALLS
                                                                     : ADAM_FINISH_STOP;
-  if (full) am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "context_full", "the answer ends because the context is full");
+  if (full)
+    am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "context_full",
+                     "the answer ends because the context is full");
   if (!strcmp(reason, "refusal"))
     am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "refusal", "the model was stopped from answering this");
   if (!strcmp(reason, "pause_turn"))
-    am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "pause_turn", "the server paused a long turn: the answer may go on");
+    am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "pause_turn",
+                     "the server paused a long turn: the answer may go on");
 }
 
 /* An answer that is no stream. */
@@ -102,7 +113,8 @@ static adam_status hear_whole(hearing *h, const am_json *message, adam_error *er
   const char *reason = am_json_str(am_json_get(message, "stop_reason"), NULL);
   adam_status status = ADAM_OK;
   if (!content || content->type != AM_JSON_ARRAY || !reason)
-    return am_fail(error, ADAM_FAILED, h->answer.model, NULL, "what the server sends is no answer of this API, or not the whole");
+    return am_fail(error, ADAM_FAILED, h->answer.model, NULL,
+                   "what the server sends is no answer of this API, or not the whole");
   for (size_t i = 0; i < content->n && !status; i++) {
     h->index = (int64_t)i;
     status = begin_block(h, am_json_at(content, i), error);
@@ -121,7 +133,8 @@ static adam_status hear_event(hearing *h, const char *type, const am_json *objec
     h->begun = true;
     hear_usage(h, am_json_path(object, "message.usage"));
   } else if (!strcmp(type, "content_block_start")) {
-    if (!h->begun || h->block != NO_BLOCK) return fail_order(h, "a block inside of another, or before the beginning", error);
+    if (!h->begun || h->block != NO_BLOCK)
+      return fail_order(h, "a block inside of another, or before the beginning", error);
     h->index = am_json_int(am_json_get(object, "index"), -1);
     status = begin_block(h, am_json_get(object, "content_block"), error);
   } else if (!strcmp(type, "content_block_delta")) {
@@ -167,12 +180,9 @@ static bool yield(adam_backend_model *m, const am_remote_refusal *refusal, uint3
   static const struct {
     const char *name;
     uint32_t bit;
-  } parameters[] = {{"top_p", AM_ANTHROPIC_TOP_P},
-                    {"temperature", AM_ANTHROPIC_TEMPERATURE},
-                    {"top_k", AM_ANTHROPIC_TOP_K},
-                    {"budget_tokens", AM_ANTHROPIC_BUDGET},
-                    {"thinking.type", AM_ANTHROPIC_BUDGET},
-                    {"thinking.type.enabled", AM_ANTHROPIC_BUDGET},
+  } parameters[] = {{"top_p", AM_ANTHROPIC_TOP_P},          {"temperature", AM_ANTHROPIC_TEMPERATURE},
+                    {"top_k", AM_ANTHROPIC_TOP_K},          {"budget_tokens", AM_ANTHROPIC_BUDGET},
+                    {"thinking.type", AM_ANTHROPIC_BUDGET}, {"thinking.type.enabled", AM_ANTHROPIC_BUDGET},
                     {"stream", AM_ANTHROPIC_STREAM}};
   for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
     if (!(sent & parameters[i].bit) || !am_remote_refuses(refusal, parameters[i].name)) continue;

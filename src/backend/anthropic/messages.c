@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages as the API wants them: system apart, user and assistant in turn, each a list of blocks; the answers of
- * tools are blocks of the user's. */
+/* Messages as the API wants them: system apart, user and assistant in turn, each a list of blocks; the
+ * answers of tools are blocks of the user's. */
 #include "backend/anthropic/anthropic.h"
 
 #include "backend/remote/fields.h"
@@ -10,13 +10,13 @@
 typedef enum role { NOBODY, USER, ASSISTANT } role;
 
 typedef struct conversation {
-  am_buf system;   /* text of all system messages */
-  am_buf messages; /* JSON */
-  role open;       /* whose list of blocks is open */
-  size_t n_blocks; /* in it */
+  am_buf system;              /* text of all system messages */
+  am_buf messages;            /* JSON */
+  role open;                  /* whose list of blocks is open */
+  size_t n_blocks;            /* in it */
   size_t n_calls, n_answered; /* for ids that nobody gave */
-  bool thought;    /* the assistant's last message has its thoughts */
-  bool called;     /* and a call */
+  bool thought;               /* the assistant's last message has its thoughts */
+  bool called;                /* and a call */
 } conversation;
 
 static void close_message(conversation *c) {
@@ -65,7 +65,8 @@ static adam_status fail_part(const am_json *part, size_t number, adam_error *err
                  am_json_str(am_json_get(part, "type"), "(none)"));
 }
 
-static adam_status add_content(conversation *c, role who, const am_json *message, size_t number, adam_error *error) {
+static adam_status add_content(conversation *c, role who, const am_json *message, size_t number,
+                               adam_error *error) {
   const am_json *content = am_json_get(message, "content"), *images = am_json_get(message, "images");
   if (content && content->type == AM_JSON_STRING) add_text(c, who, content->as.string, content->n);
   for (size_t i = 0; content && content->type == AM_JSON_ARRAY && i < content->n; i++) {
@@ -96,7 +97,8 @@ static adam_status add_call(conversation *c, const am_json *call, size_t number,
   am_arena arena = {0};
   am_json parsed = {0};
   adam_status status = ADAM_OK;
-  if (!name) return am_fail(error, ADAM_INVALID, "messages", NULL, "a tool call of message %zu has no name", number);
+  if (!name)
+    return am_fail(error, ADAM_INVALID, "messages", NULL, "a tool call of message %zu has no name", number);
   if (arguments && arguments->type == AM_JSON_STRING && arguments->n) {
     status = am_field_parse(arguments->as.string, "arguments", AM_JSON_OBJECT, &arena, &parsed, error);
     arguments = &parsed;
@@ -117,7 +119,8 @@ static adam_status add_call(conversation *c, const am_json *call, size_t number,
   return status;
 }
 
-/* Thoughts go back only with their signature, which adam does not get to see; who has it gives "signature". */
+/* Thoughts go back only with their signature, which adam does not get to see; who has it gives "signature".
+ */
 static adam_status add_assistant(conversation *c, const am_json *message, size_t number, adam_error *error) {
   const am_json *thoughts = am_json_get(message, "thinking"), *signature = am_json_get(message, "signature");
   const am_json *calls = am_json_get(message, "tool_calls");
@@ -187,13 +190,16 @@ static adam_status add_all(conversation *c, const adam_request *r, adam_error *e
   if (r->system) am_buf_append_str(&c->system, r->system);
   if (r->prompt) {
     add_text(c, USER, r->prompt, r->prompt_bytes);
-  } else if (!(status = am_field_parse(r->messages_json, "messages", AM_JSON_ARRAY, &arena, &messages, error))) {
-    for (size_t i = 0; i < messages.n && !status; i++) status = add_message(c, am_json_at(&messages, i), i + 1, error);
+  } else if (!(status =
+                   am_field_parse(r->messages_json, "messages", AM_JSON_ARRAY, &arena, &messages, error))) {
+    for (size_t i = 0; i < messages.n && !status; i++)
+      status = add_message(c, am_json_at(&messages, i), i + 1, error);
   }
   am_arena_close(&arena);
   close_message(c);
   if (!status && !c->messages.len && !c->messages.failed)
-    status = am_fail(error, ADAM_INVALID, r->prompt ? "prompt" : "messages", NULL, "there is no text for the model");
+    status = am_fail(error, ADAM_INVALID, r->prompt ? "prompt" : "messages", NULL,
+                     "there is no text for the model");
   return status;
 }
 

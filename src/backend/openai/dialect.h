@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend/openai/dialect: who speaks OpenAI's API, and what each takes beyond it. A server is known by the owner
- * that its list of models names. Sources: the servers' own documentation and answers (vLLM 0.6 to 0.12, SGLang
- * 0.4, llama-server, llama_cpp.server 0.3, Ollama 0.9.6). Constant. */
+/* backend/openai/dialect: who speaks OpenAI's API, and what each takes beyond it. A server is known by the
+ * owner that its list of models names. Sources: the servers' own documentation and answers (vLLM 0.6 to 0.12,
+ * SGLang 0.4, llama-server, llama_cpp.server 0.3, Ollama 0.9.6). Constant. */
 #ifndef AM_BACKEND_OPENAI_DIALECT_H
 #define AM_BACKEND_OPENAI_DIALECT_H
 

@@ -49,7 +49,8 @@ static void write_body(embedding *e, size_t first, size_t n, am_buf *body) {
     am_field_text(body, "encoding_format", "base64", 6);
   }
   /* The server would give what it cuts the length 1. */
-  if (e->request->dimensions > 0 && e->request->normalize != ADAM_NORMALIZE_OFF && !(lacks & AM_OPENAI_DIMENSIONS)) {
+  if (e->request->dimensions > 0 && e->request->normalize != ADAM_NORMALIZE_OFF &&
+      !(lacks & AM_OPENAI_DIMENSIONS)) {
     e->sent |= AM_OPENAI_DIMENSIONS;
     am_field_int(body, "dimensions", e->request->dimensions);
   }
@@ -88,7 +89,8 @@ static adam_status sort_items(const embedding *e, const am_json *data, size_t n,
   for (size_t i = 0; i < n; i++) {
     int64_t index = am_json_int(am_json_get(am_json_at(data, i), "index"), (int64_t)i);
     if (index < 0 || (size_t)index >= n || items[index])
-      return am_fail(error, ADAM_FAILED, name, NULL, "the server gave an embedding of text %lld of %zu, or gave it twice",
+      return am_fail(error, ADAM_FAILED, name, NULL,
+                     "the server gave an embedding of text %lld of %zu, or gave it twice",
                      (long long)index + 1, n);
     items[index] = am_json_at(data, i);
   }
@@ -120,10 +122,15 @@ static adam_status embed_batch(embedding *e, size_t first, size_t n, adam_error 
 
 adam_status am_openai_embed(void *context, adam_backend_model *model, const adam_embed_request *request,
                             const adam_sink *sink,
-                            bool (*on_embedding)(void *user, size_t index, const float *values, size_t n_values),
+                            bool (*on_embedding)(void *user, size_t index, const float *values,
+                                                 size_t n_values),
                             void *user, adam_embed_outcome *outcome, adam_error *error) {
   (void)context;
-  embedding e = {.model = model, .request = request, .sink = sink, .on_embedding = on_embedding, .user = user,
+  embedding e = {.model = model,
+                 .request = request,
+                 .sink = sink,
+                 .on_embedding = on_embedding,
+                 .user = user,
                  .outcome = outcome};
   adam_error found = {0};
   adam_status status = ADAM_OK;

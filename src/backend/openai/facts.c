@@ -7,8 +7,8 @@
 #include <string.h>
 
 void am_openai_facts(const adam_backend_model *m, adam_model_info *info) {
-  static const char *const contexts[] = {"max_model_len", "context_length", "context_window"}; /* vLLM and SGLang,
-                                                                          OpenRouter, Groq */
+  static const char *const contexts[] = {"max_model_len", "context_length", "context_window"}; /* vLLM and
+                                                                          SGLang, OpenRouter, Groq */
   const am_json *meta = am_json_get(m->entry, "meta"); /* of llama-server */
   info->name = m->name;
   info->backend = "openai";

@@ -12,7 +12,8 @@ static const am_json *text_of(const am_json *object, const char *name) {
   return text && text->type == AM_JSON_STRING && text->n ? text : NULL;
 }
 
-/* Mistral's list of parts: {"type":"text","text"} and {"type":"thinking","thinking":[{"type":"text","text"}]}. */
+/* Mistral's list of parts: {"type":"text","text"} and
+ * {"type":"thinking","thinking":[{"type":"text","text"}]}. */
 static adam_status hear_parts(am_remote_answer *a, const am_json *parts, adam_error *error) {
   adam_status status = ADAM_OK;
   for (size_t i = 0; i < parts->n && !status; i++) {
@@ -48,7 +49,8 @@ static adam_status hear_calls(am_remote_answer *a, const am_json *calls, adam_er
   return status;
 }
 
-static adam_status hear_text(am_remote_answer *a, const am_json *choice, const am_json *text, adam_error *error) {
+static adam_status hear_text(am_remote_answer *a, const am_json *choice, const am_json *text,
+                             adam_error *error) {
   const am_json *logprobs = a->request->logprobs ? am_json_get(choice, "logprobs") : NULL;
   const am_json *content = am_json_get(logprobs, "content");
   am_arena arena = {0};
@@ -67,11 +69,13 @@ static adam_status hear_text(am_remote_answer *a, const am_json *choice, const a
 static void hear_reason(am_remote_answer *a, const char *reason) {
   adam_outcome *o = a->outcome;
   a->has_reason = true;
-  o->finish_reason = !strcmp(reason, "length")                                        ? ADAM_FINISH_LENGTH
-                     : !strcmp(reason, "tool_calls") || !strcmp(reason, "function_call") ? ADAM_FINISH_TOOL_CALLS
-                                                                                         : ADAM_FINISH_STOP;
+  o->finish_reason = !strcmp(reason, "length") ? ADAM_FINISH_LENGTH
+                     : !strcmp(reason, "tool_calls") || !strcmp(reason, "function_call")
+                         ? ADAM_FINISH_TOOL_CALLS
+                         : ADAM_FINISH_STOP;
   if (!strcmp(reason, "content_filter"))
-    am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "content_filter", "the server's filter left out part of the answer");
+    am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "content_filter",
+                     "the server's filter left out part of the answer");
 }
 
 /* A choice: message when it is whole, delta in a stream, text in completions. */
@@ -123,7 +127,8 @@ static adam_status on_event(void *user, const char *name, const am_json *object,
   adam_status status = ADAM_OK;
   if (!choices || choices->type != AM_JSON_ARRAY || (!name && !choice)) {
     if (!usage || !name)
-      return am_fail(error, ADAM_FAILED, a->model, NULL, "what the server sends is no answer: it has no choices");
+      return am_fail(error, ADAM_FAILED, a->model, NULL,
+                     "what the server sends is no answer: it has no choices");
   } else if (choice && am_json_int(am_json_get(choice, "index"), 0) == 0) {
     status = hear_choice(a, choice, error);
   }
@@ -135,15 +140,17 @@ static adam_status on_event(void *user, const char *name, const am_json *object,
   }
   if (am_json_get(object, "timings")) hear_timings(a, am_json_get(object, "timings"));
   if (!status && !name && !a->has_reason)
-    return am_fail(error, ADAM_FAILED, a->model, NULL, "the answer has no finish_reason: it is not the whole");
-  turn->moved = a->n_pieces > before || a->calls.bytes > bytes || a->calls.n > calls || a->has_reason != was_over;
+    return am_fail(error, ADAM_FAILED, a->model, NULL,
+                   "the answer has no finish_reason: it is not the whole");
+  turn->moved =
+      a->n_pieces > before || a->calls.bytes > bytes || a->calls.n > calls || a->has_reason != was_over;
   turn->done = a->has_reason;
   turn->cancel = a->cancelled;
   return status;
 }
 
-static adam_status write_body(adam_backend_model *m, const adam_request *r, const adam_sink *sink, adam_outcome *o,
-                              am_openai_bits *bits, am_buf *body, adam_error *error) {
+static adam_status write_body(adam_backend_model *m, const adam_request *r, const adam_sink *sink,
+                              adam_outcome *o, am_openai_bits *bits, am_buf *body, adam_error *error) {
   adam_status status = ADAM_OK;
   bits->sent = 0;
   am_buf_append_char(body, '{');
@@ -168,11 +175,13 @@ static adam_status write_body(adam_backend_model *m, const adam_request *r, cons
 
 static adam_status check(const adam_request *r, adam_error *error) {
   if (!r->raw) return ADAM_OK;
-  if (!r->prompt) return am_fail(error, ADAM_UNSUPPORTED, "openai", NULL, "raw goes with a prompt, not with messages");
+  if (!r->prompt)
+    return am_fail(error, ADAM_UNSUPPORTED, "openai", NULL, "raw goes with a prompt, not with messages");
   if (r->prompt_bytes == 0)
     return am_fail(error, ADAM_INVALID, "prompt", NULL, "an empty raw prompt has nothing to go on from");
   if (r->tools_json)
-    return am_fail(error, ADAM_UNSUPPORTED, "openai", NULL, "tools need the model's template, which raw leaves out");
+    return am_fail(error, ADAM_UNSUPPORTED, "openai", NULL,
+                   "tools need the model's template, which raw leaves out");
   return ADAM_OK;
 }
 
@@ -190,7 +199,8 @@ adam_status am_openai_generate(void *context, adam_backend_model *m, const adam_
     am_buf body = {0};
     am_remote_refusal refusal = {0};
     status = write_body(m, request, sink, outcome, &bits, &body, &found);
-    const am_remote_ask ask = {"POST", request->raw ? "/completions" : "/chat/completions", &body, m->name, false};
+    const am_remote_ask ask = {"POST", request->raw ? "/completions" : "/chat/completions", &body, m->name,
+                               false};
     if (!status) status = am_remote_stream_call(&m->server, &ask, &stream, &refusal, &found);
     again = status && am_openai_yield(m, &refusal, bits.sent);
     am_buf_close(&body);

@@ -26,8 +26,8 @@ static void write_picture(am_buf *out, const char *url) {
 }
 
 /* Text stays a string; parts, and pictures beside a text, become a list. */
-static adam_status write_content(conversation *c, const am_json *content, const am_json *images, size_t number,
-                                 adam_error *error) {
+static adam_status write_content(conversation *c, const am_json *content, const am_json *images,
+                                 size_t number, adam_error *error) {
   am_buf *out = c->out;
   bool has_images = images && images->type == AM_JSON_ARRAY && images->n > 0;
   bool is_list = content && content->type == AM_JSON_ARRAY;
@@ -112,11 +112,13 @@ static adam_status write_message(conversation *c, const am_json *message, size_t
   if (!thoughts) thoughts = am_json_get(message, "thinking");
   am_buf_append_char(c->out, '{');
   am_field_text(c->out, "role", role, strlen(role));
-  adam_status status = write_content(c, am_json_get(message, "content"), am_json_get(message, "images"), number, error);
+  adam_status status =
+      write_content(c, am_json_get(message, "content"), am_json_get(message, "images"), number, error);
   if (!status) status = write_calls(c, am_json_get(message, "tool_calls"), number, error);
   if (name && name->type == AM_JSON_STRING) am_field_json(c->out, "name", name);
   if (!strcmp(role, "tool"))
-    write_id(c->out, "tool_call_id", am_json_str(am_json_get(message, "tool_call_id"), NULL), ++c->n_answered);
+    write_id(c->out, "tool_call_id", am_json_str(am_json_get(message, "tool_call_id"), NULL),
+             ++c->n_answered);
   if (thoughts && thoughts->type == AM_JSON_STRING && c->model->dialect->keeps_reasoning)
     am_field_json(c->out, "reasoning_content", thoughts);
   am_buf_append_char(c->out, '}');
@@ -140,7 +142,8 @@ static adam_status write_messages(conversation *c, const adam_request *r, adam_e
   if (r->prompt) {
     if (r->system) am_buf_append_char(c->out, ',');
     write_text(c->out, "user", r->prompt, r->prompt_bytes);
-  } else if (!(status = am_field_parse(r->messages_json, "messages", AM_JSON_ARRAY, &arena, &messages, error))) {
+  } else if (!(status =
+                   am_field_parse(r->messages_json, "messages", AM_JSON_ARRAY, &arena, &messages, error))) {
     if (messages.n == 0) status = am_fail(error, ADAM_INVALID, "messages", NULL, "there is no message");
     for (size_t i = 0; i < messages.n && !status; i++) {
       if (i || r->system) am_buf_append_char(c->out, ',');
@@ -183,7 +186,8 @@ static adam_status write_tools(const adam_request *r, am_buf *out, adam_error *e
   return ADAM_OK;
 }
 
-adam_status am_openai_messages(const adam_backend_model *m, const adam_request *r, am_buf *body, adam_error *error) {
+adam_status am_openai_messages(const adam_backend_model *m, const adam_request *r, am_buf *body,
+                               adam_error *error) {
   conversation c = {.model = m, .out = body};
   adam_status status = write_messages(&c, r, error);
   return status || !r->tools_json ? status : write_tools(r, body, error);

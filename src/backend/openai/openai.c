@@ -29,7 +29,9 @@ static const am_json *models_of(const am_json *list) {
   return data && data->type == AM_JSON_ARRAY ? data : NULL;
 }
 
-static const char *id_at(const am_json *models, size_t i) { return am_json_str(am_json_get(am_json_at(models, i), "id"), ""); }
+static const char *id_at(const am_json *models, size_t i) {
+  return am_json_str(am_json_get(am_json_at(models, i), "id"), "");
+}
 
 /* The entry of that name; n_name bytes of it. */
 static const am_json *find_entry(const am_json *models, const char *name, size_t n_name) {
@@ -40,27 +42,31 @@ static const am_json *find_entry(const am_json *models, const char *name, size_t
 
 static adam_status fail_missing(const adam_backend_model *m, const am_json *models, adam_error *error) {
   am_buf hint = {0};
-  for (size_t i = 0; i < models->n && i < 4; i++) am_buf_printf(&hint, "%s%s", i ? ", " : "it has ", id_at(models, i));
+  for (size_t i = 0; i < models->n && i < 4; i++)
+    am_buf_printf(&hint, "%s%s", i ? ", " : "it has ", id_at(models, i));
   if (models->n > 4) am_buf_printf(&hint, " and %u more", models->n - 4);
   if (!models->n) am_buf_append_str(&hint, "it has none at all");
-  am_fail(error, ADAM_NOT_FOUND, m->name, hint.failed ? NULL : hint.data, "the server at %s has no model of this name",
-          m->server.url);
+  am_fail(error, ADAM_NOT_FOUND, m->name, hint.failed ? NULL : hint.data,
+          "the server at %s has no model of this name", m->server.url);
   am_buf_close(&hint);
   return ADAM_NOT_FOUND;
 }
 
-/* A name that the list lacks can still be one: an alias, which the server knows when it is asked for it alone, or
- * a listed one with a variant behind a colon (a tag of Ollama, ":free" of OpenRouter). */
+/* A name that the list lacks can still be one: an alias, which the server knows when it is asked for it
+ * alone, or a listed one with a variant behind a colon (a tag of Ollama, ":free" of OpenRouter). */
 static bool is_alias(const adam_backend_model *m, const am_json *models) {
   const char *colon = strrchr(m->name, ':');
   if (colon && find_entry(models, m->name, (size_t)(colon - m->name))) return true;
-  if (strspn(m->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/") != strlen(m->name)) return false;
+  if (strspn(m->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/") !=
+      strlen(m->name))
+    return false;
   am_arena arena = {0};
   am_json answer = {0};
   am_buf path = {0};
   am_buf_printf(&path, "/models/%s", m->name);
   const am_remote_ask ask = {"GET", path.data, NULL, m->name, true};
-  bool good = !path.failed && !am_remote_call(&m->server, &ask, &arena, &answer, NULL, NULL) && am_json_get(&answer, "id");
+  bool good = !path.failed && !am_remote_call(&m->server, &ask, &arena, &answer, NULL, NULL) &&
+              am_json_get(&answer, "id");
   am_buf_close(&path);
   am_arena_close(&arena);
   return good;
@@ -79,8 +85,8 @@ static adam_status look_up(adam_backend_model *m, adam_error *error) {
     return status;
   }
   if (!status && !models)
-    return am_fail(error, ADAM_UNAVAILABLE, "openai", vendor.url_hint, "what answers at %s is no server of this API",
-                   m->server.url);
+    return am_fail(error, ADAM_UNAVAILABLE, "openai", vendor.url_hint,
+                   "what answers at %s is no server of this API", m->server.url);
   if (models) {
     const char *owner = am_json_str(am_json_get(am_json_at(models, 0), "owned_by"), NULL);
     bool any = models->n == 1 && (!*m->name || am_openai_dialect_find(owner)->serves_any_name);
@@ -103,7 +109,8 @@ static adam_status openai_open(void *context, const char *name, const adam_model
   adam_backend_model *m = am_mem_zalloc(1, sizeof *m);
   if (!m) return am_fail_memory(error, name);
   m->name = am_mem_dup(name, strlen(name));
-  adam_status status = m->name ? am_remote_open(&vendor, options, &m->server, error) : am_fail_memory(error, name);
+  adam_status status =
+      m->name ? am_remote_open(&vendor, options, &m->server, error) : am_fail_memory(error, name);
   if (!status) status = look_up(m, error);
   if (!status && !*name) { /* the only one that it has */
     const char *id = am_json_str(am_json_get(m->entry, "id"), "");
@@ -133,7 +140,8 @@ static adam_status openai_available(void *context, adam_error *error) {
   return status == ADAM_OK || status == ADAM_NO_MEMORY ? status : ADAM_UNAVAILABLE;
 }
 
-static adam_status openai_info(void *context, adam_backend_model *model, adam_model_info *info, adam_error *error) {
+static adam_status openai_info(void *context, adam_backend_model *model, adam_model_info *info,
+                               adam_error *error) {
   (void)context, (void)error;
   am_openai_facts(model, info);
   return ADAM_OK;
@@ -141,8 +149,8 @@ static adam_status openai_info(void *context, adam_backend_model *model, adam_mo
 
 /* Only of a server that someone named: a vendor's own is not asked for all that it sells by a list of what is
  * here. */
-static adam_status openai_list(void *context, const adam_model_options *options, adam_on_model on_model, void *user,
-                               adam_error *error) {
+static adam_status openai_list(void *context, const adam_model_options *options, adam_on_model on_model,
+                               void *user, adam_error *error) {
   (void)context;
   am_remote_server server = {0};
   am_arena arena = {0};
@@ -156,7 +164,8 @@ static adam_status openai_list(void *context, const adam_model_options *options,
     int64_t bytes = am_json_int(am_json_path(am_json_at(models, i), "meta.size"), 0);
     am_buf_printf(&name, "openai:%s", id_at(models, i));
     if (!name.failed && *id_at(models, i))
-      on_model(user, &(adam_model_entry){.name = name.data, .bytes = bytes > 0 ? (uint64_t)bytes : 0, .store = "openai"});
+      on_model(user, &(adam_model_entry){
+                         .name = name.data, .bytes = bytes > 0 ? (uint64_t)bytes : 0, .store = "openai"});
     am_buf_close(&name);
   }
   am_arena_close(&arena);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend/openai: a server of OpenAI's API (chat completions, completions, embeddings, models) as a backend: OpenAI
- * itself, vLLM, SGLang, llama-server, llama_cpp.server, Ollama's /v1 and others.
- * In: adam's requests. Out: HTTP calls and their answers as pieces, vectors, facts. Parameters that a server does
- * not know are left out with a notice; one that it refuses by name is left out from then on.
- * Threads: a model by one thread at a time. */
+/* backend/openai: a server of OpenAI's API (chat completions, completions, embeddings, models) as a backend:
+ * OpenAI itself, vLLM, SGLang, llama-server, llama_cpp.server, Ollama's /v1 and others. In: adam's requests.
+ * Out: HTTP calls and their answers as pieces, vectors, facts. Parameters that a server does not know are
+ * left out with a notice; one that it refuses by name is left out from then on. Threads: a model by one
+ * thread at a time. */
 #ifndef AM_BACKEND_OPENAI_OPENAI_H
 #define AM_BACKEND_OPENAI_OPENAI_H
 
@@ -17,9 +17,9 @@ struct adam_backend_model {
   am_json list;            /* what /models says; null where the server has no list */
   const am_json *entry;    /* of this model; NULL = none */
   const am_openai_dialect *dialect;
-  uint32_t lacks;          /* AM_OPENAI_*: the dialect's, and what the server refused */
-  bool has_version;        /* asked for already */
-  int64_t version;         /* of vLLM: 0.11.2 is 11002; 0 = unknown */
+  uint32_t lacks;   /* AM_OPENAI_*: the dialect's, and what the server refused */
+  bool has_version; /* asked for already */
+  int64_t version;  /* of vLLM: 0.11.2 is 11002; 0 = unknown */
 };
 
 /* A member of /models as facts. */
@@ -38,8 +38,9 @@ typedef struct am_openai_bits {
 
 /* parameters.c: sampling and form of a request, as members of the body that is being written. Fills the
  * outcome's sampling and seed. sink: for notices. */
-adam_status am_openai_parameters(adam_backend_model *model, const adam_request *request, const adam_sink *sink,
-                                 adam_outcome *outcome, am_openai_bits *bits, am_buf *body, adam_error *error);
+adam_status am_openai_parameters(adam_backend_model *model, const adam_request *request,
+                                 const adam_sink *sink, adam_outcome *outcome, am_openai_bits *bits,
+                                 am_buf *body, adam_error *error);
 /* messages.c: the members "messages", "tools" and "tool_choice". */
 adam_status am_openai_messages(const adam_backend_model *model, const adam_request *request, am_buf *body,
                                adam_error *error);
@@ -49,7 +50,8 @@ adam_status am_openai_generate(void *context, adam_backend_model *model, const a
                                const adam_sink *sink, adam_outcome *outcome, adam_error *error);
 adam_status am_openai_embed(void *context, adam_backend_model *model, const adam_embed_request *request,
                             const adam_sink *sink,
-                            bool (*on_embedding)(void *user, size_t index, const float *values, size_t n_values),
+                            bool (*on_embedding)(void *user, size_t index, const float *values,
+                                                 size_t n_values),
                             void *user, adam_embed_outcome *outcome, adam_error *error);
 
 #endif

@@ -45,7 +45,8 @@ static void write_sampling(writer *w, const adam_sampling *s) {
       {ADAM_SET_TEMPERATURE, AM_OPENAI_TEMPERATURE, "temperature", s->temperature, -1},
       {ADAM_SET_TOP_P, AM_OPENAI_TOP_P, "top_p", s->top_p, 1},
       {ADAM_SET_MIN_P, AM_OPENAI_MIN_P, "min_p", s->min_p, 0},
-      {ADAM_SET_REPETITION_PENALTY, AM_OPENAI_REPETITION, w->model->dialect->repetition, s->repetition_penalty, 1},
+      {ADAM_SET_REPETITION_PENALTY, AM_OPENAI_REPETITION, w->model->dialect->repetition,
+       s->repetition_penalty, 1},
       {ADAM_SET_PRESENCE_PENALTY, AM_OPENAI_PRESENCE, "presence_penalty", s->presence_penalty, 0},
       {ADAM_SET_FREQUENCY_PENALTY, AM_OPENAI_FREQUENCY, "frequency_penalty", s->frequency_penalty, 0},
   };
@@ -59,7 +60,8 @@ static void write_sampling(writer *w, const adam_sampling *s) {
       !strcmp(w->model->dialect->owner ? w->model->dialect->owner : "", "llamacpp"))
     am_field_int(b, "repeat_last_n", -1); /* over all of the context, as adam's is */
   if ((s->set & ADAM_SET_TOP_K) && may_send(w, AM_OPENAI_TOP_K, "top_k", s->top_k == 0)) {
-    bool minus = w->model->dialect->forms == AM_OPENAI_FORMS_VLLM || w->model->dialect->forms == AM_OPENAI_FORMS_SGLANG;
+    bool minus = w->model->dialect->forms == AM_OPENAI_FORMS_VLLM ||
+                 w->model->dialect->forms == AM_OPENAI_FORMS_SGLANG;
     am_field_int(b, "top_k", s->top_k == 0 && minus ? -1 : s->top_k);
   }
 }
@@ -67,7 +69,8 @@ static void write_sampling(writer *w, const adam_sampling *s) {
 /* The seed is always sent, so that it can be told; where it cannot be, its bit is not among those used. */
 static void write_seed(writer *w, const adam_request *r, adam_outcome *o) {
   bool given = (r->sampling.set & ADAM_SET_SEED) != 0;
-  o->seed = given ? r->sampling.seed : am_rng_system_seed() >> 33; /* below 2^31: what every server takes whole */
+  o->seed =
+      given ? r->sampling.seed : am_rng_system_seed() >> 33; /* below 2^31: what every server takes whole */
   o->sampling.seed = o->seed;
   if (!may_send(w, AM_OPENAI_SEED, "seed", !given)) return;
   o->sampling.set |= ADAM_SET_SEED;
@@ -94,7 +97,8 @@ static adam_status write_template(writer *w, const adam_request *r, adam_error *
   if (has_kwargs && (w->model->lacks & AM_OPENAI_TEMPLATE_KWARGS))
     return am_fail(error, ADAM_UNSUPPORTED, "openai", NULL, "%s cannot be given variables of the template",
                    w->model->dialect->name);
-  if (!may_send(w, AM_OPENAI_TEMPLATE_KWARGS, has_kwargs ? "chat_template_kwargs" : "switch for thinking", false))
+  if (!may_send(w, AM_OPENAI_TEMPLATE_KWARGS, has_kwargs ? "chat_template_kwargs" : "switch for thinking",
+                false))
     return ADAM_OK;
   if (has_kwargs) status = am_field_parse(r->kwargs_json, "kwargs", AM_JSON_OBJECT, &arena, &kwargs, error);
   am_field_key(w->body, "chat_template_kwargs");
@@ -110,7 +114,8 @@ static adam_status write_template(writer *w, const adam_request *r, adam_error *
   return status;
 }
 
-static adam_status write_schema(const adam_backend_model *m, const char *text, am_buf *out, adam_error *error) {
+static adam_status write_schema(const adam_backend_model *m, const char *text, am_buf *out,
+                                adam_error *error) {
   am_arena arena = {0};
   am_json schema = {0};
   adam_status status = am_field_parse(text, "schema", AM_JSON_OBJECT, &arena, &schema, error);
@@ -185,7 +190,9 @@ static adam_status write_form(adam_backend_model *m, const adam_request *r, am_b
   if (forms == AM_OPENAI_FORMS_NONE || (forms == AM_OPENAI_FORMS_LLAMA && is_regex))
     return am_fail(error, ADAM_UNSUPPORTED, "openai", "vLLM, SGLang and, but for regex, llama-server can",
                    "%s cannot hold an answer to a %s", m->dialect->name,
-                   is_choice ? "choice" : is_regex ? "regex" : "grammar");
+                   is_choice  ? "choice"
+                   : is_regex ? "regex"
+                              : "grammar");
   if (forms == AM_OPENAI_FORMS_VLLM) {
     write_vllm_form(m, r, out);
     return ADAM_OK;
@@ -201,8 +208,9 @@ static adam_status write_form(adam_backend_model *m, const adam_request *r, am_b
 
 static adam_status write_logprobs(const adam_request *r, am_buf *out, adam_error *error) {
   if (r->top_logprobs > MOST_TOP_LOGPROBS)
-    return am_fail(error, ADAM_UNSUPPORTED, "openai", NULL, "the API tells at most %d top log-probabilities, not %d",
-                   MOST_TOP_LOGPROBS, (int)r->top_logprobs);
+    return am_fail(error, ADAM_UNSUPPORTED, "openai", NULL,
+                   "the API tells at most %d top log-probabilities, not %d", MOST_TOP_LOGPROBS,
+                   (int)r->top_logprobs);
   if (!r->logprobs) return ADAM_OK;
   if (r->raw) { /* completions: a number instead of two members */
     am_field_int(out, "logprobs", r->top_logprobs);
@@ -215,7 +223,8 @@ static adam_status write_logprobs(const adam_request *r, am_buf *out, adam_error
 }
 
 adam_status am_openai_parameters(adam_backend_model *m, const adam_request *r, const adam_sink *sink,
-                                 adam_outcome *outcome, am_openai_bits *bits, am_buf *body, adam_error *error) {
+                                 adam_outcome *outcome, am_openai_bits *bits, am_buf *body,
+                                 adam_error *error) {
   writer w = {.model = m, .sink = sink, .body = body, .bits = bits};
   const adam_sampling *s = &r->sampling;
   outcome->sampling = *s;

@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void am_remote_notice(const adam_sink *sink, adam_notice_level level, const char *code, const char *format, ...) {
+void am_remote_notice(const adam_sink *sink, adam_notice_level level, const char *code, const char *format,
+                      ...) {
   char text[512];
   va_list arguments;
   va_start(arguments, format);
@@ -97,7 +98,8 @@ adam_status am_remote_answer_call(am_remote_answer *a, const am_remote_call_part
   if (!name) return am_fail(error, ADAM_FAILED, a->model, NULL, "the server sent a tool call without a name");
   if (call->arguments.len &&
       am_json_parse(call->arguments.data, call->arguments.len, "arguments", 0, &arena, &arguments, NULL))
-    am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "tool_arguments", "the arguments of the call of %.100s are no JSON", name);
+    am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "tool_arguments",
+                     "the arguments of the call of %.100s are no JSON", name);
   am_arena_close(&arena);
   bool good = am_remote_call_json(&json, call->id, a->outcome->seed, a->n_calls, name, call->arguments.data,
                                   call->arguments.len);
@@ -117,7 +119,8 @@ adam_status am_remote_answer_end(am_remote_answer *a, adam_error *error) {
   if (!a->mute && !a->request->raw)
     status = send_parts(a, am_thinking_finish(&a->splitter, &a->thought, &a->said), error);
   if (a->calls.n && (is_cut || a->mute))
-    am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "tool_call_cut", "the answer reached max_tokens in a tool call");
+    am_remote_notice(a->sink, ADAM_NOTICE_DEGRADED, "tool_call_cut",
+                     "the answer reached max_tokens in a tool call");
   else
     for (size_t i = 0; i < a->calls.n && !status && !a->cancelled; i++)
       status = am_remote_answer_call(a, &a->calls.items[i], error);

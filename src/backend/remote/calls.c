@@ -52,7 +52,8 @@ adam_status am_remote_calls_at(am_remote_calls *calls, int64_t index, const char
 adam_status am_remote_calls_add(am_remote_calls *calls, am_remote_call_part *call, const char *arguments,
                                 size_t n_bytes, const char *what, adam_error *error) {
   if (n_bytes > MOST_BYTES - calls->bytes)
-    return am_fail(error, ADAM_LIMIT, what, NULL, "the arguments of a tool call have more than %d bytes", MOST_BYTES);
+    return am_fail(error, ADAM_LIMIT, what, NULL, "the arguments of a tool call have more than %d bytes",
+                   MOST_BYTES);
   calls->bytes += n_bytes;
   return am_buf_append(&call->arguments, arguments, n_bytes) ? ADAM_OK : am_fail_memory(error, what);
 }

@@ -24,8 +24,8 @@ typedef struct am_remote_calls {
   size_t bytes; /* of all arguments */
 } am_remote_calls;
 
-/* The call with that index, begun where there is none; index -1: the server gives none, so that an id begins a
- * call and anything else goes on with the last. ADAM_LIMIT beyond 256 calls. */
+/* The call with that index, begun where there is none; index -1: the server gives none, so that an id begins
+ * a call and anything else goes on with the last. ADAM_LIMIT beyond 256 calls. */
 adam_status am_remote_calls_at(am_remote_calls *calls, int64_t index, const char *id, const char *what,
                                am_remote_call_part **out, adam_error *error);
 /* ADAM_LIMIT beyond 64 MiB in all. */

@@ -29,15 +29,16 @@ void am_field_json(am_buf *out, const char *name, const am_json *value) {
   am_json_write(out, value);
 }
 
-adam_status am_field_parse(const char *text, const char *what, am_json_type type, am_arena *arena, am_json *out,
-                           adam_error *error) {
+adam_status am_field_parse(const char *text, const char *what, am_json_type type, am_arena *arena,
+                           am_json *out, adam_error *error) {
   adam_status status = am_json_parse(text, strlen(text), what, 0, arena, out, error);
   if (status == ADAM_DAMAGED) {
     if (error) error->status = ADAM_INVALID;
     return ADAM_INVALID;
   }
   if (!status && out->type != type)
-    return am_fail(error, ADAM_INVALID, what, NULL, "expected %s", type == AM_JSON_ARRAY ? "an array" : "an object");
+    return am_fail(error, ADAM_INVALID, what, NULL, "expected %s",
+                   type == AM_JSON_ARRAY ? "an array" : "an object");
   return status;
 }
 

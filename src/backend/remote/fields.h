@@ -13,8 +13,8 @@ void am_field_int(am_buf *out, const char *name, int64_t value);
 void am_field_json(am_buf *out, const char *name, const am_json *value);
 
 /* What a caller gave as `what`: ADAM_INVALID where it is no JSON, or another type than wanted. */
-adam_status am_field_parse(const char *text, const char *what, am_json_type type, am_arena *arena, am_json *out,
-                           adam_error *error);
+adam_status am_field_parse(const char *text, const char *what, am_json_type type, am_arena *arena,
+                           am_json *out, adam_error *error);
 
 /* The address or data URL of a part of a message's content; NULL = it is no picture. */
 const char *am_field_image(const am_json *part);

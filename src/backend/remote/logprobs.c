@@ -26,7 +26,8 @@ static adam_status read_one(const am_json *from, const char *what, am_arena *are
   return ADAM_OK;
 }
 
-static adam_status begin(size_t n, const char *what, am_arena *arena, am_remote_logprobs *out, adam_error *error) {
+static adam_status begin(size_t n, const char *what, am_arena *arena, am_remote_logprobs *out,
+                         adam_error *error) {
   *out = (am_remote_logprobs){am_arena_zalloc(arena, n, sizeof *out->tokens),
                               am_arena_alloc(arena, n * sizeof *out->ids), n};
   if (!out->tokens || !out->ids) return am_fail_memory(error, what);
@@ -34,8 +35,8 @@ static adam_status begin(size_t n, const char *what, am_arena *arena, am_remote_
   return ADAM_OK;
 }
 
-adam_status am_remote_logprobs_read(const am_json *list, const char *what, am_arena *arena, am_remote_logprobs *out,
-                                    adam_error *error) {
+adam_status am_remote_logprobs_read(const am_json *list, const char *what, am_arena *arena,
+                                    am_remote_logprobs *out, adam_error *error) {
   adam_status status = begin(list->n, what, arena, out, error);
   for (size_t i = 0; i < list->n && !status; i++) {
     const am_json *item = am_json_at(list, i), *top = am_json_get(item, "top_logprobs");
@@ -43,7 +44,8 @@ adam_status am_remote_logprobs_read(const am_json *list, const char *what, am_ar
     size_t n_top = !status && top && top->type == AM_JSON_ARRAY ? top->n : 0;
     adam_logprob *best = n_top ? am_arena_zalloc(arena, n_top, sizeof *best) : NULL;
     if (n_top && !best) return am_fail_memory(error, what);
-    for (size_t k = 0; k < n_top && !status; k++) status = read_one(am_json_at(top, k), what, arena, &best[k], error);
+    for (size_t k = 0; k < n_top && !status; k++)
+      status = read_one(am_json_at(top, k), what, arena, &best[k], error);
     out->tokens[i].top = best;
     out->tokens[i].n_top = n_top;
   }
@@ -73,15 +75,15 @@ adam_status am_remote_logprobs_read_columns(const am_json *columns, const char *
     const am_json *token = am_json_at(tokens, i), *top = am_json_at(tops, i);
     if (!token || token->type != AM_JSON_STRING)
       return am_fail(error, ADAM_FAILED, what, NULL, "a log-probability has no token");
-    status = add_token(token->as.string, token->n, am_json_real(am_json_at(values, i), -INFINITY), what, arena,
-                       &out->tokens[i].token, error);
+    status = add_token(token->as.string, token->n, am_json_real(am_json_at(values, i), -INFINITY), what,
+                       arena, &out->tokens[i].token, error);
     size_t n_top = !status && top && top->type == AM_JSON_OBJECT ? top->n : 0;
     adam_logprob *best = n_top ? am_arena_zalloc(arena, n_top, sizeof *best) : NULL;
     if (n_top && !best) return am_fail_memory(error, what);
     for (size_t k = 0; k < n_top && !status; k++) {
       const am_json_member *member = &top->as.members[k];
-      status = add_token(member->key, member->key_bytes, am_json_real(&member->value, -INFINITY), what, arena, &best[k],
-                         error);
+      status = add_token(member->key, member->key_bytes, am_json_real(&member->value, -INFINITY), what, arena,
+                         &best[k], error);
     }
     if (n_top) qsort(best, n_top, sizeof *best, best_first);
     out->tokens[i].top = best;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend/remote/logprobs: the log-probabilities of tokens as servers tell them, whose ids they keep: -1 here. */
+/* backend/remote/logprobs: the log-probabilities of tokens as servers tell them, whose ids they keep: -1
+ * here. */
 #ifndef AM_BACKEND_REMOTE_LOGPROBS_H
 #define AM_BACKEND_REMOTE_LOGPROBS_H
 
@@ -14,9 +15,10 @@ typedef struct am_remote_logprobs {
 } am_remote_logprobs;
 
 /* [{"token", "logprob", "bytes", "top_logprobs": [{...}]}], as chats of OpenAI and Ollama have it. */
-adam_status am_remote_logprobs_read(const am_json *list, const char *what, am_arena *arena, am_remote_logprobs *out,
-                                    adam_error *error);
-/* {"tokens": [], "token_logprobs": [], "top_logprobs": [{TOKEN: LOGPROB}]}, as OpenAI's completions have it. */
+adam_status am_remote_logprobs_read(const am_json *list, const char *what, am_arena *arena,
+                                    am_remote_logprobs *out, adam_error *error);
+/* {"tokens": [], "token_logprobs": [], "top_logprobs": [{TOKEN: LOGPROB}]}, as OpenAI's completions have it.
+ */
 adam_status am_remote_logprobs_read_columns(const am_json *columns, const char *what, am_arena *arena,
                                             am_remote_logprobs *out, adam_error *error);
 

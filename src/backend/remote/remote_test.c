@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts that the servers' backends share. Expected values: by hand; base64 and bytes of floats by Python's
- * base64.b64encode(struct.pack("<3f", 1, -2.5, 0.1)). */
+/* The parts that the servers' backends share. Expected values: by hand; base64 and bytes of floats by
+ * Python's base64.b64encode(struct.pack("<3f", 1, -2.5, 0.1)). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,8 +36,10 @@ static void test_vectors(void **state) {
   assert_true(v.values[0] == 1.0f && v.values[1] == -2.5f && v.values[2] == 0.1f);
   assert_int_equal(read_vector("[0.5, 1, -1e-3]", &v, &error), ADAM_OK);
   assert_true(v.values[0] == 0.5f && v.values[1] == 1.0f && v.values[2] == -1e-3f);
-  static const char *const bad[] = {"[1, 2]", "[1, 2, null]", "[1, 2, \"x\"]", "[]", "{}", "\"AACAPw==\"", "\"AACAPwAAIMDNzMw\"",
-                                    "\"AACAPwAAIMDNzM*9\"", "\"\"", "\"AADAfwAAIMDNzMw9\"", "[1, 2, 1e39]"};
+  static const char *const bad[] = {
+      "[1, 2]", "[1, 2, null]",         "[1, 2, \"x\"]",       "[]",
+      "{}",     "\"AACAPw==\"",         "\"AACAPwAAIMDNzMw\"", "\"AACAPwAAIMDNzM*9\"",
+      "\"\"",   "\"AADAfwAAIMDNzMw9\"", "[1, 2, 1e39]"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     error.why[0] = 0;
     assert_int_equal(read_vector(bad[i], &v, &error), ADAM_FAILED);
@@ -53,7 +55,8 @@ static void test_vectors(void **state) {
   am_remote_vector_close(&v);
 }
 
-static void add(am_remote_calls *calls, int64_t index, const char *id, const char *name, const char *arguments) {
+static void add(am_remote_calls *calls, int64_t index, const char *id, const char *name,
+                const char *arguments) {
   am_remote_call_part *call = NULL;
   assert_int_equal(am_remote_calls_at(calls, index, id, "test", &call, NULL), ADAM_OK);
   if (!call->name.len) am_buf_append_str(&call->name, name);
@@ -80,24 +83,31 @@ static void test_calls(void **state) {
   am_remote_calls_close(&calls);
   adam_status status = ADAM_OK;
   am_remote_call_part *call = NULL;
-  for (int64_t i = 0; i < 1000 && !status; i++) status = am_remote_calls_at(&calls, i, NULL, "test", &call, NULL);
+  for (int64_t i = 0; i < 1000 && !status; i++)
+    status = am_remote_calls_at(&calls, i, NULL, "test", &call, NULL);
   assert_int_equal(status, ADAM_LIMIT);
   am_remote_calls_close(&calls);
   am_buf text = {0};
   assert_true(am_remote_call_json(&text, "a\"", 1, 0, "f", "{\"x\": 1}", 8));
-  assert_string_equal(text.data, "{\"id\": \"a\\\"\", \"type\": \"function\", \"function\": {\"name\": \"f\", "
-                                 "\"arguments\": \"{\\\"x\\\": 1}\"}}");
+  assert_string_equal(text.data,
+                      "{\"id\": \"a\\\"\", \"type\": \"function\", \"function\": {\"name\": \"f\", "
+                      "\"arguments\": \"{\\\"x\\\": 1}\"}}");
   am_buf_close(&text);
 }
 
 static void test_logprobs(void **state) {
   (void)state;
   am_remote_logprobs got = {0};
-  const am_json *list = json("[{\"token\":\"?\",\"logprob\":-1.5,\"bytes\":[195],\"top_logprobs\":[{\"token\":\"x\",\"logprob\":-2,\"bytes\":null}]}]");
+  const am_json *list = json(
+      "[{\"token\":\"?\",\"logprob\":-1.5,\"bytes\":[195],\"top_logprobs\":[{\"token\":\"x\",\"logprob\":-2,"
+      "\"bytes\":null}]}]");
   assert_int_equal(am_remote_logprobs_read(list, "test", &arena, &got, NULL), ADAM_OK);
-  assert_true(got.n == 1 && got.ids[0] == -1 && got.tokens[0].token.n_bytes == 1 && got.tokens[0].token.bytes[0] == '\xc3');
-  assert_true(got.tokens[0].n_top == 1 && got.tokens[0].top[0].bytes[0] == 'x' && got.tokens[0].top[0].logprob == -2);
-  const am_json *columns = json("{\"tokens\":[\"a\",\"b\"],\"token_logprobs\":[null,-1],\"top_logprobs\":[null,{\"c\":-3,\"b\":-1}]}");
+  assert_true(got.n == 1 && got.ids[0] == -1 && got.tokens[0].token.n_bytes == 1 &&
+              got.tokens[0].token.bytes[0] == '\xc3');
+  assert_true(got.tokens[0].n_top == 1 && got.tokens[0].top[0].bytes[0] == 'x' &&
+              got.tokens[0].top[0].logprob == -2);
+  const am_json *columns = json(
+      "{\"tokens\":[\"a\",\"b\"],\"token_logprobs\":[null,-1],\"top_logprobs\":[null,{\"c\":-3,\"b\":-1}]}");
   assert_int_equal(am_remote_logprobs_read_columns(columns, "test", &arena, &got, NULL), ADAM_OK);
   assert_true(got.n == 2 && isinf(got.tokens[0].token.logprob) && got.tokens[1].token.logprob == -1);
   assert_true(got.tokens[1].n_top == 2 && got.tokens[1].top[0].bytes[0] == 'b'); /* best first */
@@ -129,11 +139,18 @@ static void test_refusals(void **state) {
     const char *text, *parameter; /* NULL = it names none that is unknown */
     adam_status status;
   } cases[] = {
-      {400, "{\"error\":{\"message\":\"Unrecognized request argument supplied: top_k\"}}", "top_k", ADAM_UNSUPPORTED},
-      {400, "{\"error\":{\"message\":\"no\",\"param\":\"max_tokens\",\"code\":\"unsupported_parameter\"}}", "max_tokens", ADAM_UNSUPPORTED},
-      {422, "{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"seed\"],\"msg\":\"Extra inputs are not permitted\"}]}", "seed", ADAM_UNSUPPORTED},
-      {400, "{\"type\":\"error\",\"error\":{\"message\":\"temperature: Extra inputs are not permitted\"}}", "temperature", ADAM_UNSUPPORTED},
-      {400, "{\"error\":{\"message\":\"Invalid 'temperature': above maximum\",\"param\":\"temperature\"}}", NULL, ADAM_INVALID},
+      {400, "{\"error\":{\"message\":\"Unrecognized request argument supplied: top_k\"}}", "top_k",
+       ADAM_UNSUPPORTED},
+      {400, "{\"error\":{\"message\":\"no\",\"param\":\"max_tokens\",\"code\":\"unsupported_parameter\"}}",
+       "max_tokens", ADAM_UNSUPPORTED},
+      {422,
+       "{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"seed\"],\"msg\":\"Extra inputs are "
+       "not permitted\"}]}",
+       "seed", ADAM_UNSUPPORTED},
+      {400, "{\"type\":\"error\",\"error\":{\"message\":\"temperature: Extra inputs are not permitted\"}}",
+       "temperature", ADAM_UNSUPPORTED},
+      {400, "{\"error\":{\"message\":\"Invalid 'temperature': above maximum\",\"param\":\"temperature\"}}",
+       NULL, ADAM_INVALID},
       {400, "{\"object\":\"error\",\"message\":\"bad\"}", NULL, ADAM_INVALID},
       {404, "{\"error\":{\"message\":\"The model does not exist\"}}", NULL, ADAM_NOT_FOUND},
       {404, "<html>nginx</html>", NULL, ADAM_UNAVAILABLE},
@@ -148,7 +165,8 @@ static void test_refusals(void **state) {
     refusal_of(cases[i].code, cases[i].text, &refusal, &error);
     assert_int_equal(error.status, cases[i].status);
     assert_null(strstr(error.why, "sk-secret"));
-    assert_int_equal(am_remote_refuses(&refusal, cases[i].parameter ? cases[i].parameter : "temperature"), cases[i].parameter != NULL);
+    assert_int_equal(am_remote_refuses(&refusal, cases[i].parameter ? cases[i].parameter : "temperature"),
+                     cases[i].parameter != NULL);
     assert_false(am_remote_refuses(&refusal, "temp"));
   }
 }
@@ -157,8 +175,14 @@ static void test_addresses(void **state) {
   (void)state;
   static const struct {
     const char *given, *url; /* NULL = refused */
-  } cases[] = {{"http://h:8000/v1/", "http://h:8000/v1"}, {"https://h", "https://h"}, {"http://[::1]:80/v1", "http://[::1]:80/v1"},
-               {"h:8000", NULL}, {"ftp://h", NULL}, {"http://u:p@h/", NULL}, {"http://h/v1?key=x", NULL}, {"http://h\r\nX: y", NULL}};
+  } cases[] = {{"http://h:8000/v1/", "http://h:8000/v1"},
+               {"https://h", "https://h"},
+               {"http://[::1]:80/v1", "http://[::1]:80/v1"},
+               {"h:8000", NULL},
+               {"ftp://h", NULL},
+               {"http://u:p@h/", NULL},
+               {"http://h/v1?key=x", NULL},
+               {"http://h\r\nX: y", NULL}};
   setenv("TEST_API_KEY", " sk-1 \n", 1);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     am_remote_server server = {0};
@@ -179,8 +203,9 @@ static void test_addresses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_vectors), cmocka_unit_test(test_calls), cmocka_unit_test(test_logprobs),
-                                     cmocka_unit_test(test_refusals), cmocka_unit_test(test_addresses)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_vectors), cmocka_unit_test(test_calls),
+                                     cmocka_unit_test(test_logprobs), cmocka_unit_test(test_refusals),
+                                     cmocka_unit_test(test_addresses)};
   int failed = cmocka_run_group_tests_name("backend_remote", tests, NULL, NULL);
   am_arena_close(&arena);
   return failed;

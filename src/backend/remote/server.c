@@ -70,7 +70,8 @@ static adam_status find_key(am_remote_server *s, const adam_model_options *o, ad
   if (status == ADAM_NOT_FOUND) status = ADAM_OK;
   if (!status && !s->key && !s->is_named) {
     am_buf hint = {0};
-    am_buf_printf(&hint, "set %s, or write it into %s with mode 600", s->vendor->key_variable, path ? path : "a file");
+    am_buf_printf(&hint, "set %s, or write it into %s with mode 600", s->vendor->key_variable,
+                  path ? path : "a file");
     status = am_fail(error, ADAM_UNAVAILABLE, s->vendor->name, hint.data, "there is no key for %s", s->url);
     am_buf_close(&hint);
   }
@@ -82,7 +83,8 @@ static adam_status keep_url(am_remote_server *s, const char *given, const char *
   const char *text = given ? given : s->vendor->url;
   size_t n = strlen(text), n_ends = s->vendor->url_ends ? strlen(s->vendor->url_ends) : 0;
   bool good = !strncmp(text, "http://", 7) || !strncmp(text, "https://", 8);
-  for (size_t i = 0; i < n && good; i++) good = text[i] > ' ' && text[i] <= '~' && !strchr("?#@\\\"<>", text[i]);
+  for (size_t i = 0; i < n && good; i++)
+    good = text[i] > ' ' && text[i] <= '~' && !strchr("?#@\\\"<>", text[i]);
   if (!good) /* the text itself may hold a password */
     return am_fail(error, ADAM_INVALID, from, s->vendor->url_hint,
                    "not the address of an API: http:// or https://, no user, no password, no query");
@@ -107,8 +109,8 @@ adam_status am_remote_open(const am_remote_vendor *vendor, const adam_model_opti
   return status;
 }
 
-adam_status am_remote_first_call(am_remote_server *server, const am_remote_ask *ask, am_arena *arena, am_json *out,
-                                 am_remote_refusal *refusal, adam_error *error) {
+adam_status am_remote_first_call(am_remote_server *server, const am_remote_ask *ask, am_arena *arena,
+                                 am_json *out, am_remote_refusal *refusal, adam_error *error) {
   adam_error found = {0};
   adam_status status = am_remote_call(server, ask, arena, out, refusal, &found);
   if (refusal->code == 401 && server->key && server->vendor->other_header) {

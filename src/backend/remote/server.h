@@ -3,9 +3,9 @@
  * In: a path and a JSON body. Out: JSON, whole or event by event. Threads: a server is immutable after open
  * and its first call.
  * Invariants: the key goes into a request's header to that one server and nowhere else: redirects are not
- * followed, and words of the server in which it says the key again are blotted out. What a server does wrong (an
- * error in the middle, an end without an end mark, an event that is no JSON) is a failure in words that say so;
- * nothing of it passes for an answer. */
+ * followed, and words of the server in which it says the key again are blotted out. What a server does wrong
+ * (an error in the middle, an end without an end mark, an event that is no JSON) is a failure in words that
+ * say so; nothing of it passes for an answer. */
 #ifndef AM_BACKEND_REMOTE_SERVER_H
 #define AM_BACKEND_REMOTE_SERVER_H
 
@@ -22,8 +22,9 @@ typedef struct am_remote_vendor {
   const char *url_variable; /* OPENAI_BASE_URL */
   const char *key_variable; /* OPENAI_API_KEY */
   const char *key_header;   /* "Authorization: Bearer " */
-  const char *other_header; /* the key in another way, for a server that does not take it in that; NULL = none */
-  const char *header;       /* one more; NULL = none */
+  const char
+      *other_header;  /* the key in another way, for a server that does not take it in that; NULL = none */
+  const char *header; /* one more; NULL = none */
 } am_remote_vendor;
 
 typedef struct am_remote_server {
@@ -35,10 +36,11 @@ typedef struct am_remote_server {
   uint32_t timeout_ms; /* without anything new */
 } am_remote_server;
 
-/* The key: the caller's file, else the variable, else VENDOR.key in adam's configuration folder; files of mode
- * 0600 only. options may be NULL. Sends nothing. ADAM_UNAVAILABLE: the vendor's own server, and no key. */
-adam_status am_remote_open(const am_remote_vendor *vendor, const adam_model_options *options, am_remote_server *out,
-                           adam_error *error);
+/* The key: the caller's file, else the variable, else VENDOR.key in adam's configuration folder; files of
+ * mode 0600 only. options may be NULL. Sends nothing. ADAM_UNAVAILABLE: the vendor's own server, and no key.
+ */
+adam_status am_remote_open(const am_remote_vendor *vendor, const adam_model_options *options,
+                           am_remote_server *out, adam_error *error);
 void am_remote_close(am_remote_server *server);
 
 /* What a server said against a request. Zero-initialise. */
@@ -53,14 +55,15 @@ typedef struct am_remote_refusal {
 bool am_remote_refuses(const am_remote_refusal *refusal, const char *parameter);
 
 /* failure.c: an answer of a status other than 2xx as an error. what: the model; NULL = the server. */
-adam_status am_remote_fail(const am_remote_server *server, const am_http_response *response, const am_buf *body,
-                           const char *what, am_remote_refusal *refusal, adam_error *error);
+adam_status am_remote_fail(const am_remote_server *server, const am_http_response *response,
+                           const am_buf *body, const char *what, am_remote_refusal *refusal,
+                           adam_error *error);
 /* The words of an error object, in the middle of a stream or with status 200; what: the model. */
 adam_status am_remote_fail_object(const am_remote_server *server, const am_json *object, const char *what,
                                   adam_error *error);
 /* A failure of the transport, told as one of the server. */
-adam_status am_remote_fail_transport(const am_remote_server *server, adam_status status, const adam_error *found,
-                                     const char *what, adam_error *error);
+adam_status am_remote_fail_transport(const am_remote_server *server, adam_status status,
+                                     const adam_error *found, const char *what, adam_error *error);
 
 typedef struct am_remote_ask {
   const char *method, *path; /* path: "/models"; put behind the server's address */
@@ -69,23 +72,23 @@ typedef struct am_remote_ask {
   bool is_quick;             /* an answer that needs no model: 15 s */
 } am_remote_ask;
 /* The first call of a server, which may find out that it wants the key in the vendor's other header. */
-adam_status am_remote_first_call(am_remote_server *server, const am_remote_ask *ask, am_arena *arena, am_json *out,
-                                 am_remote_refusal *refusal, adam_error *error);
+adam_status am_remote_first_call(am_remote_server *server, const am_remote_ask *ask, am_arena *arena,
+                                 am_json *out, am_remote_refusal *refusal, adam_error *error);
 /* One call with one JSON answer, whose nodes live in arena. refusal may be NULL. */
-adam_status am_remote_call(const am_remote_server *server, const am_remote_ask *ask, am_arena *arena, am_json *out,
-                           am_remote_refusal *refusal, adam_error *error);
+adam_status am_remote_call(const am_remote_server *server, const am_remote_ask *ask, am_arena *arena,
+                           am_json *out, am_remote_refusal *refusal, adam_error *error);
 
 /* What the reader of a stream makes of an event. */
 typedef struct am_remote_turn {
-  bool done;   /* the answer is whole; what may still come is waited for, but not long */
-  bool last;   /* nothing comes any more */
+  bool done; /* the answer is whole; what may still come is waited for, but not long */
+  bool last; /* nothing comes any more */
   bool cancel;
-  bool moved;  /* there was something new: the time limit begins again */
+  bool moved; /* there was something new: the time limit begins again */
 } am_remote_turn;
 
 typedef struct am_remote_stream {
-  /* An event, valid until it returns. name: "" where it has none; NULL: the answer is no stream, and object all
-   * of it. object NULL: the event is the mark "[DONE]". */
+  /* An event, valid until it returns. name: "" where it has none; NULL: the answer is no stream, and object
+   * all of it. object NULL: the event is the mark "[DONE]". */
   adam_status (*on_event)(void *user, const char *name, const am_json *object, am_remote_turn *turn,
                           adam_error *error);
   bool (*on_idle)(void *user); /* about every 100 ms; true = cancel */
@@ -93,6 +96,7 @@ typedef struct am_remote_stream {
 } am_remote_stream;
 /* ADAM_CANCELLED: a callback said so, and the connection is closed. */
 adam_status am_remote_stream_call(const am_remote_server *server, const am_remote_ask *ask,
-                                  const am_remote_stream *stream, am_remote_refusal *refusal, adam_error *error);
+                                  const am_remote_stream *stream, am_remote_refusal *refusal,
+                                  adam_error *error);
 
 #endif

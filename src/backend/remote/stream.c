@@ -39,17 +39,19 @@ static am_http_request make_request(const am_remote_server *server, const am_rem
                            .body = ask->body ? ask->body->data : NULL,
                            .body_bytes = ask->body ? ask->body->len : 0,
                            .connect_timeout_ms = CONNECT_MS,
-                           .idle_timeout_ms = ask->is_quick && server->timeout_ms > QUICK_MS ? (uint32_t)QUICK_MS
-                                                                                             : server->timeout_ms,
+                           .idle_timeout_ms = ask->is_quick && server->timeout_ms > QUICK_MS
+                                                  ? (uint32_t)QUICK_MS
+                                                  : server->timeout_ms,
                            .total_timeout_ms = ask->is_quick ? QUICK_MS : 0,
                            .body_limit = ANSWER_LIMIT};
 }
 
-static adam_status parse_answer(const am_remote_server *server, const am_remote_ask *ask, const am_buf *answer,
-                                am_arena *arena, am_json *out, adam_error *error) {
+static adam_status parse_answer(const am_remote_server *server, const am_remote_ask *ask,
+                                const am_buf *answer, am_arena *arena, am_json *out, adam_error *error) {
   adam_error found = {0};
   arena->limit_bytes = NODES_LIMIT;
-  adam_status status = am_json_parse(answer->data ? answer->data : "", answer->len, "answer", 0, arena, out, &found);
+  adam_status status =
+      am_json_parse(answer->data ? answer->data : "", answer->len, "answer", 0, arena, out, &found);
   if (status == ADAM_DAMAGED || (!status && out->type != AM_JSON_OBJECT))
     return am_fail(error, ADAM_FAILED, ask->what ? ask->what : server->vendor->name, server->vendor->url_hint,
                    "the answer of %s%s is no JSON object", server->url, ask->path);
@@ -57,8 +59,8 @@ static adam_status parse_answer(const am_remote_server *server, const am_remote_
   return status;
 }
 
-adam_status am_remote_call(const am_remote_server *server, const am_remote_ask *ask, am_arena *arena, am_json *out,
-                           am_remote_refusal *refusal, adam_error *error) {
+adam_status am_remote_call(const am_remote_server *server, const am_remote_ask *ask, am_arena *arena,
+                           am_json *out, am_remote_refusal *refusal, adam_error *error) {
   am_buf answer = {0};
   am_http_response response = {0};
   adam_error found = {0};
@@ -90,7 +92,7 @@ typedef struct reader {
   const am_remote_stream *stream;
   am_http_response *response;
   am_events events;
-  am_buf whole;    /* the body, where it is an error or no stream */
+  am_buf whole; /* the body, where it is an error or no stream */
   bool is_whole, is_begun;
   am_remote_turn turn;
   adam_status status;
@@ -113,8 +115,9 @@ static adam_status read_event(reader *r, const char *name, const char *data, siz
   adam_status status = am_json_parse(data, n_bytes, "event", 0, &arena, &object, &found);
   const am_json *failure = am_json_get(&object, "error");
   if (status == ADAM_DAMAGED || (!status && object.type != AM_JSON_OBJECT)) {
-    status = am_fail(r->error, ADAM_FAILED, r->ask->what, NULL, "event %llu of the server at %s is no JSON object%s%s",
-                     (unsigned long long)r->events.n_events, r->server->url, *found.why ? ": " : "", found.why);
+    status = am_fail(
+        r->error, ADAM_FAILED, r->ask->what, NULL, "event %llu of the server at %s is no JSON object%s%s",
+        (unsigned long long)r->events.n_events, r->server->url, *found.why ? ": " : "", found.why);
   } else if (status) {
     if (r->error) *r->error = found;
   } else if ((failure && !am_json_is_null(failure)) || !strcmp(name, "error")) {
@@ -134,7 +137,8 @@ static bool on_event(void *user, const char *name, const char *data, size_t n_by
 
 static bool is_json(const am_http_response *response) {
   const char *type = am_http_header(response, "Content-Type");
-  return type && (!strncasecmp(type, "application/json", 16) || !strncasecmp(type, "application/problem+json", 24));
+  return type &&
+         (!strncasecmp(type, "application/json", 16) || !strncasecmp(type, "application/problem+json", 24));
 }
 
 static bool on_body(void *user, const void *bytes, size_t n_bytes) {
@@ -181,7 +185,8 @@ static adam_status finish_whole(reader *r) {
   return status;
 }
 
-static adam_status finish(reader *r, adam_status status, const adam_error *found, am_remote_refusal *refusal) {
+static adam_status finish(reader *r, adam_status status, const adam_error *found,
+                          am_remote_refusal *refusal) {
   const char *what = r->ask->what;
   long code = r->response->status;
   if (r->turn.cancel) return am_fail(r->error, ADAM_CANCELLED, what, NULL, "cancelled");
@@ -190,7 +195,8 @@ static adam_status finish(reader *r, adam_status status, const adam_error *found
   if (code && code / 100 != 2 && (!status || r->whole.len))
     return am_remote_fail(r->server, r->response, &r->whole, what, refusal, r->error);
   if (!status && r->is_whole) return finish_whole(r);
-  if (!status && !r->turn.last && (status = am_events_end(&r->events, what, on_event, r, r->error))) return status;
+  if (!status && !r->turn.last && (status = am_events_end(&r->events, what, on_event, r, r->error)))
+    return status;
   if (r->status) return r->status;
   if (r->turn.cancel) return am_fail(r->error, ADAM_CANCELLED, what, NULL, "cancelled");
   if (r->turn.done) return ADAM_OK;
@@ -204,17 +210,23 @@ static adam_status finish(reader *r, adam_status status, const adam_error *found
   if (!r->events.n_events)
     return am_fail(r->error, ADAM_FAILED, what, r->server->vendor->url_hint,
                    "the server at %s answers, but with no event of a stream", r->server->url);
-  return am_fail(r->error, ADAM_FAILED, what, NULL,
-                 "the server at %s ended its answer without saying that it is done: what came is not the whole",
-                 r->server->url);
+  return am_fail(
+      r->error, ADAM_FAILED, what, NULL,
+      "the server at %s ended its answer without saying that it is done: what came is not the whole",
+      r->server->url);
 }
 
 adam_status am_remote_stream_call(const am_remote_server *server, const am_remote_ask *ask,
-                                  const am_remote_stream *stream, am_remote_refusal *refusal, adam_error *error) {
+                                  const am_remote_stream *stream, am_remote_refusal *refusal,
+                                  adam_error *error) {
   am_http_response response = {0};
   adam_error found = {0};
   const char *headers[3];
-  reader r = {.server = server, .ask = ask, .stream = stream, .response = &response, .error = error,
+  reader r = {.server = server,
+              .ask = ask,
+              .stream = stream,
+              .response = &response,
+              .error = error,
               .moved_ms = am_clock_ms()};
   char *url = join_url(server, ask->path);
   if (refusal) *refusal = (am_remote_refusal){0};
@@ -223,7 +235,8 @@ adam_status am_remote_stream_call(const am_remote_server *server, const am_remot
     return am_fail_memory(error, ask->what);
   }
   am_http_request request = make_request(server, ask, url, headers);
-  request.idle_timeout_ms = AM_HTTP_NO_TIMEOUT; /* on_idle has the limit: a byte now and then is nothing new */
+  request.idle_timeout_ms =
+      AM_HTTP_NO_TIMEOUT; /* on_idle has the limit: a byte now and then is nothing new */
   request.body_limit = STREAM_LIMIT;
   adam_status status = am_http_send(&request, on_body, on_idle, &r, &response, &found);
   status = finish(&r, status, &found, refusal);

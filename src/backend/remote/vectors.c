@@ -33,21 +33,24 @@ static bool decode(const char *text, size_t n, uint8_t *out) {
 
 /* Room for n values; a vector keeps its size. */
 static adam_status hold(am_remote_vector *v, size_t n, size_t index, const char *what, adam_error *error) {
-  if (n == 0) return am_fail(error, ADAM_FAILED, what, NULL, "the server gave no embedding of text %zu", index + 1);
+  if (n == 0)
+    return am_fail(error, ADAM_FAILED, what, NULL, "the server gave no embedding of text %zu", index + 1);
   if (!v->values) {
     v->values = am_mem_zalloc(n, sizeof *v->values);
     if (!v->values) return am_fail_memory(error, what);
     v->n = n;
   }
   if (n != v->n)
-    return am_fail(error, ADAM_FAILED, what, NULL, "the server gave embeddings of %zu and of %zu values", v->n, n);
+    return am_fail(error, ADAM_FAILED, what, NULL, "the server gave embeddings of %zu and of %zu values",
+                   v->n, n);
   return ADAM_OK;
 }
 
 static adam_status read_base64(const am_json *json, size_t index, const char *what, am_remote_vector *v,
                                adam_error *error) {
   size_t n_bytes = base64_bytes(json->as.string, json->n);
-  if (n_bytes % 4) return am_fail(error, ADAM_FAILED, what, NULL, "embedding %zu is no base64 of float32", index + 1);
+  if (n_bytes % 4)
+    return am_fail(error, ADAM_FAILED, what, NULL, "embedding %zu is no base64 of float32", index + 1);
   adam_status status = hold(v, n_bytes / 4, index, what, error);
   uint8_t *bytes = status ? NULL : am_mem_alloc(n_bytes);
   if (!status && !bytes) return am_fail_memory(error, what);
@@ -74,19 +77,22 @@ adam_status am_remote_vector_read(const am_json *json, size_t index, const char 
   }
   for (size_t i = 0; !status && i < v->n; i++)
     if (!isfinite(v->values[i]))
-      status = am_fail(error, ADAM_FAILED, what, NULL, "value %zu of embedding %zu is no number", i, index + 1);
+      status =
+          am_fail(error, ADAM_FAILED, what, NULL, "value %zu of embedding %zu is no number", i, index + 1);
   return status;
 }
 
-adam_status am_remote_vector_shape(am_remote_vector *v, const adam_embed_request *r, const char *what, size_t *n,
-                                   adam_error *error) {
+adam_status am_remote_vector_shape(am_remote_vector *v, const adam_embed_request *r, const char *what,
+                                   size_t *n, adam_error *error) {
   size_t wanted = r->dimensions ? (size_t)r->dimensions : v->n;
   if (wanted > v->n)
-    return am_fail(error, ADAM_INVALID, "dimensions", NULL, "%zu is more than the %zu of %s", wanted, v->n, what);
+    return am_fail(error, ADAM_INVALID, "dimensions", NULL, "%zu is more than the %zu of %s", wanted, v->n,
+                   what);
   bool unit = r->normalize == ADAM_NORMALIZE_ON || (r->normalize == ADAM_NORMALIZE_DEFAULT && wanted < v->n);
   double square = 0;
   for (size_t i = 0; i < wanted; i++) square += (double)v->values[i] * v->values[i];
-  for (size_t i = 0; unit && square > 0 && i < wanted; i++) v->values[i] = (float)(v->values[i] / sqrt(square));
+  for (size_t i = 0; unit && square > 0 && i < wanted; i++)
+    v->values[i] = (float)(v->values[i] / sqrt(square));
   *n = wanted;
   return ADAM_OK;
 }

@@ -13,13 +13,14 @@ typedef struct am_remote_vector {
   size_t n;
 } am_remote_vector;
 
-/* A second one has to have as many values as the first. ADAM_FAILED: it is none. index: of the text, for errors. */
-adam_status am_remote_vector_read(const am_json *json, size_t index, const char *what, am_remote_vector *vector,
-                                  adam_error *error);
+/* A second one has to have as many values as the first. ADAM_FAILED: it is none. index: of the text, for
+ * errors. */
+adam_status am_remote_vector_read(const am_json *json, size_t index, const char *what,
+                                  am_remote_vector *vector, adam_error *error);
 /* Cuts to n values and gives the length 1 where that is wanted: a cut vector is no unit vector any more.
  * ADAM_INVALID: the vector has fewer. */
-adam_status am_remote_vector_shape(am_remote_vector *vector, const adam_embed_request *request, const char *what,
-                                   size_t *n, adam_error *error);
+adam_status am_remote_vector_shape(am_remote_vector *vector, const adam_embed_request *request,
+                                   const char *what, size_t *n, adam_error *error);
 void am_remote_vector_close(am_remote_vector *vector);
 
 #endif
