@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import unittest
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -198,6 +199,25 @@ class Failures(Case):
                 self.assertEqual(got["finish_reason"], "error")
                 self.assertEqual(bool(got["text"]), model != "no-start")  # what had come
                 self.assertNotIn("never", got["text"])
+
+    def test_broken_off_anywhere(self):
+        """At every seventh byte of a stream, by a cut and by a proper end: an error with what had come, or all of it."""
+        with urllib.request.urlopen(urllib.request.Request(self.fake().url + "/v1/messages", json.dumps({
+                "model": "fake", "stream": True, "max_tokens": 6, "messages": [{"role": "user", "content": "hi"}]}).encode(),
+                {"anthropic-version": "2023-06-01"})) as answer:
+            stream = answer.read()
+        end = stream.index(b'"type": "message_stop"}') + len(b'"type": "message_stop"}')
+        arguments = ("--json", "--max-tokens", "6", "hi")
+        whole = json.loads(self.run_adam("run", "-m", "anthropic:fake", *arguments).stdout)["text"]
+        for at in [*range(1, end - 1, 7), end - 1, end, end + 1, end + 2]:
+            for kind in ("cut", "eof"):
+                done = adam("run", "-m", f"anthropic:{kind}:{at}", *arguments, env={"ANTHROPIC_BASE_URL": self.fake().url})
+                got = json.loads(done.stdout)
+                if at < (end if kind == "eof" else end + 2):  # an event ends with an empty line, or with the body
+                    self.assertEqual((done.returncode, got["finish_reason"]), (1, "error"), (kind, at, done.stderr))
+                    self.assertTrue(whole.startswith(got["text"]))
+                else:
+                    self.assertEqual((done.returncode, got["text"]), (0, whole), (kind, at, done.stderr))
 
     def test_refusals(self):
         for model, code, words in (("limited", 1, "try again in 9 s"), ("forbidden", 5, "403"), ("broken", 1, "500"),

@@ -55,7 +55,7 @@ class Handler(FakeHandler):
             if SETTINGS.get("bare"):
                 return self.say(404, {"detail": "Not Found"})
             return self.fail(404, "Not found", "not_found_error")
-        name = r.get("model")
+        name = r["model"] = self.broken_name(r.get("model"))
         if name in REFUSALS:
             status, kind, words, headers = REFUSALS[name]
             return self.fail(status, words, kind, headers)
@@ -72,8 +72,8 @@ class Handler(FakeHandler):
     def models(self, path):
         name = path[11:]
         if name:
-            if name in self.names() or name == "fake-latest":
-                return self.say(200, self.entry("fake" if name == "fake-latest" else name))
+            if self.broken_name(name) in self.names():
+                return self.say(200, self.entry(name))
             return self.fail(404, f"model: {name}", "not_found_error")
         query = dict(p.split("=") for p in self.path.partition("?")[2].split("&") if "=" in p)
         names = list(self.names())

@@ -87,6 +87,8 @@ class Handler(FakeHandler):
         name = r.get("model")
         if SETTINGS.get("owner") == "llamacpp":
             name = "fake"
+        if self.broken_name(name) != name:
+            r["model"] = name = "fake"
         if name == "alias":
             name = "fake"
         if name in REFUSALS:

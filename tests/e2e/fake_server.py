@@ -70,8 +70,29 @@ class FakeHandler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 
+    budget = None  # bytes of a stream until it breaks off
+    tidily = False  # by a proper end of the body
+
+    def broken_name(self, name):
+        """The name of a model that is cut:N or eof:N breaks the stream behind its N-th byte; then it is fake's."""
+        kind, _, at = name.partition(":")
+        if kind not in ("cut", "eof") or not at.isdigit():
+            return name
+        self.budget, self.tidily = int(at), kind == "eof"
+        return "fake"
+
     def raw(self, data):
         data = data.encode() if isinstance(data, str) else data
+        if self.budget is not None:
+            data, self.budget = data[:self.budget], self.budget - len(data)
+            if data:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            if self.budget > 0:
+                return self.wfile.flush()
+            if self.tidily:
+                self.end()
+            self.hang_up()
+            raise OSError("broken off as asked")
         try:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -264,6 +265,26 @@ class Failures(Case):
                 self.assertEqual(got["finish_reason"], "error")
                 self.assertTrue(got["text"])  # what had come
                 self.assertNotIn("never", got["text"])
+
+    def test_broken_off_anywhere(self):
+        """At every seventh byte of a stream, by a cut and by a proper end: an error with what had come, or all of it."""
+        with urllib.request.urlopen(urllib.request.Request(self.fake().url + "/v1/chat/completions", json.dumps({
+                "model": "fake", "stream": True, "temperature": 0, "max_tokens": 6, "seed": 1, "stream_options": {"include_usage": True},
+                "messages": [{"role": "user", "content": "hi"}]}).encode())) as answer:
+            stream = answer.read()
+        end = stream.index(b'"finish_reason": "length"')
+        end = stream.index(b"\n", end)  # from here on the answer is whole, whatever comes of the counts
+        arguments = ("--json", "--temperature", "0", "--seed", "1", "--max-tokens", "6", "hi")
+        whole = json.loads(self.run_adam("run", "-m", "openai:fake", *arguments).stdout)["text"]
+        for at in [*range(1, end - 1, 7), end - 1, end, end + 1, end + 2]:
+            for kind in ("cut", "eof"):
+                done = adam("run", "-m", f"openai:{kind}:{at}", *arguments, env={"OPENAI_BASE_URL": self.fake().url + "/v1"})
+                got = json.loads(done.stdout)
+                if at < (end if kind == "eof" else end + 2):  # an event ends with an empty line, or with the body
+                    self.assertEqual((done.returncode, got["finish_reason"]), (1, "error"), (kind, at, done.stderr))
+                    self.assertTrue(whole.startswith(got["text"]))
+                else:
+                    self.assertEqual((done.returncode, got["text"]), (0, whole), (kind, at, done.stderr))
 
     def test_refusals(self):
         for model, code, words in (("limited", 1, "try again in 7 s"), ("limited-date", 1, "21 Oct 2026"), ("quota", 1, "billing"),
