@@ -6,6 +6,7 @@ install(TARGETS adam_shared adam_static EXPORT adam_targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/adam DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/adam OPTIONAL)
+install(FILES src/presets/presets.ini DESTINATION ${CMAKE_INSTALL_DATADIR}/adam)
 # The package file finds its prefix from its own place: cmake --install --prefix may name another.
 file(RELATIVE_PATH ADAM_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/adam.pc.in adam.pc @ONLY)

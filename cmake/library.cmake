@@ -14,6 +14,25 @@ if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   list(FILTER ADAM_SOURCES EXCLUDE REGEX "/kernels/arm/")
 endif()
 
+# presets.ini is the one source of presets and domains: its bytes become a C array.
+set(presets_ini ${CMAKE_CURRENT_SOURCE_DIR}/src/presets/presets.ini)
+if(EXISTS ${presets_ini} AND (NOT ADAM_ROOMS OR "presets" IN_LIST ADAM_ROOMS))
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${presets_ini})
+  file(READ ${presets_ini} presets_hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," presets_bytes "${presets_hex}")
+  string(REGEX REPLACE "((0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,))" "\\1\n" presets_bytes "${presets_bytes}")
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/generated/presets_data.c @ONLY CONTENT [[
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Made from src/presets/presets.ini by cmake/library.cmake. */
+#include "presets/parse.h"
+const char am_presets_built_in[] = {
+@presets_bytes@
+0};
+const size_t am_presets_built_in_bytes = sizeof am_presets_built_in - 1;
+]])
+  list(APPEND ADAM_SOURCES ${CMAKE_CURRENT_BINARY_DIR}/generated/presets_data.c)
+endif()
+
 # A tier's file is compiled with that tier's flags alone: NAME_avx2.c, NAME_avx512.c, ...
 foreach(source IN LISTS ADAM_SOURCES)
   set(tier_flags "")
@@ -40,7 +59,7 @@ add_library(adam_objects OBJECT ${ADAM_SOURCES})
 target_include_directories(adam_objects PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
 target_compile_definitions(adam_objects PRIVATE ADAM_BUILD_SHARED
   ADAM_SHARE_DIR="${CMAKE_INSTALL_FULL_DATADIR}/adam")
-target_link_libraries(adam_objects PRIVATE adam_flags Threads::Threads PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::CRYPTO PkgConfig::CURL PkgConfig::SQLITE)
+target_link_libraries(adam_objects PRIVATE adam_flags Threads::Threads PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::CRYPTO PkgConfig::CURL PkgConfig::SQLITE PkgConfig::INIH)
 
 foreach(kind SHARED STATIC)
   string(TOLOWER ${kind} lower)
@@ -50,5 +69,5 @@ foreach(kind SHARED STATIC)
   target_include_directories(adam_${lower} PUBLIC
     $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(adam_${lower} PRIVATE $<BUILD_INTERFACE:adam_flags> Threads::Threads
-    PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::CRYPTO PkgConfig::CURL PkgConfig::SQLITE m dl)
+    PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::CRYPTO PkgConfig::CURL PkgConfig::SQLITE PkgConfig::INIH m dl)
 endforeach()

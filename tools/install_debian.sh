@@ -6,7 +6,7 @@
 set -euo pipefail
 
 packages=(gcc g++ make cmake ninja-build pkg-config python3 python3-pip ca-certificates
-  libpcre2-dev libutf8proc-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libjansson-dev libedit-dev libcmocka-dev)
+  libpcre2-dev libutf8proc-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libinih-dev libjansson-dev libedit-dev libcmocka-dev)
 if [ "${1:-}" = --long ]; then
   packages+=(clang llvm clang-format valgrind qemu-user shellcheck zsh fish python3-venv)
 fi

@@ -15,6 +15,7 @@
 #include <adam/manager.h>
 #include <adam/models.h>
 #include <adam/registry.h>
+#include <adam/settings.h>
 #include <adam/status.h>
 #include <adam/stores.h>
 #include <adam/types.h>

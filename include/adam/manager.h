@@ -7,6 +7,7 @@
 #define ADAM_MANAGER_H
 
 #include <adam/backend.h>
+#include <adam/settings.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,9 +28,15 @@ typedef struct adam_manager_options {
   bool share_with_ollama;      /* put the model that was opened into Ollama's store too, by link (adam_share);
                                   the notices say what came of it. A model that the store has already, or that
                                   cannot be shared, is no failure */
+  const char *domain;          /* field of work ("code"): its system message and values where a request says
+                                  nothing; with neither model nor size, the first of its models that is here */
+  const char *profile;         /* [profile NAME] of the settings; NULL: ADAM_PROFILE, else theirs, if any */
+  bool ignore_settings;        /* neither settings.ini nor the ADAM_ variables of its keys are looked at */
 } adam_manager_options;
 
-/* Resolves the model, opens the backend, loads. *out is untouched on failure: ADAM_NOT_FOUND (no
+/* Resolves the model, opens the backend, loads. What the options leave open comes from the environment, the
+ * profile and the settings, in this order (adam/settings.h); what a request leaves open, too, then from the
+ * domain, the preset and the model itself. *out is untouched on failure: ADAM_NOT_FOUND (no
  * such model here; the hint says how to get it), ADAM_UNAVAILABLE, ADAM_NO_MEMORY, ADAM_DAMAGED. */
 ADAM_API adam_status adam_manager_open(const adam_manager_options *options, adam_manager **out,
                                        adam_error *error);
@@ -137,20 +144,15 @@ ADAM_API adam_status adam_manager_tensors(adam_manager *manager, adam_on_tensor 
 ADAM_API adam_status adam_manager_digest(adam_manager *manager, bool by_name_only,
                                          adam_on_progress on_progress, void *user, char digest[65],
                                          adam_error *error);
+/* What the manager was opened with, and where each value came from; borrowed until it is closed. NULL: it
+ * ignores the settings. */
+ADAM_API const adam_settings *adam_manager_settings(const adam_manager *manager);
 /* Notices of opening (a renamed id, a default that was chosen); borrowed. NULL past the end. */
 ADAM_API const adam_notice *adam_manager_notice_at(const adam_manager *manager, size_t index);
 
 /* Every model on this machine that a backend could open, over all stores. options may be NULL. */
 ADAM_API adam_status adam_models_list(const adam_model_options *options, adam_on_model on_model,
                                       void *user, adam_error *error);
-
-/* Presets: the index-th row, false past the end. Strings are constant. Any thread. */
-typedef struct adam_preset {
-  size_t struct_size;
-  const char *name, *huggingface, *ollama, *note;
-  int64_t n_ctx;
-} adam_preset;
-ADAM_API bool adam_preset_at(size_t index, adam_preset *preset);
 
 /* Frees memory that this library handed out. NULL is fine. */
 ADAM_API void adam_free(void *memory);

@@ -6,6 +6,7 @@
 #include "convert/convert.h"
 #include "manager/manager.h"
 #include "manager/ref.h"
+#include "presets/presets.h"
 #include "os/file.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,8 @@ adam_status adam_convert(const adam_convert_options *options, adam_convert_resul
                                     .cache_dir = NULL,
                                     .on_progress = o.on_progress,
                                     .user = o.user};
-  status = am_ref_resolve(NULL, o.source, o.cache_dir, &ref, &notices, error);
+  status = am_presets_load(NULL, error);
+  if (!status) status = am_ref_resolve(NULL, o.source, o.cache_dir, &ref, &notices, error);
   if (!status) status = check(&o, &ref, error);
   if (!status) status = am_convert(ref.model, o.target, &inner, &report, error);
   for (uint32_t i = 0; i < report.n_notices && !status; i++)

@@ -13,6 +13,7 @@
 static adam_status open_embedder(adam_manager *m, const char *ref, adam_error *error) {
   adam_manager_options options = {.struct_size = sizeof options,
                                   .model = ref,
+                                  .ignore_settings = true, /* they are in what m was opened with */
                                   .model_options = {.struct_size = sizeof options.model_options,
                                                     .device = m->embedding_device,
                                                     .n_threads = m->embedding_threads,
@@ -40,7 +41,8 @@ static adam_status choose_embedder(adam_manager *m, adam_manager **out, adam_err
     *out = m;
     return ADAM_OK;
   }
-  if (!ref) ref = am_presets_find("embedding")->huggingface;
+  const am_preset *usual = ref ? NULL : am_presets_find("embedding");
+  if (!ref) ref = usual && usual->huggingface && !usual->path ? usual->huggingface : "embedding";
   adam_status status = m->embedder ? ADAM_OK : open_embedder(m, ref, error);
   if (!status) *out = m->embedder;
   return status;

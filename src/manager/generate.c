@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "manager/logprobs.h"
+#include "manager/settle.h"
 #include "os/clock.h"
 #include <math.h>
 #include <string.h>
@@ -178,6 +179,7 @@ adam_status adam_manager_generate(adam_manager *manager, const adam_request *req
   memset(result, 0, sizeof *result);
   result->finish_reason = ADAM_FINISH_ERROR;
   adam_status status = am_manager_copy(request, &r, sizeof r, "adam_request", error);
+  if (!status) am_settle_request(manager->settings, &r);
   if (!status) status = check_request(&r, error);
   if (r.top_logprobs > 0) r.logprobs = true;
   if (!status) status = check_features(manager, &r, error);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager/manager.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "manager/origin.h"
 #include "manager/ref.h"
+#include "manager/settle.h"
 #include "os/clock.h"
 #include "presets/presets.h"
+#include <stdio.h>
 #include <string.h>
 
 adam_status am_manager_copy(const void *from, void *to, size_t to_bytes, const char *what,
@@ -67,23 +70,56 @@ static adam_status open_default(adam_manager *m, const adam_model_options *optio
   }
 }
 
-static adam_status open_named(adam_manager *m, const adam_manager_options *o, am_ref *ref,
-                              adam_error *error) {
-  const char *text = o->model;
-  if (!text && o->size) {
-    text = o->size;
-    if (!am_presets_find(text) && strcmp(text, "demo")) {
-      const char *near = NULL;
-      bool has_near = am_presets_nearest(text, &near, 1) > 0;
-      return am_fail(error, ADAM_NOT_FOUND, text, NULL, "no such size%s%s%s",
-                     has_near ? "; did you mean " : "", has_near ? near : "", has_near ? "?" : "");
+/* The first of a domain's models that is on this machine. */
+static adam_status open_domain(adam_manager *m, const adam_manager_options *o, const am_domain *domain, am_ref *ref,
+                               adam_error *error) {
+  am_buf names = {0};
+  char hint[256];
+  for (size_t i = 0; i < domain->n_models; i++) {
+    const char *text = domain->models[i];
+    adam_error why = {0};
+    am_notices_close(&m->notices);
+    adam_status status = am_ref_resolve(o->backend, text, o->model_options.cache_dir, ref, &m->notices, &why);
+    if (!status) status = open_model(m, ref, &o->model_options, &why);
+    bool is_absent = status == ADAM_NOT_FOUND || (status == ADAM_UNAVAILABLE && strchr(text, ':'));
+    if (!status && !am_notices_printf(&m->notices, "domain_model", ADAM_NOTICE_INFO,
+                                      "domain %s: this is %s, the first of its models that is on this machine",
+                                      domain->name, text))
+      status = am_fail_memory(&why, domain->name);
+    if (!is_absent) {
+      am_buf_close(&names);
+      if (status && error) *error = why;
+      return status;
     }
+    am_buf_printf(&names, "%s%s", i ? ", " : "", text);
+    close_model(m);
+    am_ref_close(ref);
   }
+  snprintf(hint, sizeof hint, "adam pull %s, or name a model", domain->models[0]);
+  am_fail(error, ADAM_NOT_FOUND, domain->name, hint, "none of the domain's models is on this machine: %s",
+          names.data ? names.data : "");
+  am_buf_close(&names);
+  return ADAM_NOT_FOUND;
+}
+
+static adam_status check_size(const char *size, adam_error *error) {
+  const char *near = NULL;
+  if (am_presets_find(size) || !strcmp(size, "demo")) return ADAM_OK;
+  bool has_near = am_presets_nearest(size, &near, 1) > 0;
+  return am_fail(error, ADAM_INVALID, size, "adam presets lists them", "no such size%s%s%s",
+                 has_near ? "; did you mean " : "", has_near ? near : "", has_near ? "?" : "");
+}
+
+static adam_status open_named(adam_manager *m, const adam_manager_options *o, const am_settled_model *model, am_ref *ref,
+                              adam_error *error) {
+  const char *text = model->ref;
   bool is_native =
       !o->backend || !*o->backend || !strcmp(o->backend, "auto") || !strcmp(o->backend, "huggingface");
+  adam_status status = model->is_size ? check_size(text, error) : ADAM_OK;
+  if (status) return status;
+  if (model->domain) return open_domain(m, o, model->domain, ref, error);
   if (!text && is_native) return open_default(m, &o->model_options, ref, error);
-  adam_status status =
-      am_ref_resolve(o->backend, text ? text : "", o->model_options.cache_dir, ref, &m->notices, error);
+  status = am_ref_resolve(o->backend, text ? text : "", o->model_options.cache_dir, ref, &m->notices, error);
   return status ? status : open_model(m, ref, &o->model_options, error);
 }
 
@@ -121,8 +157,12 @@ adam_status adam_manager_open(const adam_manager_options *options, adam_manager 
   o.model_options = model_options;
   adam_manager *m = am_mem_zalloc(1, sizeof *m);
   if (!m) return am_fail_memory(error, "manager");
-  status = keep_options(m, &o, error);
-  if (!status) status = open_named(m, &o, &ref, error);
+  am_settled_model model = {0};
+  m->ignores_settings = o.ignore_settings;
+  status = am_settle_open(&o, &m->settings, &model, error);
+  if (!status) status = keep_options(m, &o, error);
+  if (!status) status = open_named(m, &o, &model, &ref, error);
+  if (!status) status = am_settle_model(m->settings, am_presets_find(ref.name), &m->info.defaults, error);
   m->name = ref.name;
   ref.name = NULL;
   am_ref_close(&ref);
@@ -141,6 +181,7 @@ void adam_manager_close(adam_manager **manager) {
   if (!m) return;
   close_model(m);
   adam_manager_close(&m->embedder);
+  adam_settings_close(&m->settings);
   am_notices_close(&m->notices);
   am_mem_free(m->ref);
   am_mem_free(m->embedding_ref);
@@ -153,6 +194,10 @@ void adam_manager_close(adam_manager **manager) {
   am_mem_free(m->name);
   am_mem_free(m);
   *manager = NULL;
+}
+
+const adam_settings *adam_manager_settings(const adam_manager *manager) {
+  return manager->ignores_settings ? NULL : manager->settings;
 }
 
 const adam_notice *adam_manager_notice_at(const adam_manager *manager, size_t index) {

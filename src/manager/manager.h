@@ -25,6 +25,8 @@ struct adam_manager {
   uint32_t embedding_timeout_ms;
   int32_t embedding_threads;
   bool embedding_start;
+  adam_settings *settings;     /* owned; NULL while it is not open */
+  bool ignores_settings;
   adam_manager *embedder;      /* owned; opened when it is first needed */
 };
 

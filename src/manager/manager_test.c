@@ -324,7 +324,7 @@ static void test_open_errors(void **state) {
   assert_int_equal(adam_manager_open(&options, &m, &error), ADAM_NO_MEMORY);
   assert_string_equal(error.why, "huge");
   options = (adam_manager_options){.struct_size = sizeof options, .size = "qwen3_smal"};
-  assert_int_equal(adam_manager_open(&options, &m, &error), ADAM_NOT_FOUND);
+  assert_int_equal(adam_manager_open(&options, &m, &error), ADAM_INVALID);
   assert_non_null(strstr(error.why, "did you mean qwen3_small?"));
   options = (adam_manager_options){.struct_size = sizeof options, .backend = "mock"};
   assert_int_equal(adam_manager_open(&options, &m, NULL), ADAM_OK); /* no script: echo */

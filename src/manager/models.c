@@ -116,6 +116,7 @@ adam_status adam_models_list(const adam_model_options *options, adam_on_model on
   adam_model_options o = {.struct_size = sizeof o};
   adam_status status =
       options ? am_manager_copy(options, &o, sizeof o, "adam_model_options", error) : ADAM_OK;
+  if (!status) status = am_presets_load(NULL, error);
   if (status) return status;
   status = am_stored_files_open(&l.stored, error);
   if (status) return status;
@@ -140,14 +141,4 @@ adam_status adam_models_list(const adam_model_options *options, adam_on_model on
   am_mem_free(l.paths);
   am_stored_files_close(&l.stored);
   return l.failed ? am_fail_memory(error, "list of models") : status;
-}
-
-bool adam_preset_at(size_t index, adam_preset *preset) {
-  size_t n = 0;
-  const am_preset *all = am_presets_all(&n);
-  if (index >= n || preset->struct_size < sizeof preset->struct_size) return false;
-  const am_preset *row = &all[index];
-  adam_preset full = {preset->struct_size, row->name, row->huggingface, row->ollama, row->note, row->n_ctx};
-  memcpy(preset, &full, full.struct_size < sizeof full ? full.struct_size : sizeof full);
-  return true;
 }

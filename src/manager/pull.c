@@ -26,6 +26,8 @@ void adam_pull_result_close(adam_pull_result *result) {
 static adam_status pull_hub(const adam_pull_options *options, adam_pull_result *result, adam_error *error) {
   const char *what = options->model, *text = strncmp(what, "hf:", 3) ? what : what + 3;
   const am_preset *preset = strchr(text, '/') || text != what ? NULL : am_presets_find(text);
+  if (preset && preset->path)
+    return am_fail(error, ADAM_INVALID, what, NULL, "the preset is %s of this machine: it needs no download", preset->path);
   if (preset && !preset->huggingface)
     return am_fail(error, ADAM_NOT_FOUND, what, NULL, "the preset has no model on the Hugging Face Hub");
   char *repository = dup_text(preset ? preset->huggingface : text);
@@ -138,6 +140,7 @@ static adam_status fail_name(const char *text, adam_error *error) {
 adam_status adam_pull(const adam_pull_options *options, adam_pull_result *result, adam_error *error) {
   adam_pull_options o = {0};
   adam_status status = am_manager_copy(options, &o, sizeof o, "adam_pull_options", error);
+  if (!status) status = am_presets_load(NULL, error);
   if (status) return status;
   const char *text = o.model;
   if (!text || !*text) return am_fail(error, ADAM_INVALID, "model", NULL, "the name is empty");

@@ -99,6 +99,7 @@ static adam_status resolve_path(const char *text, char **path, adam_error *error
 
 static adam_status resolve_preset(const am_preset *preset, const char *cache_dir, char **path,
                                   am_notices *notices, adam_error *error) {
+  if (preset->path) return resolve_path(preset->path, path, error);
   if (!preset->huggingface)
     return am_fail(error, ADAM_NOT_FOUND, preset->name, NULL,
                    "the preset has no model on the Hugging Face Hub");
@@ -151,7 +152,7 @@ static size_t prefix_length(const char *text) {
 /* What an Ollama server is asked for: its own names, or the preset's. */
 static adam_status resolve_ollama(const char *text, const char **name, adam_error *error) {
   const am_preset *preset = am_presets_find(text);
-  *name = preset ? preset->ollama : text;
+  *name = preset ? preset->ollama : text; /* the preset's path is no model of a server */
   if (preset && !preset->ollama)
     return am_fail(error, ADAM_NOT_FOUND, text, NULL, "the preset has no model of Ollama");
   if ((*text && strchr("/.~", *text)) || am_file_is_regular(text))

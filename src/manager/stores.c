@@ -196,6 +196,7 @@ adam_status adam_models_remove(const adam_stores_options *options, const char *m
   adam_status status = take_options(options, &o, error);
   if (!status && (!model || !*model)) status = am_fail(error, ADAM_INVALID, "model", NULL, "no name was given");
   if (!status) status = check_result(result->struct_size, "adam_remove_result", error);
+  if (!status) status = am_presets_load(NULL, error);
   if (status) return status;
   status = begin(&o, &lock, NULL, error);
   if (!status) status = find_target(model, o.cache_dir, &target, error);
