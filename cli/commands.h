@@ -25,6 +25,9 @@ int am_rm_command(const am_arguments *arguments);
 int am_cp_command(const am_arguments *arguments);
 int am_rename_command(const am_arguments *arguments);
 int am_verify_command(const am_arguments *arguments);
+int am_presets_command(const am_arguments *arguments);
+int am_domains_command(const am_arguments *arguments);
+int am_config_command(const am_arguments *arguments);
 int am_backends_command(const am_arguments *arguments);
 int am_version_command(const am_arguments *arguments);
 

@@ -11,6 +11,7 @@
 #include "output.h"
 #include "reply.h"
 #include "report.h"
+#include "settings.h"
 
 static json_t *message(const char *role, const char *text, size_t n_bytes) {
   return json_pack("{s:s, s:o}", "role", role, "content", am_reply_text(text, n_bytes));
@@ -162,7 +163,9 @@ static bool begin(am_conversation *conversation, const am_arguments *arguments) 
   conversation->request.stop = (const char *const *)conversation->stop;
   conversation->verbose = arguments->is_set[AM_OPTION_STATS];
   conversation->hides_thinking = arguments->is_set[AM_OPTION_HIDE_THINKING];
-  return am_conversation_set_system(conversation, arguments->text[AM_OPTION_SYSTEM]);
+  const char *system = arguments->text[AM_OPTION_SYSTEM];
+  if (!system) system = am_settings_value(adam_manager_settings(conversation->manager), "system");
+  return am_conversation_set_system(conversation, system);
 }
 
 int am_conversation_run(const am_arguments *arguments, adam_manager *manager, const char *tools_json) {

@@ -10,6 +10,7 @@
 #include "interrupt.h"
 #include "output.h"
 #include "report.h"
+#include "settings.h"
 
 /* Prints what `write` makes, through the one door that notices failures. */
 static int print_page(bool (*page)(FILE *out, const void *what), const void *what) {
@@ -68,6 +69,9 @@ static int (*const commands[AM_COMMAND_COUNT])(const am_arguments *) = {
     [AM_COMMAND_CP] = am_cp_command,
     [AM_COMMAND_RENAME] = am_rename_command,
     [AM_COMMAND_VERIFY] = am_verify_command,
+    [AM_COMMAND_PRESETS] = am_presets_command,
+    [AM_COMMAND_DOMAINS] = am_domains_command,
+    [AM_COMMAND_CONFIG] = am_config_command,
     [AM_COMMAND_BACKENDS] = am_backends_command,
     [AM_COMMAND_VERSION] = am_version_command,
     [AM_COMMAND_HELP] = help_command,
@@ -83,8 +87,13 @@ static int run(int argc, char **argv) {
   if (strcmp(first, "--dump-docs") == 0 && argc == 3) return print_page(docs_page, argv[2]);
   adam_status status = am_arguments_parse(argc, argv, &arguments, &error);
   if (status != ADAM_OK) return am_exit_code(status, &error);
-  int code = arguments.is_set[AM_OPTION_HELP] ? print_page(command_page, &arguments.command)
-                                              : commands[arguments.command](&arguments);
+  adam_settings *settings = NULL;
+  bool help = arguments.is_set[AM_OPTION_HELP];
+  if (!help) status = am_settings_apply(&arguments, &settings, &error);
+  int code = status != ADAM_OK ? am_exit_code(status, &error)
+             : help            ? print_page(command_page, &arguments.command)
+                               : commands[arguments.command](&arguments);
+  adam_settings_close(&settings);
   am_arguments_close(&arguments);
   return code;
 }

@@ -6,6 +6,7 @@
 
 #include "progress.h"
 #include "report.h"
+#include "settings.h"
 
 int am_exit_code(adam_status status, const adam_error *error) {
   if (status == ADAM_OK) return 0;
@@ -25,6 +26,29 @@ static adam_status take_notices(const adam_manager *manager, bool strict, adam_e
   return ADAM_OK;
 }
 
+/* What is named for embedding embeds, whatever it was made for: the positional REF is only the usual model, and
+ * yields to the settings'. *kept holds the text. */
+static adam_status choose_embedder(const am_arguments *arguments, const char *ref, adam_manager_options *options,
+                                   adam_settings **kept, adam_error *error) {
+  if (ref) {
+    adam_status status = am_settings_get(arguments, kept, error);
+    if (status != ADAM_OK) return status;
+    const char *wanted = am_settings_value(*kept, "embedding_model");
+    if (wanted) options->model = wanted;
+  }
+  options->embedding_model = options->model ? options->model : options->size;
+  return ADAM_OK;
+}
+
+/* What --pull downloads: the model that was named, or the first of the domain's. NULL = nothing was named. */
+static const char *name_to_pull(const adam_manager_options *options) {
+  adam_domain domain = {.struct_size = sizeof domain};
+  if (options->model || options->size) return options->model ? options->model : options->size;
+  for (size_t i = 0; options->domain && adam_domain_at(i, &domain); i++)
+    if (strcmp(domain.name, options->domain) == 0 && domain.n_models) return domain.models[0];
+  return NULL;
+}
+
 adam_status am_open_model(const am_arguments *arguments, const char *ref, am_open_purpose purpose,
                           adam_manager **out, adam_error *error) {
   adam_manager_options options = {
@@ -32,6 +56,8 @@ adam_status am_open_model(const am_arguments *arguments, const char *ref, am_ope
       .backend = arguments->text[AM_OPTION_BACKEND],
       .model = ref ? ref : arguments->text[AM_OPTION_MODEL],
       .size = arguments->text[AM_OPTION_SIZE],
+      .domain = arguments->text[AM_OPTION_DOMAIN],
+      .profile = arguments->text[AM_OPTION_PROFILE],
       .model_options = {.struct_size = sizeof options.model_options,
                         .device = arguments->text[AM_OPTION_DEVICE],
                         .kv_type = arguments->text[AM_OPTION_KV_TYPE],
@@ -48,16 +74,17 @@ adam_status am_open_model(const am_arguments *arguments, const char *ref, am_ope
                         .describe = purpose == AM_OPEN_TO_DESCRIBE},
       .share_with_ollama = arguments->is_set[AM_OPTION_SHARE_WITH_OLLAMA],
   };
-  /* What is named for embedding embeds, whatever it was made for. */
-  if (arguments->command == AM_COMMAND_EMBED)
-    options.embedding_model = options.model ? options.model : options.size;
+  adam_settings *settings = NULL;
+  adam_status status = ADAM_OK;
+  if (arguments->command == AM_COMMAND_EMBED) status = choose_embedder(arguments, ref, &options, &settings, error);
+  if (status != ADAM_OK) return status;
   const char *label = options.model ? options.model : options.size ? options.size : "the model";
   am_progress progress;
   adam_manager *manager = NULL;
   am_progress_begin(&progress, label);
-  adam_status status = adam_manager_open(&options, &manager, error);
+  status = adam_manager_open(&options, &manager, error);
   am_progress_end(&progress);
-  const char *name = options.model ? options.model : options.size;
+  const char *name = name_to_pull(&options);
   if (status == ADAM_NOT_FOUND && arguments->is_set[AM_OPTION_PULL] && name) {
     status = am_pull_model(arguments, name, error);
     if (status == ADAM_OK) status = adam_manager_open(&options, &manager, error);
@@ -65,6 +92,7 @@ adam_status am_open_model(const am_arguments *arguments, const char *ref, am_ope
   if (status == ADAM_NOT_FOUND && ref && strpbrk(ref, " \n"))
     snprintf(error->hint, sizeof error->hint,
              "the first argument names the model; -m REF lets it be the prompt");
+  adam_settings_close(&settings);
   if (status != ADAM_OK) return status;
   status = take_notices(manager, arguments->is_set[AM_OPTION_STRICT], error);
   if (status != ADAM_OK)

@@ -48,6 +48,7 @@ static bool nth_choice(const char *choices, size_t index, char *out, size_t capa
 bool am_option_choice(am_option_id option, size_t index, char *out, size_t capacity_bytes) {
   const am_option *row = &am_options[option];
   adam_preset preset = {.struct_size = sizeof preset};
+  adam_domain domain = {.struct_size = sizeof domain};
   const adam_backend_ops *backend = NULL;
   switch (row->kind) {
     case AM_KIND_CHOICE:
@@ -55,6 +56,10 @@ bool am_option_choice(am_option_id option, size_t index, char *out, size_t capac
     case AM_KIND_PRESET:
       if (!adam_preset_at(index, &preset)) return false;
       snprintf(out, capacity_bytes, "%s", preset.name);
+      return true;
+    case AM_KIND_DOMAIN:
+      if (!adam_domain_at(index, &domain)) return false;
+      snprintf(out, capacity_bytes, "%s", domain.name);
       return true;
     case AM_KIND_BACKEND:
       if (index > 0 && !(backend = adam_backend_at(index - 1))) return false;
@@ -146,12 +151,13 @@ adam_status am_option_check(am_option_id option, const char *label, const char *
     case AM_KIND_NUMBER:
       return check_number(&am_options[option], label, value, out, error);
     case AM_KIND_CHOICE:
-    case AM_KIND_PRESET:
     case AM_KIND_BACKEND:
       return check_choice(option, label, value, error);
     case AM_KIND_FILE:
     case AM_KIND_FOLDER:
     case AM_KIND_REF:
+    case AM_KIND_PRESET:
+    case AM_KIND_DOMAIN:
       if (!value[0]) return am_report_fill(error, ADAM_INVALID, label, "", "the argument is empty");
       break;
     default:

@@ -33,6 +33,9 @@ typedef enum am_command_id {
   AM_COMMAND_CP,
   AM_COMMAND_RENAME,
   AM_COMMAND_VERIFY,
+  AM_COMMAND_PRESETS,
+  AM_COMMAND_DOMAINS,
+  AM_COMMAND_CONFIG,
   AM_COMMAND_BACKENDS,
   AM_COMMAND_VERSION,
   AM_COMMAND_HELP,
@@ -42,6 +45,8 @@ typedef enum am_command_id {
 typedef enum am_option_id {
   AM_OPTION_MODEL,
   AM_OPTION_SIZE,
+  AM_OPTION_DOMAIN,
+  AM_OPTION_PROFILE,
   AM_OPTION_BACKEND,
   AM_OPTION_DEVICE,
   AM_OPTION_CTX,
@@ -128,7 +133,8 @@ typedef enum am_option_kind {
   AM_KIND_INTEGER, /* minimum .. maximum */
   AM_KIND_NUMBER,  /* minimum .. maximum */
   AM_KIND_CHOICE,  /* one of `choices` */
-  AM_KIND_PRESET,  /* one of the presets' names */
+  AM_KIND_PRESET,  /* a preset's name; the user's own are known when the model is opened */
+  AM_KIND_DOMAIN,  /* a domain's name, likewise */
   AM_KIND_BACKEND  /* "auto" or a registered backend */
 } am_option_kind;
 
@@ -148,8 +154,8 @@ typedef struct am_option {
   am_option_kind kind;
   am_option_group group;
   const char *argument; /* "REF"; NULL for flags */
-  uint32_t commands;    /* bit 1 << am_command_id of those that take it */
-  uint32_t required;    /* bits of those that cannot do without */
+  uint64_t commands;    /* bit 1 << am_command_id of those that take it */
+  uint64_t required;    /* bits of those that cannot do without */
   double minimum, maximum;
   bool above_minimum;  /* the minimum itself is not allowed */
   bool below_maximum;  /* the maximum itself is not allowed */

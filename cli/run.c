@@ -20,10 +20,18 @@ static prompt_source source_of(const char *prompt) {
   return isatty(STDIN_FILENO) ? FROM_CHAT : FROM_STDIN;
 }
 
+/* The domain chooses the model where one argument is left that is no name of a model. */
+static bool is_only_prompt(const am_arguments *arguments) {
+  const char *text = arguments->n_positional == 1 ? arguments->positional[0] : "";
+  if (!arguments->is_set[AM_OPTION_DOMAIN]) return false;
+  return strcmp(text, "-") == 0 || (strpbrk(text, " \n") && !strchr("/.~", *text));
+}
+
 /* The first positional is the REF unless -m or --size names the model. */
 static adam_status take_positionals(const am_arguments *arguments, const char **ref, const char **prompt,
                                     adam_error *error) {
-  bool named = arguments->is_set[AM_OPTION_MODEL] || arguments->is_set[AM_OPTION_SIZE];
+  bool named =
+      arguments->is_set[AM_OPTION_MODEL] || arguments->is_set[AM_OPTION_SIZE] || is_only_prompt(arguments);
   size_t next = 0;
   if (!named && next < arguments->n_positional) *ref = arguments->positional[next++];
   if (next < arguments->n_positional) *prompt = arguments->positional[next++];

@@ -2,32 +2,35 @@
 /* The two tables: every command and every option, in the order of --help. */
 #include "options.h"
 
-#define RUN (1u << AM_COMMAND_RUN)
-#define TOKENIZE (1u << AM_COMMAND_TOKENIZE)
-#define DETOKENIZE (1u << AM_COMMAND_DETOKENIZE)
-#define TEMPLATE (1u << AM_COMMAND_TEMPLATE)
-#define SCORE (1u << AM_COMMAND_SCORE)
-#define EVAL (1u << AM_COMMAND_EVAL)
-#define BENCH (1u << AM_COMMAND_BENCH)
-#define EMBED (1u << AM_COMMAND_EMBED)
-#define RERANK (1u << AM_COMMAND_RERANK)
-#define PULL (1u << AM_COMMAND_PULL)
-#define CONVERT (1u << AM_COMMAND_CONVERT)
-#define LIST (1u << AM_COMMAND_LIST)
-#define SHOW (1u << AM_COMMAND_SHOW)
-#define SHARE (1u << AM_COMMAND_SHARE)
-#define DU (1u << AM_COMMAND_DU)
-#define DEDUPE (1u << AM_COMMAND_DEDUPE)
-#define RM (1u << AM_COMMAND_RM)
-#define CP (1u << AM_COMMAND_CP)
-#define RENAME (1u << AM_COMMAND_RENAME)
-#define VERIFY (1u << AM_COMMAND_VERIFY)
+#define RUN (1ull << AM_COMMAND_RUN)
+#define TOKENIZE (1ull << AM_COMMAND_TOKENIZE)
+#define DETOKENIZE (1ull << AM_COMMAND_DETOKENIZE)
+#define TEMPLATE (1ull << AM_COMMAND_TEMPLATE)
+#define SCORE (1ull << AM_COMMAND_SCORE)
+#define EVAL (1ull << AM_COMMAND_EVAL)
+#define BENCH (1ull << AM_COMMAND_BENCH)
+#define EMBED (1ull << AM_COMMAND_EMBED)
+#define RERANK (1ull << AM_COMMAND_RERANK)
+#define PULL (1ull << AM_COMMAND_PULL)
+#define CONVERT (1ull << AM_COMMAND_CONVERT)
+#define LIST (1ull << AM_COMMAND_LIST)
+#define SHOW (1ull << AM_COMMAND_SHOW)
+#define SHARE (1ull << AM_COMMAND_SHARE)
+#define DU (1ull << AM_COMMAND_DU)
+#define DEDUPE (1ull << AM_COMMAND_DEDUPE)
+#define RM (1ull << AM_COMMAND_RM)
+#define CP (1ull << AM_COMMAND_CP)
+#define RENAME (1ull << AM_COMMAND_RENAME)
+#define VERIFY (1ull << AM_COMMAND_VERIFY)
 #define STORES (SHARE | DU | DEDUPE | RM | VERIFY)
-#define BACKENDS (1u << AM_COMMAND_BACKENDS)
-#define VERSION (1u << AM_COMMAND_VERSION)
+#define PRESETS (1ull << AM_COMMAND_PRESETS)
+#define DOMAINS (1ull << AM_COMMAND_DOMAINS)
+#define CONFIG (1ull << AM_COMMAND_CONFIG)
+#define BACKENDS (1ull << AM_COMMAND_BACKENDS)
+#define VERSION (1ull << AM_COMMAND_VERSION)
 #define WITH_MODEL (RUN | TOKENIZE | DETOKENIZE | TEMPLATE | SCORE | EVAL | BENCH | EMBED | RERANK | SHOW)
 #define WITH_WEIGHTS (RUN | SCORE | EVAL | BENCH | EMBED | RERANK)
-#define ALL ((1u << AM_COMMAND_COUNT) - 1u)
+#define ALL ((1ull << AM_COMMAND_COUNT) - 1u)
 
 const am_command am_commands[AM_COMMAND_COUNT] = {
     [AM_COMMAND_RUN] =
@@ -40,8 +43,9 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
          "Generates an answer to PROMPT with the model REF. With -m or --size the first argument is the "
          "PROMPT. A PROMPT of - reads standard input, as does no PROMPT where standard input is no "
          "terminal; what is read is taken as it is. With no PROMPT on a terminal a chat begins: /help "
-         "there lists its commands. Without REF adam chooses a model that is on this machine and says "
-         "which. The answer goes to standard output, everything else to standard error.",
+         "there lists its commands. Without REF the settings' model is taken, else adam chooses one that is on "
+         "this machine and says which. With --domain and no model, one argument with spaces in it, or -, is the "
+         "PROMPT. The answer goes to standard output, everything else to standard error.",
          {{"adam run demo \"How do I list my models?\"", "Ask the small model that ships with adam."},
           {"adam run smollm2", "Chat in the terminal."},
           {"adam run -m ./model.gguf --system \"Be brief.\" - < question.txt", "Answer a file."},
@@ -293,6 +297,42 @@ const am_command am_commands[AM_COMMAND_COUNT] = {
          "another store, or under a wrong name, is linked into place. Exit code 6 when something stays "
          "wrong. With ORG/NAME or ollama:NAME only that model is checked.",
          {{"adam verify", "Check everything."}, {"adam verify ollama:smollm2 --json", "One model, as JSON."}}},
+    [AM_COMMAND_PRESETS] =
+        {"presets",
+         "",
+         0,
+         0,
+         false,
+         "List the presets",
+         "Lists the names that stand for models (--size NAME, or NAME as a REF) with their repository, Ollama "
+         "name and context, and the tiers of hardware with models that suit them. Your own go into presets.ini "
+         "of the configuration folder (docs/settings.md).",
+         {{"adam presets", "List them."}, {"adam presets --json", "As JSON."}}},
+    [AM_COMMAND_DOMAINS] =
+        {"domains",
+         "",
+         0,
+         0,
+         false,
+         "List the domains",
+         "Lists the fields of work that --domain takes, with the models that each prefers; --json shows the "
+         "system message and the sampling values too. Your own go into presets.ini of the configuration folder.",
+         {{"adam domains", "List them."}, {"adam run --domain docker \"Why is my image so large?\"", "Use one."}}},
+    [AM_COMMAND_CONFIG] =
+        {"config",
+         "[show|path|get KEY|set KEY VALUE|unset KEY]",
+         0,
+         3,
+         false,
+         "Show or change the settings",
+         "show (the default) lists every key with its value and who says so: built-in, the model's own files, a "
+         "preset, a domain, settings.ini, a profile, a variable; -m names the model to look at. path tells where "
+         "settings.ini is. get prints one value. set and unset change settings.ini, with --profile its section "
+         "[profile NAME]; comments stay.",
+         {{"adam config", "Every value and where it comes from."},
+          {"adam config show -m smollm2 --domain code --json", "For one model and domain, as JSON."},
+          {"adam config set temperature 0.3", "Write settings.ini."},
+          {"adam config set model qwen3_large --profile work", "For adam run --profile work."}}},
     [AM_COMMAND_BACKENDS] =
         {"backends",
          "",
@@ -332,14 +372,26 @@ const am_option am_options[AM_OPTION_COUNT] = {
                          .letter = 'm',
                          .kind = AM_KIND_REF,
                          .argument = "REF",
-                         .commands = WITH_MODEL,
+                         .commands = WITH_MODEL | CONFIG,
                          .help = "the model: a preset, ORG/NAME, a file or folder, ollama:NAME, openai:NAME, "
                                  "anthropic:NAME or mock:SCRIPT"},
     [AM_OPTION_SIZE] = {.name = "size",
                         .kind = AM_KIND_PRESET,
                         .argument = "PRESET",
-                        .commands = WITH_MODEL,
-                        .help = "the model by the name of a preset"},
+                        .commands = WITH_MODEL | CONFIG,
+                        .help = "the model by the name of a preset, or of one of your own"},
+    [AM_OPTION_DOMAIN] = {.name = "domain",
+                          .kind = AM_KIND_DOMAIN,
+                          .argument = "NAME",
+                          .commands = RUN | CONFIG,
+                          .help = "field of work: its system message and sampling values; with no model "
+                                  "named, the first of its models that is on this machine"},
+    [AM_OPTION_PROFILE] = {.name = "profile",
+                           .kind = AM_KIND_TEXT,
+                           .argument = "NAME",
+                           .commands = WITH_MODEL | LIST | PULL | CONVERT | STORES | CONFIG,
+                           .help = "section [profile NAME] of settings.ini; unset: ADAM_PROFILE, else its own "
+                                   "choice"},
     [AM_OPTION_BACKEND] = {.name = "backend",
                            .kind = AM_KIND_BACKEND,
                            .argument = "NAME",
@@ -380,7 +432,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
     [AM_OPTION_CACHE_DIR] = {.name = "cache-dir",
                              .kind = AM_KIND_FOLDER,
                              .argument = "DIR",
-                             .commands = WITH_MODEL | LIST | PULL | CONVERT | STORES,
+                             .commands = WITH_MODEL | CONFIG | LIST | PULL | CONVERT | STORES,
                              .help = "the Hugging Face hub cache, the folder that holds models--*"},
     [AM_OPTION_OFFLINE] = {.name = "offline",
                            .kind = AM_KIND_FLAG,
@@ -767,7 +819,7 @@ const am_option am_options[AM_OPTION_COUNT] = {
                         .kind = AM_KIND_FLAG,
                         .group = AM_GROUP_OUTPUT,
                         .commands = RUN | TOKENIZE | DETOKENIZE | SCORE | EVAL | BENCH | LIST | SHOW |
-                                    BACKENDS | VERSION | EMBED | RERANK | PULL | CONVERT | STORES | CP | RENAME,
+                                    PRESETS | DOMAINS | CONFIG | BACKENDS | VERSION | EMBED | RERANK | PULL | CONVERT | STORES | CP | RENAME,
                         .help = "print one JSON object; pull: one event a line"},
     [AM_OPTION_QUIET] = {.name = "quiet",
                          .kind = AM_KIND_FLAG,

@@ -4,13 +4,15 @@ _adam() {
   local models="demo qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default"
   compopt -o default 2>/dev/null
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank pull convert list show share du dedupe rm cp rename verify backends version help --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "run tokenize detokenize template score eval bench embed rerank pull convert list show share du dedupe rm cp rename verify presets domains config backends version help --help --version" -- "$current")
     return
   fi
   case $previous in
     --model|-m) mapfile -t COMPREPLY < <(compgen -f -W "$models" -- "$current"); return ;;
     --size) mapfile -t COMPREPLY < <(compgen -W "qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default" -- "$current"); return ;;
-    --backend) mapfile -t COMPREPLY < <(compgen -W "auto huggingface mock ollama openai anthropic" -- "$current"); return ;;
+    --domain) mapfile -t COMPREPLY < <(compgen -W "general code docker wsl devcontainer" -- "$current"); return ;;
+    --profile) COMPREPLY=(); return ;;
+    --backend) mapfile -t COMPREPLY < <(compgen -W "auto huggingface mock ollama" -- "$current"); return ;;
     --device) mapfile -t COMPREPLY < <(compgen -W "auto cpu cuda" -- "$current"); return ;;
     --ctx) COMPREPLY=(); return ;;
     --threads|-t) COMPREPLY=(); return ;;
@@ -18,9 +20,6 @@ _adam() {
     --cache-dir) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
     --ollama-host) COMPREPLY=(); return ;;
     --keep-alive) COMPREPLY=(); return ;;
-    --base-url) COMPREPLY=(); return ;;
-    --api-key-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-    --server-timeout) COMPREPLY=(); return ;;
     --type) COMPREPLY=(); return ;;
     --system) COMPREPLY=(); return ;;
     --to) mapfile -t COMPREPLY < <(compgen -W "ollama huggingface" -- "$current"); return ;;
@@ -43,7 +42,6 @@ _adam() {
     --top-logprobs) COMPREPLY=(); return ;;
     --messages) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --tools) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-    --tool-choice) COMPREPLY=(); return ;;
     --kwargs) COMPREPLY=(); return ;;
     --template) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --ids) COMPREPLY=(); return ;;
@@ -62,29 +60,32 @@ _adam() {
     --instruction) COMPREPLY=(); return ;;
   esac
   case ${COMP_WORDS[1]} in
-    run) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --pull --ollama-host --keep-alive --start --base-url --api-key-file --server-timeout --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --tool-choice --json --no-stream --stats --strict --help" ;;
-    tokenize) options="--model --size --backend --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --no-special --json --help" ;;
-    detokenize) options="--model --size --backend --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --json --help" ;;
-    template) options="--model --size --backend --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;
-    score) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --ids --logits --json --help" ;;
-    eval) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --file --stride --against --json --strict --help" ;;
-    bench) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --n-prompt --n-gen --repetitions --json --help" ;;
-    embed) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --ollama-host --keep-alive --start --base-url --api-key-file --server-timeout --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
-    rerank) options="--model --size --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --base-url --api-key-file --server-timeout --input --query --instruction --json --strict --help" ;;
-    pull) options="--cache-dir --offline --ollama-host --start --json --quiet --help" ;;
-    convert) options="--threads --cache-dir --type --json --help" ;;
-    list) options="--cache-dir --ollama-host --json --help" ;;
-    show) options="--model --size --backend --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --tensors --digest --json --help" ;;
-    share) options="--cache-dir --to --name --quantization --dry-run --json --strict --help" ;;
-    du) options="--cache-dir --json --help" ;;
-    dedupe) options="--cache-dir --dry-run --json --help" ;;
-    rm) options="--cache-dir --dry-run --yes --json --help" ;;
+    run) options="--model --size --domain --profile --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --pull --ollama-host --keep-alive --start --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
+    tokenize) options="--model --size --profile --backend --cache-dir --ollama-host --start --no-special --json --help" ;;
+    detokenize) options="--model --size --profile --backend --cache-dir --ollama-host --start --json --help" ;;
+    template) options="--model --size --profile --backend --cache-dir --ollama-host --start --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;
+    score) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --ids --logits --json --help" ;;
+    eval) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --file --stride --against --json --strict --help" ;;
+    bench) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --n-prompt --n-gen --repetitions --json --help" ;;
+    embed) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --ollama-host --keep-alive --start --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
+    rerank) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --query --instruction --json --strict --help" ;;
+    pull) options="--profile --cache-dir --offline --ollama-host --start --json --quiet --help" ;;
+    convert) options="--profile --threads --cache-dir --type --json --help" ;;
+    list) options="--profile --cache-dir --ollama-host --json --help" ;;
+    show) options="--model --size --profile --backend --cache-dir --ollama-host --start --tensors --digest --json --help" ;;
+    share) options="--profile --cache-dir --to --name --quantization --dry-run --json --strict --help" ;;
+    du) options="--profile --cache-dir --json --help" ;;
+    dedupe) options="--profile --cache-dir --dry-run --json --help" ;;
+    rm) options="--profile --cache-dir --dry-run --yes --json --help" ;;
     cp) options="--json --help" ;;
     rename) options="--json --help" ;;
-    verify) options="--cache-dir --json --help" ;;
+    verify) options="--profile --cache-dir --json --help" ;;
+    presets) options="--json --help" ;;
+    domains) options="--json --help" ;;
+    config) options="--model --size --domain --profile --cache-dir --json --help" ;;
     backends) options="--json --help" ;;
     version) options="--json --help" ;;
-    help) options="run tokenize detokenize template score eval bench embed rerank pull convert list show share du dedupe rm cp rename verify backends version help --help" ;;
+    help) options="run tokenize detokenize template score eval bench embed rerank pull convert list show share du dedupe rm cp rename verify presets domains config backends version help --help" ;;
   esac
   COMPREPLY=()
   if [ "${COMP_WORDS[1]}" = help ] || [ "${current:0:1}" = - ]; then

@@ -68,7 +68,9 @@ static int take(void *user, const char *section, const char *key, const char *va
                             !*key ? "" : strlen(key) > LONGEST_NAME ? key : section);
     return 1;
   }
+  section += strspn(section, " \t");
   replace(&r->section, section);
+  while (r->section.len && is_blank(r->section.data[r->section.len - 1])) r->section.data[--r->section.len] = 0;
   replace(&r->key, key);
   replace(&r->value, value);
   r->key_line = r->line;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 typedef struct am_ini_entry {
-  const char *section; /* "" before the first header; as written between the brackets */
+  const char *section; /* "" before the first header; what is between the brackets, without the space around it */
   const char *key;
   const char *value;   /* without the space around it; may be "" */
   size_t line;         /* where the key stands, from 1 */

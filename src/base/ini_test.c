@@ -30,7 +30,7 @@ static void entries(void **state) {
   read_all("\xef\xbb\xbf" "a=b\r\n; c\r\n[s]\r\nc : d ; not this\r\n", "1[]a=b|4[s]c=d|");
   read_all("a = 1\n  2\n\n\t3 = x ; y\nb=\n", "1[]a=1\n2\n3 = x ; y|5[]b=|");
   read_all("a = 1\n[s]\n b = 2\n c\n", "1[]a=1|3[s]b=2\nc|");
-  read_all("# x\n[ a b ]\nk = [v]\n", "3[ a b ]k=[v]|");
+  read_all("# x\n[ a b ]\nk = [v]\n", "3[a b]k=[v]|");
   read_all("gr\xc3\xbc\xc3\x9f = \xe2\x82\xac\n", "1[]gr\xc3\xbc\xc3\x9f=\xe2\x82\xac|");
 }
 

@@ -98,6 +98,9 @@ adam_status am_settle_open(adam_manager_options *o, adam_settings **out, am_sett
     status = am_settings_open(o->profile, &s->layers, error);
   if (!status) status = find_domain(s, o->domain, error);
   if (!status) status = fill_options(s, o, error);
+  const char *named = o->model ? o->model : o->size;
+  s->named_is_size = !o->model;
+  if (!status && named && !(s->named = am_mem_dup(named, strlen(named)))) status = am_fail_memory(error, named);
   if (status) {
     adam_settings_close(&s);
     return status;
@@ -187,6 +190,7 @@ void adam_settings_close(adam_settings **settings) {
   if (!s) return;
   am_settings_close(&s->layers);
   am_mem_free(s->cache_dir);
+  am_mem_free(s->named);
   for (size_t i = 0; i < AM_SETTING_COUNT; i++) am_mem_free(s->texts[i]);
   am_mem_free(s);
   *settings = NULL;
@@ -208,7 +212,11 @@ static void say(adam_setting *out, const char *value, const char *source, const 
 /* A key that no layer sets, or that something stronger than the layers sets. */
 static void settle_rest(const adam_settings *s, am_setting_id id, const am_setting_row *row, adam_setting *out) {
   adam_sampling ignored;
-  if (id == AM_SETTING_DOMAIN && s->domain_is_option)
+  if (id == AM_SETTING_CACHE_DIR && s->cache_dir)
+    out->value = s->cache_dir; /* ~ and variables expanded */
+  else if (s->named && id == (s->named_is_size ? AM_SETTING_SIZE : AM_SETTING_MODEL))
+    say(out, s->named, "option", "");
+  else if (id == AM_SETTING_DOMAIN && s->domain_is_option)
     say(out, s->domain->name, "option", "");
   else if (id == AM_SETTING_SYSTEM && s->system && s->domain && s->system == s->domain->system)
     say(out, s->system, "domain", s->domain->name);

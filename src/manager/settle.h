@@ -13,6 +13,8 @@ struct adam_settings {
   am_layer domain_layer;    /* who named it */
   bool domain_is_option;    /* the caller named it: stronger than every layer */
   const am_preset *preset;  /* the model's; NULL = it is none */
+  char *named;              /* owned: the model or preset that the caller named; NULL = none */
+  bool named_is_size;
   adam_sampling model;      /* values of the model's own files */
   const char *system;       /* borrowed from layers or domain; NULL = none */
   adam_sampling sampling;   /* what a request leaves open; weaker than it, stronger than the model's */
