@@ -53,6 +53,7 @@ docs: all ## Generate the man page, completions and docs/commands.md
 	@mkdir -p docs/man docs/completions
 	build/adam --dump-docs man > docs/man/adam.1
 	build/adam --dump-docs markdown > docs/commands.md
+	build/adam --dump-docs presets > docs/presets.md
 	build/adam --dump-docs bash > docs/completions/adam.bash
 	build/adam --dump-docs zsh > docs/completions/_adam
 	build/adam --dump-docs fish > docs/completions/adam.fish

@@ -164,6 +164,8 @@ bool am_docs_write(FILE *out, const char *kind) {
     write_man(out);
   else if (strcmp(kind, "markdown") == 0)
     write_markdown(out);
+  else if (strcmp(kind, "presets") == 0)
+    am_docs_presets(out);
   else if (is_shell)
     am_docs_completion(out, kind);
   else

@@ -14,8 +14,9 @@ void am_help_command(FILE *out, am_command_id command);
 void am_help_label(const am_option *option, char *out, size_t capacity_bytes);
 /* The help sentence and, in brackets, what the argument may be. */
 void am_help_text(am_option_id option, char *out, size_t capacity_bytes);
-/* Writes a document: "man", "markdown", "bash", "zsh" or "fish"; false = unknown kind. */
+/* Writes a document: "man", "markdown", "presets", "bash", "zsh" or "fish"; false = unknown kind. */
 bool am_docs_write(FILE *out, const char *kind);
 void am_docs_completion(FILE *out, const char *shell);
+void am_docs_presets(FILE *out);
 
 #endif

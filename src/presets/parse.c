@@ -7,7 +7,7 @@
 #include "presets/sampling.h"
 #include <string.h>
 
-enum { MOST_ROWS = 1000, MOST_MODELS = 64 };
+enum { MOST_ROWS = 400, MOST_MODELS = 64 };
 
 typedef enum kind { PRESET, DOMAIN, TIER, RENAMED } kind;
 

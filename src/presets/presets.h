@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AM_PRESETS_MOST_SETS = 1000, AM_PRESETS_MOST_BYTES = 1 << 20 };
+enum { AM_PRESETS_MOST_SETS = 200, AM_PRESETS_MOST_BYTES = 1 << 20 };
 
 typedef struct am_preset {
   const char *name;        /* "qwen3_small" */

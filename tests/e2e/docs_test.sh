@@ -13,6 +13,7 @@ same() {
 }
 same man docs/man/adam.1
 same markdown docs/commands.md
+same presets docs/presets.md
 same bash docs/completions/adam.bash
 same zsh docs/completions/_adam
 same fish docs/completions/adam.fish
