@@ -77,6 +77,13 @@ static int take(void *user, const char *section, const char *key, const char *va
   return 1;
 }
 
+/* Nothing but space, or a comment. */
+static bool is_empty(const char *line, size_t n_bytes) {
+  size_t i = 0;
+  while (i < n_bytes && (is_blank(line[i]) || line[i] == '\r' || line[i] == '\n')) i++;
+  return i == n_bytes || line[i] == ';' || line[i] == '#';
+}
+
 /* fgets for libinih, over memory: one line; NULL at the end or when something is wrong. */
 static char *next_line(char *out, int capacity, void *user) {
   reading *r = user;
@@ -90,6 +97,11 @@ static char *next_line(char *out, int capacity, void *user) {
     return NULL;
   }
   r->goes_on = is_blank(*r->rest);
+  if (r->goes_on && !r->key_line && !is_empty(r->rest, n)) {
+    r->status = am_ini_fail(r->error, r->name, r->line, "remove the space",
+                            "it begins with a space, and there is no value that it could go on with");
+    return NULL;
+  }
   if (*r->rest == '[') flush(r);
   memcpy(out, r->rest, n);
   out[n] = 0;

@@ -29,7 +29,7 @@ static void entries(void **state) {
   read_all("a = b", "1[]a=b|");
   read_all("\xef\xbb\xbf" "a=b\r\n; c\r\n[s]\r\nc : d ; not this\r\n", "1[]a=b|4[s]c=d|");
   read_all("a = 1\n  2\n\n\t3 = x ; y\nb=\n", "1[]a=1\n2\n3 = x ; y|5[]b=|");
-  read_all("a = 1\n[s]\n b = 2\n c\n", "1[]a=1|3[s]b=2\nc|");
+  read_all(" \n\t; c\na = 1\n[s]\nb = 2\n c\n", "3[]a=1|5[s]b=2\nc|");
   read_all("# x\n[ a b ]\nk = [v]\n", "3[a b]k=[v]|");
   read_all("gr\xc3\xbc\xc3\x9f = \xe2\x82\xac\n", "1[]gr\xc3\xbc\xc3\x9f=\xe2\x82\xac|");
 }
@@ -46,6 +46,8 @@ static void mistakes(void **state) {
   (void)state;
   char text[1024];
   refused("a=b\nc\n", 6, "f, line 2", "neither");
+  refused("a=b\n[c]\n d=e\n", 13, "f, line 3", "begins with a space");
+  refused(" [a]\nb=c\n", 9, "f, line 1", "begins with a space");
   refused("[a\nb=c\n", 7, "f, line 1", "neither");
   refused("a=b\n=c\n", 7, "f, line 2", "a name is missing");
   refused("a=b\n\nstop=1\nd=e\n", 16, "test, line 3", "stopped");
