@@ -2,6 +2,8 @@
 /* adam config, adam presets, adam domains. */
 #include "settings.h"
 
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@
 #include "output.h"
 #include "reply.h"
 #include "report.h"
+#include "suggest.h"
 
 adam_status am_settings_get(const am_arguments *arguments, adam_settings **out, adam_error *error) {
   const char *const *text = arguments->text;
@@ -34,7 +37,8 @@ const char *am_settings_value(const adam_settings *settings, const char *key) {
 }
 
 /* Backends and stores read their own variables. */
-static void fill_option(const adam_settings *settings, const char *key, am_option_id option, am_arguments *arguments) {
+static void fill_option(const adam_settings *settings, const char *key, am_option_id option,
+                        am_arguments *arguments) {
   adam_setting setting;
   if (!am_command_takes(arguments->command, option) || arguments->is_set[option]) return;
   if (!am_settings_find(settings, key, &setting) || !setting.value) return;
@@ -60,7 +64,6 @@ static json_t *texts_json(const char *const *texts, size_t n) {
   return list;
 }
 
-/* Names of models, cut with "..." where they are many. */
 static void print_names(const char *const *names, size_t n) {
   for (size_t i = 0; i < n; i++) am_output_format("%s%s", i ? ", " : "", names[i]);
 }
@@ -71,8 +74,8 @@ static json_t *presets_json(void) {
   for (size_t i = 0; adam_preset_at(i, &preset); i++)
     json_array_append_new(
         list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "name", am_reply_string(preset.name),
-                        "huggingface", am_reply_string(preset.huggingface), "ollama", am_reply_string(preset.ollama),
-                        "path", am_reply_string(preset.path), "context",
+                        "huggingface", am_reply_string(preset.huggingface), "ollama",
+                        am_reply_string(preset.ollama), "path", am_reply_string(preset.path), "context",
                         preset.n_ctx ? json_integer(preset.n_ctx) : json_null(), "parameters",
                         preset.parameters > 0 ? json_real(preset.parameters) : json_null(), "note",
                         am_reply_string(preset.note), "sampling", am_reply_sampling(&preset.sampling), "own",
@@ -84,9 +87,10 @@ static json_t *tiers_json(void) {
   json_t *list = json_array();
   adam_tier tier = {.struct_size = sizeof tier};
   for (size_t i = 0; adam_tier_at(i, &tier); i++)
-    json_array_append_new(list, json_pack("{s:o, s:f, s:o, s:o}", "name", am_reply_string(tier.name), "vram_gb",
-                                          tier.vram_gb, "models", texts_json(tier.models, tier.n_models), "note",
-                                          am_reply_string(tier.note)));
+    json_array_append_new(
+        list,
+        json_pack("{s:o, s:f, s:o, s:o}", "name", am_reply_string(tier.name), "vram_gb", tier.vram_gb,
+                  "models", texts_json(tier.models, tier.n_models), "note", am_reply_string(tier.note)));
   return list;
 }
 
@@ -97,13 +101,15 @@ int am_presets_command(const am_arguments *arguments) {
   adam_tier tier = {.struct_size = sizeof tier};
   adam_status status = am_settings_get(arguments, &settings, &error); /* reads the user's file */
   if (status == ADAM_OK && arguments->is_set[AM_OPTION_JSON]) {
-    status = am_reply_print(json_pack("{s:o, s:o}", "presets", presets_json(), "tiers", tiers_json()), &error);
+    status =
+        am_reply_print(json_pack("{s:o, s:o}", "presets", presets_json(), "tiers", tiers_json()), &error);
   } else if (status == ADAM_OK) {
     am_output_format("%-16s %-38s %-16s %7s  %s\n", "NAME", "HUGGING FACE", "OLLAMA", "CONTEXT", "NOTE");
     for (size_t i = 0; adam_preset_at(i, &preset); i++) {
       const char *first = preset.path ? preset.path : preset.huggingface ? preset.huggingface : "-";
       am_output_format("%-16s %-38s %-16s %7lld  %s\n", preset.name, first,
-                       preset.ollama && !preset.path ? preset.ollama : "-", (long long)preset.n_ctx, preset.note);
+                       preset.ollama && !preset.path ? preset.ollama : "-", (long long)preset.n_ctx,
+                       preset.note);
     }
     am_output_text("\n");
     for (size_t i = 0; adam_tier_at(i, &tier); i++) {
@@ -124,11 +130,11 @@ int am_domains_command(const am_arguments *arguments) {
   adam_status status = am_settings_get(arguments, &settings, &error);
   for (size_t i = 0; status == ADAM_OK && adam_domain_at(i, &domain); i++) {
     if (list) {
-      json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "name", am_reply_string(domain.name),
-                                            "note", am_reply_string(domain.note), "models",
-                                            texts_json(domain.models, domain.n_models), "system",
-                                            am_reply_string(domain.system), "sampling",
-                                            am_reply_sampling(&domain.sampling), "own", domain.is_own));
+      json_array_append_new(
+          list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "name", am_reply_string(domain.name), "note",
+                          am_reply_string(domain.note), "models", texts_json(domain.models, domain.n_models),
+                          "system", am_reply_string(domain.system), "sampling",
+                          am_reply_sampling(&domain.sampling), "own", domain.is_own));
       continue;
     }
     am_output_format("%-14s %s\n%-14s models: ", domain.name, domain.note, "");
@@ -143,8 +149,16 @@ int am_domains_command(const am_arguments *arguments) {
 
 /* Numbers as numbers; a text that looks like one stays a text. */
 static json_t *value_json(const adam_setting *setting) {
-  static const char *const numbers[] = {"ctx",   "threads", "temperature",        "top_p",            "top_k",
-                                        "min_p", "seed",    "repetition_penalty", "presence_penalty", "frequency_penalty",
+  static const char *const numbers[] = {"ctx",
+                                        "threads",
+                                        "temperature",
+                                        "top_p",
+                                        "top_k",
+                                        "min_p",
+                                        "seed",
+                                        "repetition_penalty",
+                                        "presence_penalty",
+                                        "frequency_penalty",
                                         "max_tokens"};
   for (size_t i = 0; setting->value && i < sizeof numbers / sizeof *numbers; i++)
     if (strcmp(setting->key, numbers[i]) == 0) return json_loads(setting->value, JSON_DECODE_ANY, NULL);
@@ -152,8 +166,9 @@ static json_t *value_json(const adam_setting *setting) {
 }
 
 static json_t *setting_json(const adam_setting *setting) {
-  return json_pack("{s:o, s:o, s:o, s:o, s:o}", "key", am_reply_string(setting->key), "value", value_json(setting),
-                   "source", *setting->source ? am_reply_string(setting->source) : json_null(), "where",
+  return json_pack("{s:o, s:o, s:o, s:o, s:o}", "key", am_reply_string(setting->key), "value",
+                   value_json(setting), "source",
+                   *setting->source ? am_reply_string(setting->source) : json_null(), "where",
                    *setting->where ? am_reply_string(setting->where) : json_null(), "variable",
                    *setting->variable ? am_reply_string(setting->variable) : json_null());
 }
@@ -180,27 +195,39 @@ static int show_settings(const am_arguments *arguments, const adam_settings *set
     return 0;
   }
   json_t *list = json_array(), *profiles = json_array();
-  for (size_t i = 0; adam_setting_at(settings, i, &setting); i++) json_array_append_new(list, setting_json(&setting));
+  for (size_t i = 0; adam_setting_at(settings, i, &setting); i++)
+    json_array_append_new(list, setting_json(&setting));
   for (size_t i = 0; (name = adam_settings_profile_at(settings, i)); i++)
     json_array_append_new(profiles, am_reply_string(name));
-  return am_exit_code(am_reply_print(json_pack("{s:o, s:o, s:o, s:o}", "path",
-                                               am_reply_string(adam_settings_path(settings)), "profile",
-                                               am_reply_string(profile), "profiles", profiles, "settings", list),
-                                     &error),
-                      &error);
+  return am_exit_code(
+      am_reply_print(json_pack("{s:o, s:o, s:o, s:o}", "path", am_reply_string(adam_settings_path(settings)),
+                               "profile", am_reply_string(profile), "profiles", profiles, "settings", list),
+                     &error),
+      &error);
 }
 
-static adam_status unknown_key(const char *key, adam_error *error) {
-  /* The library's words, with the nearest name. */
-  adam_status status = adam_settings_write(NULL, key, NULL, error);
-  return status == ADAM_OK || status == ADAM_NOT_FOUND ? am_report_fill(error, ADAM_INVALID, key, "", "unknown") : status;
+static adam_status unknown_key(const adam_settings *settings, const char *key, adam_error *error) {
+  adam_setting setting = {.struct_size = sizeof setting};
+  char hint[128] = "adam config lists the keys";
+  const char *nearest = "";
+  size_t best = SIZE_MAX;
+  for (size_t i = 0; adam_setting_at(settings, i, &setting); i++) {
+    size_t distance = am_suggest_distance(key, setting.key);
+    if (distance >= best) continue;
+    best = distance;
+    nearest = setting.key;
+  }
+  if (am_suggest_is_near(key, best)) snprintf(hint, sizeof hint, "did you mean %s?", nearest);
+  return am_report_fill(error, ADAM_INVALID, key, hint, "no setting has this name");
 }
 
 static int get_setting(const am_arguments *arguments, const adam_settings *settings, const char *key) {
   adam_error error = {0};
   adam_setting setting;
-  if (!am_settings_find(settings, key, &setting)) return am_exit_code(unknown_key(key, &error), &error);
-  if (arguments->is_set[AM_OPTION_JSON]) return am_exit_code(am_reply_print(setting_json(&setting), &error), &error);
+  if (!am_settings_find(settings, key, &setting))
+    return am_exit_code(unknown_key(settings, key, &error), &error);
+  if (arguments->is_set[AM_OPTION_JSON])
+    return am_exit_code(am_reply_print(setting_json(&setting), &error), &error);
   if (!setting.value)
     return am_exit_code(am_report_fill(&error, ADAM_FAILED, key, "", "nothing sets it"), &error);
   am_output_format("%s\n", setting.value);
@@ -242,7 +269,8 @@ int am_config_command(const am_arguments *arguments) {
   adam_error error = {0};
   const char *const *words = arguments->positional;
   const char *verb = arguments->n_positional ? words[0] : "show";
-  size_t which = 0, n_verbs = sizeof verbs / sizeof *verbs, n = arguments->n_positional ? arguments->n_positional - 1 : 0;
+  size_t which = 0, n_verbs = sizeof verbs / sizeof *verbs,
+         n = arguments->n_positional ? arguments->n_positional - 1 : 0;
   while (which < n_verbs && strcmp(verbs[which].name, verb) != 0) which++;
   if (which == n_verbs)
     return am_exit_code(am_report_fill(&error, ADAM_INVALID, verb, "see: adam config --help",
@@ -254,7 +282,7 @@ int am_config_command(const am_arguments *arguments) {
                         &error);
   if (which == 1) return print_path(arguments);
   if (which == 0 || which == 2) return read_settings(arguments, which ? words[1] : NULL);
-  return am_exit_code(adam_settings_write(arguments->text[AM_OPTION_PROFILE], words[1], which == 3 ? words[2] : NULL,
-                                          &error),
-                      &error);
+  return am_exit_code(
+      adam_settings_write(arguments->text[AM_OPTION_PROFILE], words[1], which == 3 ? words[2] : NULL, &error),
+      &error);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two tables: every command and every option, in the order of --help. */
+/* The two tables: every command and every option, in the order of --help. Past 800 lines, as they are the one place
+ * that parser, help, man page and completions follow. */
 #include "options.h"
 
 #define RUN (1ull << AM_COMMAND_RUN)

@@ -13,9 +13,9 @@ enum { LONGEST_NAME = 48 }; /* libinih cuts what is longer than 49 bytes */
 
 typedef struct reading {
   const char *rest, *end, *name;
-  size_t line;      /* of what libinih got last */
-  size_t key_line;  /* of the entry that waits; 0 = none waits */
-  bool goes_on;     /* the line begins with a space */
+  size_t line;     /* of what libinih got last */
+  size_t key_line; /* of the entry that waits; 0 = none waits */
+  bool goes_on;    /* the line begins with a space */
   am_buf section, key, value;
   am_ini_on_entry on_entry;
   void *user;
@@ -23,7 +23,8 @@ typedef struct reading {
   adam_status status;
 } reading;
 
-adam_status am_ini_fail(adam_error *error, const char *name, size_t line, const char *hint, const char *format, ...) {
+adam_status am_ini_fail(adam_error *error, const char *name, size_t line, const char *hint,
+                        const char *format, ...) {
   char what[sizeof error->what], why[sizeof error->why];
   va_list arguments;
   va_start(arguments, format);
@@ -64,13 +65,17 @@ static int take(void *user, const char *section, const char *key, const char *va
   flush(r);
   if (r->status) return 1;
   if (strlen(section) > LONGEST_NAME || strlen(key) > LONGEST_NAME || !*key) {
-    r->status = am_ini_fail(r->error, r->name, r->line, NULL, *key ? "the name '%s' is too long" : "a name is missing%s",
-                            !*key ? "" : strlen(key) > LONGEST_NAME ? key : section);
+    r->status = am_ini_fail(r->error, r->name, r->line, NULL,
+                            *key ? "the name '%s' is too long" : "a name is missing%s",
+                            !*key                        ? ""
+                            : strlen(key) > LONGEST_NAME ? key
+                                                         : section);
     return 1;
   }
   section += strspn(section, " \t");
   replace(&r->section, section);
-  while (r->section.len && is_blank(r->section.data[r->section.len - 1])) r->section.data[--r->section.len] = 0;
+  while (r->section.len && is_blank(r->section.data[r->section.len - 1]))
+    r->section.data[--r->section.len] = 0;
   replace(&r->key, key);
   replace(&r->value, value);
   r->key_line = r->line;
@@ -115,17 +120,21 @@ static adam_status check_text(const char *text, size_t n_bytes, const char *name
   for (size_t i = 0; i < good; i++) {
     unsigned char c = (unsigned char)text[i];
     if (c == '\n') line++;
-    if ((c < ' ' && c != '\n' && c != '\t' && !(c == '\r' && i + 1 < good && text[i + 1] == '\n')) || c == 0x7f)
+    if ((c < ' ' && c != '\n' && c != '\t' && !(c == '\r' && i + 1 < good && text[i + 1] == '\n')) ||
+        c == 0x7f)
       return am_ini_fail(error, name, line, NULL, "it has the control character %d", c);
   }
-  return good == n_bytes ? ADAM_OK : am_ini_fail(error, name, line, NULL, "it is no UTF-8 at byte %zu of the file", good);
+  return good == n_bytes
+             ? ADAM_OK
+             : am_ini_fail(error, name, line, NULL, "it is no UTF-8 at byte %zu of the file", good);
 }
 
-adam_status am_ini_parse(const char *text, size_t n_bytes, const char *name, am_ini_on_entry on_entry, void *user,
-                         adam_error *error) {
+adam_status am_ini_parse(const char *text, size_t n_bytes, const char *name, am_ini_on_entry on_entry,
+                         void *user, adam_error *error) {
   adam_status status = check_text(text, n_bytes, name, error);
   if (status) return status;
-  reading r = {.rest = text, .end = text + n_bytes, .name = name, .on_entry = on_entry, .user = user, .error = error};
+  reading r = {
+      .rest = text, .end = text + n_bytes, .name = name, .on_entry = on_entry, .user = user, .error = error};
   int wrong_line = ini_parse_stream(next_line, &r, take, &r);
   if (!r.status && wrong_line)
     r.status = am_ini_fail(error, name, wrong_line > 0 ? (size_t)wrong_line : r.line, NULL,

@@ -27,7 +27,10 @@ static void entries(void **state) {
   (void)state;
   read_all("", "");
   read_all("a = b", "1[]a=b|");
-  read_all("\xef\xbb\xbf" "a=b\r\n; c\r\n[s]\r\nc : d ; not this\r\n", "1[]a=b|4[s]c=d|");
+  read_all(
+      "\xef\xbb\xbf"
+      "a=b\r\n; c\r\n[s]\r\nc : d ; not this\r\n",
+      "1[]a=b|4[s]c=d|");
   read_all("a = 1\n  2\n\n\t3 = x ; y\nb=\n", "1[]a=1\n2\n3 = x ; y|5[]b=|");
   read_all(" \n\t; c\na = 1\n[s]\nb = 2\n c\n", "3[]a=1|5[s]b=2\nc|");
   read_all("# x\n[ a b ]\nk = [v]\n", "3[a b]k=[v]|");
@@ -73,6 +76,7 @@ static void longest(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(entries), cmocka_unit_test(mistakes), cmocka_unit_test(longest)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(entries), cmocka_unit_test(mistakes),
+                                     cmocka_unit_test(longest)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,8 @@ static size_t distance(const char *a, const char *b) {
     for (size_t j = 1; j <= n_b; j++) {
       size_t cost = folded(a[i - 1]) != folded(b[j - 1]);
       row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + cost);
-      bool swapped = i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) && folded(a[i - 2]) == folded(b[j - 1]);
+      bool swapped =
+          i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) && folded(a[i - 2]) == folded(b[j - 1]);
       if (swapped) row[j] = least(row[j], above2[j - 2] + 1);
     }
   }
@@ -46,7 +47,8 @@ size_t am_nearest_find(const char *name, am_nearest_name at, const void *user, c
   return n;
 }
 
-void am_nearest_hint(const char *name, am_nearest_name at, const void *user, char *out, size_t capacity_bytes) {
+void am_nearest_hint(const char *name, am_nearest_name at, const void *user, char *out,
+                     size_t capacity_bytes) {
   const char *near[3];
   size_t n = am_nearest_find(name, at, user, near, 3), used = 0;
   if (capacity_bytes) *out = 0;

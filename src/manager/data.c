@@ -49,8 +49,11 @@ bool adam_domain_at(size_t index, adam_domain *domain) {
 }
 
 static bool hand_tier(const am_tier *row, adam_tier *tier) {
-  adam_tier full = {
-      .name = row->name, .note = row->note, .vram_gb = row->vram_gb, .models = row->models, .n_models = row->n_models};
+  adam_tier full = {.name = row->name,
+                    .note = row->note,
+                    .vram_gb = row->vram_gb,
+                    .models = row->models,
+                    .n_models = row->n_models};
   return hand_out(tier, &full, sizeof full);
 }
 
@@ -69,14 +72,17 @@ adam_status adam_settings_write(const char *profile, const char *key, const char
   am_buf text = {0}, changed = {0};
   if (!path || !folder) {
     am_mem_free(path);
-    return am_fail(error, ADAM_FAILED, "settings.ini", "set HOME or XDG_CONFIG_HOME", "there is no home folder");
+    return am_fail(error, ADAM_FAILED, "settings.ini", "set HOME or XDG_CONFIG_HOME",
+                   "there is no home folder");
   }
   adam_status status = am_file_read(path, AM_SETTINGS_MOST_BYTES, &text, error);
   if (status == ADAM_NOT_FOUND) status = ADAM_OK;
   if (!status)
-    status = am_settings_edit(text.data ? text.data : "", text.len, path, profile, key, value, &changed, error);
+    status =
+        am_settings_edit(text.data ? text.data : "", text.len, path, profile, key, value, &changed, error);
   if (!status) status = am_dir_make(folder, error);
-  if (!status) status = am_file_write_atomic(path, changed.data ? changed.data : "", changed.len, 0600, error);
+  if (!status)
+    status = am_file_write_atomic(path, changed.data ? changed.data : "", changed.len, 0600, error);
   am_buf_close(&changed);
   am_buf_close(&text);
   am_mem_free(folder);

@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *text_of(const adam_settings *s, am_setting_id id) { return am_settings_text(s->layers, id, NULL); }
+static const char *text_of(const adam_settings *s, am_setting_id id) {
+  return am_settings_text(s->layers, id, NULL);
+}
 
 static adam_status find_domain(adam_settings *s, const char *asked, adam_error *error) {
-  const char *name = asked && *asked ? asked : am_settings_text(s->layers, AM_SETTING_DOMAIN, &s->domain_layer);
+  const char *name =
+      asked && *asked ? asked : am_settings_text(s->layers, AM_SETTING_DOMAIN, &s->domain_layer);
   s->domain_is_option = asked && *asked;
   if (!name || (s->domain = am_domains_find(name))) return ADAM_OK;
   adam_status status = am_domains_unknown(name, error);
@@ -23,8 +26,8 @@ static adam_status find_domain(adam_settings *s, const char *asked, adam_error *
   return status;
 }
 
-/* The strongest one that names a model: an option, then the environment, the profile, the file. Where the same one
- * names a domain too, the model counts. */
+/* The strongest one that names a model: an option, then the environment, the profile, the file. Where the
+ * same one names a domain too, the model counts. */
 static void choose_model(const adam_settings *s, const adam_manager_options *o, am_settled_model *out) {
   bool domain_names = s->domain && s->domain->n_models;
   if (o->model || o->size) {
@@ -53,7 +56,8 @@ static void choose_model(const adam_settings *s, const adam_manager_options *o, 
 static void choose_system(adam_settings *s) {
   am_layer layer;
   const char *text = am_settings_text(s->layers, AM_SETTING_SYSTEM, &layer);
-  bool domain_wins = s->domain && s->domain->system && (!text || s->domain_is_option || layer < s->domain_layer);
+  bool domain_wins =
+      s->domain && s->domain->system && (!text || s->domain_is_option || layer < s->domain_layer);
   s->system = domain_wins ? s->domain->system : text;
 }
 
@@ -88,7 +92,8 @@ static adam_status fill_options(adam_settings *s, adam_manager_options *o, adam_
   return s->cache_dir ? ADAM_OK : am_fail_memory(error, cache_dir);
 }
 
-adam_status am_settle_open(adam_manager_options *o, adam_settings **out, am_settled_model *model, adam_error *error) {
+adam_status am_settle_open(adam_manager_options *o, adam_settings **out, am_settled_model *model,
+                           adam_error *error) {
   adam_settings *s = am_mem_zalloc(1, sizeof *s);
   if (!s) return am_fail_memory(error, "settings");
   adam_status status = am_presets_load(NULL, error);
@@ -100,7 +105,8 @@ adam_status am_settle_open(adam_manager_options *o, adam_settings **out, am_sett
   if (!status) status = fill_options(s, o, error);
   const char *named = o->model ? o->model : o->size;
   s->named_is_size = !o->model;
-  if (!status && named && !(s->named = am_mem_dup(named, strlen(named)))) status = am_fail_memory(error, named);
+  if (!status && named && !(s->named = am_mem_dup(named, strlen(named))))
+    status = am_fail_memory(error, named);
   if (status) {
     adam_settings_close(&s);
     return status;
@@ -108,13 +114,17 @@ adam_status am_settle_open(adam_manager_options *o, adam_settings **out, am_sett
   choose_model(s, o, model);
   choose_system(s);
   const char *think = text_of(s, AM_SETTING_THINK);
-  if (think) s->think = !strcmp(think, "on") ? ADAM_THINK_ON : !strcmp(think, "off") ? ADAM_THINK_OFF : ADAM_THINK_DEFAULT;
+  if (think)
+    s->think = !strcmp(think, "on")    ? ADAM_THINK_ON
+               : !strcmp(think, "off") ? ADAM_THINK_OFF
+                                       : ADAM_THINK_DEFAULT;
   *out = s;
   return ADAM_OK;
 }
 
 /* What holds of a sampling value, and who says so. */
-static const char *sampling_source(const adam_settings *s, int key, adam_sampling *value, const char **where) {
+static const char *sampling_source(const adam_settings *s, int key, adam_sampling *value,
+                                   const char **where) {
   uint32_t bit = 1u << key;
   *where = "";
   if (s->domain && s->domain->sampling.set & bit) {
@@ -131,7 +141,8 @@ static const char *sampling_source(const adam_settings *s, int key, adam_samplin
   return s->model.set & bit ? "model" : value->set & bit ? "built-in" : "";
 }
 
-adam_status am_settle_model(adam_settings *s, const am_preset *preset, const adam_sampling *model, adam_error *error) {
+adam_status am_settle_model(adam_settings *s, const am_preset *preset, const adam_sampling *model,
+                            adam_error *error) {
   s->preset = preset;
   s->model = model ? *model : (adam_sampling){0};
   s->sampling = am_settings_sampling(s->layers);
@@ -165,14 +176,16 @@ void am_settle_request(const adam_settings *s, adam_request *r) {
   am_sampling_fill(&r->sampling, &s->sampling);
   if (r->raw) return;
   if (r->think == ADAM_THINK_DEFAULT) r->think = s->think;
-  if (!r->system && s->system && !(r->messages_json && begins_with_system(r->messages_json))) r->system = s->system;
+  if (!r->system && s->system && !(r->messages_json && begins_with_system(r->messages_json)))
+    r->system = s->system;
 }
 
 adam_status adam_settings_open(const adam_settings_options *options, adam_settings **out, adam_error *error) {
   adam_settings_options o = {.struct_size = sizeof o};
   am_settled_model model = {0};
   adam_settings *s = NULL;
-  adam_status status = options ? am_manager_copy(options, &o, sizeof o, "adam_settings_options", error) : ADAM_OK;
+  adam_status status =
+      options ? am_manager_copy(options, &o, sizeof o, "adam_settings_options", error) : ADAM_OK;
   if (status) return status;
   adam_manager_options wanted = {
       .struct_size = sizeof wanted, .profile = o.profile, .domain = o.domain, .model = o.model};
@@ -197,7 +210,9 @@ void adam_settings_close(adam_settings **settings) {
 }
 
 const char *adam_settings_path(const adam_settings *settings) { return am_settings_path(settings->layers); }
-const char *adam_settings_profile(const adam_settings *settings) { return am_settings_profile(settings->layers); }
+const char *adam_settings_profile(const adam_settings *settings) {
+  return am_settings_profile(settings->layers);
+}
 
 const char *adam_settings_profile_at(const adam_settings *settings, size_t index) {
   return am_settings_profile_at(settings->layers, index);
@@ -210,7 +225,8 @@ static void say(adam_setting *out, const char *value, const char *source, const 
 }
 
 /* A key that no layer sets, or that something stronger than the layers sets. */
-static void settle_rest(const adam_settings *s, am_setting_id id, const am_setting_row *row, adam_setting *out) {
+static void settle_rest(const adam_settings *s, am_setting_id id, const am_setting_row *row,
+                        adam_setting *out) {
   adam_sampling ignored;
   if (id == AM_SETTING_CACHE_DIR && s->cache_dir)
     out->value = s->cache_dir; /* ~ and variables expanded */
@@ -220,7 +236,8 @@ static void settle_rest(const adam_settings *s, am_setting_id id, const am_setti
     say(out, s->domain->name, "option", "");
   else if (id == AM_SETTING_SYSTEM && s->system && s->domain && s->system == s->domain->system)
     say(out, s->system, "domain", s->domain->name);
-  else if (id == AM_SETTING_PROFILE && am_settings_profile(s->layers) && out->value != am_settings_profile(s->layers) &&
+  else if (id == AM_SETTING_PROFILE && am_settings_profile(s->layers) &&
+           out->value != am_settings_profile(s->layers) &&
            (!out->value || strcmp(out->value, am_settings_profile(s->layers)) != 0))
     say(out, am_settings_profile(s->layers), "option", "");
   else if (!out->value && id >= AM_SETTING_SAMPLING && s->texts[id]) {

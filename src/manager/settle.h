@@ -8,19 +8,20 @@
 #include <adam/manager.h>
 
 struct adam_settings {
-  am_settings *layers;      /* owned */
-  const am_domain *domain;  /* NULL = none; rows are constant */
-  am_layer domain_layer;    /* who named it */
-  bool domain_is_option;    /* the caller named it: stronger than every layer */
-  const am_preset *preset;  /* the model's; NULL = it is none */
-  char *named;              /* owned: the model or preset that the caller named; NULL = none */
+  am_settings *layers;     /* owned */
+  const am_domain *domain; /* NULL = none; rows are constant */
+  am_layer domain_layer;   /* who named it */
+  bool domain_is_option;   /* the caller named it: stronger than every layer */
+  const am_preset *preset; /* the model's; NULL = it is none */
+  char *named;             /* owned: the model or preset that the caller named; NULL = none */
   bool named_is_size;
-  adam_sampling model;      /* values of the model's own files */
-  const char *system;       /* borrowed from layers or domain; NULL = none */
-  adam_sampling sampling;   /* what a request leaves open; weaker than it, stronger than the model's */
+  adam_sampling model;    /* values of the model's own files */
+  const char *system;     /* borrowed from layers or domain; NULL = none */
+  adam_sampling sampling; /* what a request leaves open; weaker than it, stronger than the model's */
   adam_think think;
-  char *cache_dir;          /* owned; NULL = not from the settings */
-  char *texts[AM_SETTING_COUNT]; /* owned; what adam_setting_at shows where no layer has the text; NULL = does not */
+  char *cache_dir;               /* owned; NULL = not from the settings */
+  char *texts[AM_SETTING_COUNT]; /* owned; what adam_setting_at shows where no layer has the text; NULL = does
+                                    not */
 };
 
 /* What a manager opens: exactly one of the two, or nothing. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a manager takes from settings, presets and domains, over the mock backend: its answers tell the values used. */
+/* What a manager takes from settings, presets and domains, over the mock backend: its answers tell the values
+ * used. */
 #include <adam/adam.h>
 
 #include <setjmp.h>
@@ -37,7 +38,8 @@ static adam_manager *open_with(adam_manager_options options) {
 
 /* The values that a request with `own` was answered with. */
 static adam_sampling used(adam_manager *m, adam_sampling own) {
-  adam_request request = {.struct_size = sizeof request, .prompt = "hello", .prompt_bytes = 5, .sampling = own};
+  adam_request request = {
+      .struct_size = sizeof request, .prompt = "hello", .prompt_bytes = 5, .sampling = own};
   adam_result result = {0};
   assert_int_equal(adam_manager_generate(m, &request, NULL, NULL, &result, NULL), ADAM_OK);
   adam_sampling values = result.sampling;
@@ -55,11 +57,14 @@ static adam_setting find(const adam_settings *settings, const char *key) {
 
 static void order(void **state) {
   (void)state;
-  write_file("presets.ini", "[preset mine]\nollama = x\ntemperature = 0.11\ntop_k = 11\nmin_p = 0.11\ntop_p=0.11\nmax_tokens=11\n"
-                            "[domain field]\nmodels = mock:echo\ntop_k = 22\nmin_p = 0.22\ntop_p=0.22\nmax_tokens=22\n"
-                            "system = Of the domain.\n");
-  write_file("settings.ini", "domain = field\nmin_p = 0.33\ntop_p=0.33\nmax_tokens=33\n"
-                             "[profile p]\ntop_p=0.44\nmax_tokens=44\n");
+  write_file(
+      "presets.ini",
+      "[preset mine]\nollama = x\ntemperature = 0.11\ntop_k = 11\nmin_p = 0.11\ntop_p=0.11\nmax_tokens=11\n"
+      "[domain field]\nmodels = mock:echo\ntop_k = 22\nmin_p = 0.22\ntop_p=0.22\nmax_tokens=22\n"
+      "system = Of the domain.\n");
+  write_file("settings.ini",
+             "domain = field\nmin_p = 0.33\ntop_p=0.33\nmax_tokens=33\n"
+             "[profile p]\ntop_p=0.44\nmax_tokens=44\n");
   setenv("ADAM_MAX_TOKENS", "55", 1);
   adam_manager *m = open_with((adam_manager_options){.backend = "mock", .size = "mine", .profile = "p"});
   adam_sampling values = used(m, (adam_sampling){0});
@@ -91,7 +96,8 @@ static void order(void **state) {
     assert_string_equal(got.where + n - w, want[i].where);
   }
   adam_manager_close(&m);
-  m = open_with((adam_manager_options){.backend = "mock", .model = "echo", .profile = "p", .ignore_settings = true});
+  m = open_with(
+      (adam_manager_options){.backend = "mock", .model = "echo", .profile = "p", .ignore_settings = true});
   values = used(m, (adam_sampling){0});
   assert_true(values.top_p != 0.44 && values.min_p != 0.33 && values.max_tokens != 55);
   assert_null(adam_manager_settings(m));
@@ -110,8 +116,10 @@ static void expect_name(adam_manager_options options, const char *name) {
 /* Who is stronger names the model; on one step a model before a domain. */
 static void which_model(void **state) {
   (void)state;
-  write_file("presets.ini", "[preset gone]\npath = /nowhere/at.gguf\n[domain field]\nmodels = gone, no/where, mock:first, mock:second\n"
-                            "[domain empty]\nsystem = x\n[domain lost]\nmodels = gone, no/where\n");
+  write_file("presets.ini",
+             "[preset gone]\npath = /nowhere/at.gguf\n[domain field]\nmodels = gone, no/where, mock:first, "
+             "mock:second\n"
+             "[domain empty]\nsystem = x\n[domain lost]\nmodels = gone, no/where\n");
   write_file("settings.ini", "model = mock:file\n[profile p]\ndomain = field\n[profile q]\ndomain = empty\n");
   expect_name((adam_manager_options){0}, "mock:file");
   expect_name((adam_manager_options){.profile = "p"}, "mock:first");
@@ -153,8 +161,10 @@ static void own_file(void **state) {
   while (adam_domain_at(n_before, &domain)) n_before++;
   assert_true(n_before >= 5);
   write_file("presets.ini", "[domain new]\nsystem = x\ntop_k = 3\n");
-  assert_int_equal(adam_settings_open(&(adam_settings_options){.struct_size = sizeof(adam_settings_options), .domain = "new"},
-                                      &settings, NULL), ADAM_OK);
+  assert_int_equal(adam_settings_open(&(adam_settings_options){.struct_size = sizeof(adam_settings_options),
+                                                               .domain = "new"},
+                                      &settings, NULL),
+                   ADAM_OK);
   assert_string_equal(find(settings, "top_k").source, "domain");
   adam_settings_close(&settings);
   write_file("presets.ini", "[domain new]\nsystem = x\ntopk = 3\n");
@@ -181,8 +191,10 @@ static void writing(void **state) {
   assert_int_equal(stat(path, &facts), 0);
   assert_int_equal(facts.st_mode & 0777, 0600);
   assert_int_equal(adam_settings_write("work", "top_k", "6", NULL), ADAM_OK);
-  assert_int_equal(adam_settings_open(&(adam_settings_options){.struct_size = sizeof(adam_settings_options), .profile = "work"},
-                                      &settings, NULL), ADAM_OK);
+  assert_int_equal(adam_settings_open(&(adam_settings_options){.struct_size = sizeof(adam_settings_options),
+                                                               .profile = "work"},
+                                      &settings, NULL),
+                   ADAM_OK);
   assert_string_equal(find(settings, "top_k").value, "6");
   assert_string_equal(adam_settings_profile_at(settings, 0), "work");
   assert_null(adam_settings_profile_at(settings, 1));
@@ -212,7 +224,7 @@ static int remove_home(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(order), cmocka_unit_test(which_model), cmocka_unit_test(own_file),
-                                     cmocka_unit_test(writing)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(order), cmocka_unit_test(which_model),
+                                     cmocka_unit_test(own_file), cmocka_unit_test(writing)};
   return cmocka_run_group_tests(tests, make_home, remove_home);
 }

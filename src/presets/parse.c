@@ -29,7 +29,7 @@ static const char *const own_keys[N_KINDS][7] = {
 enum { OWN_KEYS = 6 }; /* at most, so a sampling key's bit is OWN_KEYS + its row */
 
 typedef struct row_list {
-  char *rows; /* n rows of kinds[].row_bytes, room for MOST_ROWS; in the arena */
+  char *rows;     /* n rows of kinds[].row_bytes, room for MOST_ROWS; in the arena */
   uint32_t *seen; /* bit per key that this file has set */
   size_t *line;   /* where this file begins the row; 0 = it does not */
   size_t n;
@@ -49,15 +49,20 @@ static am_renaming *renaming_at(const parser *p, size_t i) { return row_at(p, RE
 
 static const char **name_of(const parser *p, kind k, size_t i) {
   switch (k) {
-    case PRESET: return &preset_at(p, i)->name;
-    case DOMAIN: return &domain_at(p, i)->name;
-    case TIER: return &tier_at(p, i)->name;
-    default: return &renaming_at(p, i)->old_name;
+    case PRESET:
+      return &preset_at(p, i)->name;
+    case DOMAIN:
+      return &domain_at(p, i)->name;
+    case TIER:
+      return &tier_at(p, i)->name;
+    default:
+      return &renaming_at(p, i)->old_name;
   }
 }
 
 /* The row of that name, made where there is none; NULL: too many, or memory is out (*status). */
-static adam_status find_row(parser *p, kind k, const char *name, size_t line, size_t *index, adam_error *error) {
+static adam_status find_row(parser *p, kind k, const char *name, size_t line, size_t *index,
+                            adam_error *error) {
   row_list *list = &p->lists[k];
   for (size_t i = 0; i < list->n; i++)
     if (!strcmp(*name_of(p, k, i), name)) {
@@ -65,7 +70,8 @@ static adam_status find_row(parser *p, kind k, const char *name, size_t line, si
       if (!list->line[i]) list->line[i] = line;
       return ADAM_OK;
     }
-  if (list->n == MOST_ROWS) return am_ini_fail(error, p->name, line, NULL, "there are more than %d of them", MOST_ROWS);
+  if (list->n == MOST_ROWS)
+    return am_ini_fail(error, p->name, line, NULL, "there are more than %d of them", MOST_ROWS);
   char *copy = am_arena_dup(p->arena, name, strlen(name));
   if (!copy) return am_fail_memory(error, p->name);
   *index = list->n++;
@@ -124,33 +130,44 @@ static adam_status take_number(const parser *p, const am_ini_entry *e, double *o
 static adam_status set_preset(parser *p, size_t index, int key, const am_ini_entry *e, adam_error *error) {
   am_preset *row = preset_at(p, index);
   switch (key) {
-    case 0: return take_name(p, e, &row->huggingface, error);
-    case 1: return take_name(p, e, &row->ollama, error);
-    case 2: return take_name(p, e, &row->path, error);
+    case 0:
+      return take_name(p, e, &row->huggingface, error);
+    case 1:
+      return take_name(p, e, &row->ollama, error);
+    case 2:
+      return take_name(p, e, &row->path, error);
     case 3:
       return am_sampling_integer(e->value, 1, INT32_MAX, &row->n_ctx)
                  ? ADAM_OK
                  : fail_value(p, e, "a whole number from 1 to 2147483647", error);
-    case 4: return take_number(p, e, &row->parameters, error);
-    default: return take_text(p, e, &row->note, error);
+    case 4:
+      return take_number(p, e, &row->parameters, error);
+    default:
+      return take_text(p, e, &row->note, error);
   }
 }
 
 static adam_status set_domain(parser *p, size_t index, int key, const am_ini_entry *e, adam_error *error) {
   am_domain *row = domain_at(p, index);
   switch (key) {
-    case 0: return take_models(p, e, &row->models, &row->n_models, error);
-    case 1: return take_name(p, e, &row->system, error);
-    default: return take_text(p, e, &row->note, error);
+    case 0:
+      return take_models(p, e, &row->models, &row->n_models, error);
+    case 1:
+      return take_name(p, e, &row->system, error);
+    default:
+      return take_text(p, e, &row->note, error);
   }
 }
 
 static adam_status set_tier(parser *p, size_t index, int key, const am_ini_entry *e, adam_error *error) {
   am_tier *row = tier_at(p, index);
   switch (key) {
-    case 0: return take_number(p, e, &row->vram_gb, error);
-    case 1: return take_models(p, e, &row->models, &row->n_models, error);
-    default: return take_text(p, e, &row->note, error);
+    case 0:
+      return take_number(p, e, &row->vram_gb, error);
+    case 1:
+      return take_models(p, e, &row->models, &row->n_models, error);
+    default:
+      return take_text(p, e, &row->note, error);
   }
 }
 
@@ -174,12 +191,14 @@ static adam_status set_key(parser *p, kind k, size_t index, const am_ini_entry *
     return am_ini_fail(error, p->name, e->line, hint, "a %s has no key '%s'", kinds[k].header, e->key);
   }
   uint32_t bit = 1u << (is_own ? own : OWN_KEYS + sampling), *seen = &p->lists[k].seen[index];
-  if (*seen & bit) return am_ini_fail(error, p->name, e->line, NULL, "%s of [%s] is set twice", e->key, e->section);
+  if (*seen & bit)
+    return am_ini_fail(error, p->name, e->line, NULL, "%s of [%s] is set twice", e->key, e->section);
   *seen |= bit;
   if (!is_own) {
     adam_sampling *values = k == PRESET ? &preset_at(p, index)->sampling : &domain_at(p, index)->sampling;
-    return am_sampling_set(values, sampling, e->value) ? ADAM_OK
-                                                       : fail_value(p, e, am_sampling_keys[sampling].range, error);
+    return am_sampling_set(values, sampling, e->value)
+               ? ADAM_OK
+               : fail_value(p, e, am_sampling_keys[sampling].range, error);
   }
   return k == PRESET   ? set_preset(p, index, own, e, error)
          : k == DOMAIN ? set_domain(p, index, own, e, error)
@@ -192,7 +211,8 @@ static const char *header_name(const void *user, size_t index) {
 }
 
 /* "preset NAME" to its kind and name; "renamed" has no name. */
-static adam_status take_header(const parser *p, const am_ini_entry *e, kind *k, const char **name, adam_error *error) {
+static adam_status take_header(const parser *p, const am_ini_entry *e, kind *k, const char **name,
+                               adam_error *error) {
   char word[64] = "", hint[128];
   size_t n = strcspn(e->section, " \t"), which = 0;
   memcpy(word, e->section, n < sizeof word ? n : sizeof word - 1);
@@ -200,14 +220,17 @@ static adam_status take_header(const parser *p, const am_ini_entry *e, kind *k, 
   while (which < N_KINDS && strcmp(word, kinds[which].header) != 0) which++;
   if (which == N_KINDS) {
     am_nearest_hint(word, header_name, NULL, hint, sizeof hint);
-    return am_ini_fail(error, p->name, e->line, *hint ? hint : "[preset NAME], [domain NAME], [tier NAME] or [renamed]",
+    return am_ini_fail(error, p->name, e->line,
+                       *hint ? hint : "[preset NAME], [domain NAME], [tier NAME] or [renamed]",
                        *word ? "the section '%s' is unknown" : "%sthe key stands in no section", word);
   }
   *k = (kind)which;
-  if (*k == RENAMED) return **name ? am_ini_fail(error, p->name, e->line, NULL, "[renamed] has no name") : ADAM_OK;
+  if (*k == RENAMED)
+    return **name ? am_ini_fail(error, p->name, e->line, NULL, "[renamed] has no name") : ADAM_OK;
   size_t good = strspn(*name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
   if (!good || (*name)[good] || **name == '-')
-    return am_ini_fail(error, p->name, e->line, NULL, "'%s' is no name: letters, digits, _ and - make one", *name);
+    return am_ini_fail(error, p->name, e->line, NULL, "'%s' is no name: letters, digits, _ and - make one",
+                       *name);
   if (*k == PRESET && (!strcmp(*name, "demo") || !strcmp(*name, "hf")))
     return am_ini_fail(error, p->name, e->line, NULL, "'%s' means something else already", *name);
   return ADAM_OK;
@@ -255,14 +278,16 @@ static adam_status check_rows(const parser *p, adam_error *error) {
     size_t line = p->lists[PRESET].line[i];
     row->is_own = line > 0;
     if (!row->huggingface && !row->ollama && !row->path)
-      return am_ini_fail(error, p->name, line, NULL, "the preset %s has no model: huggingface, ollama or path", row->name);
+      return am_ini_fail(error, p->name, line, NULL,
+                         "the preset %s has no model: huggingface, ollama or path", row->name);
   }
   for (size_t i = 0; i < p->lists[DOMAIN].n; i++) {
     am_domain *row = domain_at(p, i);
     size_t line = p->lists[DOMAIN].line[i];
     row->is_own = line > 0;
     if (!row->system && !row->n_models && !row->sampling.set)
-      return am_ini_fail(error, p->name, line, NULL, "the domain %s says nothing: models, system or a value", row->name);
+      return am_ini_fail(error, p->name, line, NULL, "the domain %s says nothing: models, system or a value",
+                         row->name);
   }
   return ADAM_OK;
 }

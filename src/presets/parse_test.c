@@ -9,7 +9,8 @@
 
 static am_arena arena;
 
-static adam_status parse(const char *text, const am_preset_set *under, am_preset_set *out, adam_error *error) {
+static adam_status parse(const char *text, const am_preset_set *under, am_preset_set *out,
+                         adam_error *error) {
   return am_presets_parse(text, strlen(text), "mine.ini", under, &arena, out, error);
 }
 
@@ -24,11 +25,12 @@ static void own_rows(void **state) {
   (void)state;
   am_preset_set set;
   adam_error error = {0};
-  assert_int_equal(parse("[preset mine]\npath = ~/m.gguf\ncontext = 4096\ntemperature = 0.25\ntop_k = 7\n"
-                         "[domain law]\nmodels = mine , hf:a/b\n , ollama:c:1b\nsystem = One.\n  Two.\nnote = n\n"
-                         "[tier huge]\nvram_gb = 160\nmodels = xl\n[renamed]\nold/a = new/b\n",
-                         am_presets_now(), &set, &error),
-                   ADAM_OK);
+  assert_int_equal(
+      parse("[preset mine]\npath = ~/m.gguf\ncontext = 4096\ntemperature = 0.25\ntop_k = 7\n"
+            "[domain law]\nmodels = mine , hf:a/b\n , ollama:c:1b\nsystem = One.\n  Two.\nnote = n\n"
+            "[tier huge]\nvram_gb = 160\nmodels = xl\n[renamed]\nold/a = new/b\n",
+            am_presets_now(), &set, &error),
+      ADAM_OK);
   const am_preset *mine = &set.presets[set.n_presets - 1];
   assert_string_equal(mine->name, "mine");
   assert_string_equal(mine->path, "~/m.gguf");
@@ -50,7 +52,9 @@ static void laid_over(void **state) {
   (void)state;
   am_preset_set set;
   const am_preset_set *under = am_presets_now();
-  assert_int_equal(parse("[preset qwen3_small]\nollama = other\n[domain code]\nmodels = demo\n", under, &set, NULL), ADAM_OK);
+  assert_int_equal(
+      parse("[preset qwen3_small]\nollama = other\n[domain code]\nmodels = demo\n", under, &set, NULL),
+      ADAM_OK);
   assert_int_equal(set.n_presets, under->n_presets);
   assert_string_equal(set.presets[0].ollama, "other");
   assert_string_equal(set.presets[0].huggingface, "Qwen/Qwen3-0.6B");
@@ -67,9 +71,12 @@ static void mistakes(void **state) {
   static const struct {
     const char *text, *what, *why, *hint;
   } cases[] = {
-      {"\n[preset a]\npath=x\nparamters = 3\n", "mine.ini, line 4", "no key 'paramters'", "did you mean parameters?"},
-      {"[preset a]\npath=x\ntemprature = 3\n", "mine.ini, line 3", "no key 'temprature'", "did you mean temperature?"},
-      {"[preset a]\npath=x\ntemperature = hot\n", "mine.ini, line 3", "'hot' is not a number from 0 to 100", ""},
+      {"\n[preset a]\npath=x\nparamters = 3\n", "mine.ini, line 4", "no key 'paramters'",
+       "did you mean parameters?"},
+      {"[preset a]\npath=x\ntemprature = 3\n", "mine.ini, line 3", "no key 'temprature'",
+       "did you mean temperature?"},
+      {"[preset a]\npath=x\ntemperature = hot\n", "mine.ini, line 3", "'hot' is not a number from 0 to 100",
+       ""},
       {"[preset a]\npath=x\ntop_p = 0\n", "mine.ini, line 3", "above 0 and at most 1", ""},
       {"[preset a]\npath=x\ntop_k = 1.5\n", "mine.ini, line 3", "whole number", ""},
       {"[preset a]\npath=x\ncontext = 0\n", "mine.ini, line 3", "whole number from 1", ""},
@@ -92,7 +99,8 @@ static void mistakes(void **state) {
     am_preset_set set = {0};
     adam_error error = {0};
     assert_int_equal(parse(cases[i].text, NULL, &set, &error), ADAM_INVALID);
-    if (strcmp(error.what, cases[i].what) != 0 || !strstr(error.why, cases[i].why) || !strstr(error.hint, cases[i].hint))
+    if (strcmp(error.what, cases[i].what) != 0 || !strstr(error.why, cases[i].why) ||
+        !strstr(error.hint, cases[i].hint))
       fail_msg("case %zu: %s: %s (%s)", i, error.what, error.why, error.hint);
     assert_null(set.presets);
   }
@@ -113,9 +121,8 @@ static void domains_and_tiers(void **state) {
   static const struct {
     double gb;
     const char *tier;
-  } machines[] = {{0, "cpu"},  {1, "cpu"},   {2, "low"},   {4, "low"},   {6, "low"},
-                  {8, "mid"},  {12, "mid"},  {16, "mid"},  {20, "mid"},  {24, "high"},
-                  {80, "high"}};
+  } machines[] = {{0, "cpu"},  {1, "cpu"},  {2, "low"},  {4, "low"},   {6, "low"},  {8, "mid"},
+                  {12, "mid"}, {16, "mid"}, {20, "mid"}, {24, "high"}, {80, "high"}};
   for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
     assert_string_equal(am_tiers_of((uint64_t)(machines[i].gb * 1e9))->name, machines[i].tier);
   /* Cards sold with 8 and 24 GB tell 8192 and 24564 MiB. */

@@ -32,8 +32,8 @@ static void drop(kept_set *kept) {
   am_mem_free(kept);
 }
 
-static adam_status parse(const char *text, size_t n_bytes, const char *name, const am_preset_set *under, kept_set **out,
-                         adam_error *error) {
+static adam_status parse(const char *text, size_t n_bytes, const char *name, const am_preset_set *under,
+                         kept_set **out, adam_error *error) {
   kept_set *kept = am_mem_zalloc(1, sizeof *kept);
   if (!kept) return am_fail_memory(error, name);
   kept->arena.limit_bytes = (size_t)16 << 20;
@@ -50,7 +50,8 @@ static adam_status need_built_in(const kept_set **out, adam_error *error) {
   kept_set *made = NULL;
   *out = atomic_load(&built_in);
   if (*out) return ADAM_OK;
-  adam_status status = parse(am_presets_built_in, am_presets_built_in_bytes, "presets.ini", NULL, &made, error);
+  adam_status status =
+      parse(am_presets_built_in, am_presets_built_in_bytes, "presets.ini", NULL, &made, error);
   if (status) return status;
   *out = made;
   atomic_store(&built_in, made);
@@ -65,13 +66,14 @@ static bool is_same(const kept_set *kept, const char *path, const am_file_stamp 
 }
 
 /* The lock is held. Takes path. */
-static adam_status read_own(char *path, const am_file_stamp *stamp, const kept_set *under, const kept_set **out,
-                            adam_error *error) {
+static adam_status read_own(char *path, const am_file_stamp *stamp, const kept_set *under,
+                            const kept_set **out, adam_error *error) {
   am_buf text = {0};
   kept_set *made = NULL;
-  adam_status status = n_sets < AM_PRESETS_MOST_SETS
-                           ? am_file_read(path, AM_PRESETS_MOST_BYTES, &text, error)
-                           : am_fail(error, ADAM_LIMIT, path, "start the program anew", "it changed too often");
+  adam_status status =
+      n_sets < AM_PRESETS_MOST_SETS
+          ? am_file_read(path, AM_PRESETS_MOST_BYTES, &text, error)
+          : am_fail(error, ADAM_LIMIT, path, "start the program anew", "it changed too often");
   if (!status) status = parse(text.data ? text.data : "", text.len, path, &under->set, &made, error);
   am_buf_close(&text);
   if (status) {
@@ -173,8 +175,8 @@ adam_status am_domains_unknown(const char *name, adam_error *error) {
   am_buf all = {0};
   for (size_t i = 0; i < set->n_domains && all.len < 400; i++)
     am_buf_printf(&all, "%s%s", i ? ", " : "", set->domains[i].name);
-  am_fail(error, ADAM_INVALID, name, *hint ? hint : "adam domains lists them", "no domain has this name; there are %s",
-          all.data ? all.data : "none");
+  am_fail(error, ADAM_INVALID, name, *hint ? hint : "adam domains lists them",
+          "no domain has this name; there are %s", all.data ? all.data : "none");
   am_buf_close(&all);
   return ADAM_INVALID;
 }

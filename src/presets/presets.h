@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* presets: families as data.
- * Purpose: which names stand for which repositories, Ollama tags and context windows; domains of work with their
- *   prompt, values and preferred models; tiers of hardware; old spellings. In: presets.ini, which is built in, and a
- *   file of the same name and form in the configuration folder, laid over it. Out: rows, constant until the process
- *   ends: a set is never freed, as a changed file makes a new one (AM_PRESETS_MOST_SETS, then ADAM_LIMIT).
- * Threads: any. Invariant: a file with a mistake changes nothing; the error names its line. */
+ * Purpose: which names stand for which repositories, Ollama tags and context windows; domains of work with
+ * their prompt, values and preferred models; tiers of hardware; old spellings. In: presets.ini, which is
+ * built in, and a file of the same name and form in the configuration folder, laid over it. Out: rows,
+ * constant until the process ends: a set is never freed, as a changed file makes a new one
+ * (AM_PRESETS_MOST_SETS, then ADAM_LIMIT). Threads: any. Invariant: a file with a mistake changes nothing;
+ * the error names its line. */
 #ifndef AM_PRESETS_PRESETS_H
 #define AM_PRESETS_PRESETS_H
 
@@ -31,8 +32,8 @@ typedef struct am_domain {
   const char *name;
   const char *const *models; /* n_models REFs, the most wanted first */
   size_t n_models;
-  const char *system;        /* NULL = none */
-  const char *note;          /* "" = none */
+  const char *system; /* NULL = none */
+  const char *note;   /* "" = none */
   adam_sampling sampling;
   bool is_own;
 } am_domain;
@@ -60,8 +61,8 @@ typedef struct am_preset_set {
   size_t n_renamings;
 } am_preset_set;
 
-/* Reads the user's file again where it changed since the last time; no file is fine. ADAM_INVALID: a mistake in it.
- * On failure what was known before stays. *out (NULL = not wanted) is then untouched. */
+/* Reads the user's file again where it changed since the last time; no file is fine. ADAM_INVALID: a mistake
+ * in it. On failure what was known before stays. *out (NULL = not wanted) is then untouched. */
 adam_status am_presets_load(const am_preset_set **out, adam_error *error);
 /* The set that was loaded last, before that the one that is built in; NULL: memory is out. */
 const am_preset_set *am_presets_now(void);

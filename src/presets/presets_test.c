@@ -47,17 +47,22 @@ static void rows_are_whole(void **state) {
     assert_null(strchr(rows[i].note, '\n'));
     if (rows[i].huggingface) assert_null(am_presets_renamed(rows[i].huggingface));
   }
-  static const char *const promised[] = {"small", "medium", "large", "xl", "code", "embedding", "default", "smollm2"};
-  for (size_t i = 0; i < sizeof promised / sizeof promised[0]; i++) assert_non_null(am_presets_find(promised[i]));
+  static const char *const promised[] = {"small", "medium",    "large",   "xl",
+                                         "code",  "embedding", "default", "smollm2"};
+  for (size_t i = 0; i < sizeof promised / sizeof promised[0]; i++)
+    assert_non_null(am_presets_find(promised[i]));
   assert_null(am_presets_find("demo")); /* a model that ships, not a preset */
   assert_null(am_presets_find(""));
 }
 
 static void old_spellings(void **state) {
   (void)state;
-  assert_string_equal(am_presets_renamed("meta-llama/Llama-3-8b-chat-hf"), am_presets_find("large")->huggingface);
-  assert_string_equal(am_presets_renamed("meta-llama/Llama-3-70b-chat-hf"), am_presets_find("xl")->huggingface);
-  assert_string_equal(am_presets_renamed("codellama/CodeLlama-7b-instruct-hf"), am_presets_find("code")->huggingface);
+  assert_string_equal(am_presets_renamed("meta-llama/Llama-3-8b-chat-hf"),
+                      am_presets_find("large")->huggingface);
+  assert_string_equal(am_presets_renamed("meta-llama/Llama-3-70b-chat-hf"),
+                      am_presets_find("xl")->huggingface);
+  assert_string_equal(am_presets_renamed("codellama/CodeLlama-7b-instruct-hf"),
+                      am_presets_find("code")->huggingface);
   assert_string_equal(am_presets_renamed("phi2"), am_presets_find("small")->ollama);
   assert_null(am_presets_renamed("Qwen/Qwen3-0.6B"));
   assert_null(am_presets_renamed(""));

@@ -11,12 +11,15 @@
 
 const am_sampling_key am_sampling_keys[AM_SAMPLING_KEYS] = {
     {"temperature", "a number from 0 to 100", "how freely to choose; 0 always takes the likeliest token"},
-    {"top_p", "a number above 0 and at most 1", "choose among the likeliest tokens that hold this probability"},
+    {"top_p", "a number above 0 and at most 1",
+     "choose among the likeliest tokens that hold this probability"},
     {"top_k", "a whole number from 0 to 2147483647", "choose among the K likeliest tokens; 0 is off"},
     {"min_p", "a number from 0 to below 1", "drop tokens below this share of the best; 0 is off"},
-    {"repetition_penalty", "a number above 0 and at most 100", "weaken tokens of prompt and answer; 1 is off"},
+    {"repetition_penalty", "a number above 0 and at most 100",
+     "weaken tokens of prompt and answer; 1 is off"},
     {"presence_penalty", "a number from -100 to 100", "weaken tokens that the answer has; 0 is off"},
-    {"frequency_penalty", "a number from -100 to 100", "weaken tokens by how often the answer has them; 0 is off"},
+    {"frequency_penalty", "a number from -100 to 100",
+     "weaken tokens by how often the answer has them; 0 is off"},
     {"seed", "a whole number from 0 to 9223372036854775807", "the same seed gives the same answer"},
     {"max_tokens", "a whole number from 0 to 2147483647", "most tokens to generate"},
 };
@@ -109,12 +112,18 @@ void am_sampling_fill(adam_sampling *over, const adam_sampling *under) {
 
 static double real_of(const adam_sampling *s, int key) {
   switch (1u << key) {
-    case ADAM_SET_TEMPERATURE: return s->temperature;
-    case ADAM_SET_TOP_P: return s->top_p;
-    case ADAM_SET_MIN_P: return s->min_p;
-    case ADAM_SET_REPETITION_PENALTY: return s->repetition_penalty;
-    case ADAM_SET_PRESENCE_PENALTY: return s->presence_penalty;
-    default: return s->frequency_penalty;
+    case ADAM_SET_TEMPERATURE:
+      return s->temperature;
+    case ADAM_SET_TOP_P:
+      return s->top_p;
+    case ADAM_SET_MIN_P:
+      return s->min_p;
+    case ADAM_SET_REPETITION_PENALTY:
+      return s->repetition_penalty;
+    case ADAM_SET_PRESENCE_PENALTY:
+      return s->presence_penalty;
+    default:
+      return s->frequency_penalty;
   }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* presets/sampling: the sampling values by name, as presets, domains and settings write them. Pure functions. */
+/* presets/sampling: the sampling values by name, as presets, domains and settings write them. Pure functions.
+ */
 #ifndef AM_PRESETS_SAMPLING_H
 #define AM_PRESETS_SAMPLING_H
 

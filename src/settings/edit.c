@@ -16,7 +16,8 @@ typedef struct places {
 static adam_status on_entry(void *user, const am_ini_entry *e, adam_error *error) {
   places *p = user;
   (void)error;
-  const char *name = strncmp(e->section, "profile", 7) ? e->section : e->section + 7 + strspn(e->section + 7, " \t");
+  const char *name =
+      strncmp(e->section, "profile", 7) ? e->section : e->section + 7 + strspn(e->section + 7, " \t");
   if (strcmp(name, p->section) != 0) return ADAM_OK;
   p->last_line = e->line;
   if (!strcmp(e->key, p->key)) p->key_line = e->line;
@@ -33,8 +34,8 @@ static size_t offset_of(const char *text, size_t n_bytes, size_t line) {
   return at;
 }
 
-/* The end of the value that begins in the line at `at`: behind the lines that go on with it. A comment or an empty
- * line between them belongs to it, one behind them does not. */
+/* The end of the value that begins in the line at `at`: behind the lines that go on with it. A comment or an
+ * empty line between them belongs to it, one behind them does not. */
 static size_t end_of_value(const char *text, size_t n_bytes, size_t at) {
   size_t end = offset_of(text + at, n_bytes - at, 2) + at;
   for (size_t next = end; next < n_bytes;) {
@@ -63,17 +64,18 @@ static void append_line(am_buf *out, const char *key, const char *value) {
 /* Libinih would read these values otherwise than they are meant. */
 static adam_status check_value(const char *key, const char *value, adam_error *error) {
   bool spaces = *value && (strchr(" \t", *value) || strchr(" \t", value[strlen(value) - 1]));
-  bool comment = strstr(value, " ;") || strstr(value, "\t;") || *value == ';' || strstr(value, "\n;") || strstr(value, "\n#");
+  bool comment = strstr(value, " ;") || strstr(value, "\t;") || *value == ';' || strstr(value, "\n;") ||
+                 strstr(value, "\n#");
   bool empty_line = strstr(value, "\n\n") || (*value && value[strlen(value) - 1] == '\n') || *value == '\n';
   if (!spaces && !comment && !empty_line) return ADAM_OK;
   return am_fail(error, ADAM_INVALID, key, NULL, "the file cannot say a value %s",
-                 comment ? "with ; behind a space: a comment begins there"
+                 comment  ? "with ; behind a space: a comment begins there"
                  : spaces ? "that begins or ends with a space"
                           : "with an empty line");
 }
 
-adam_status am_settings_edit(const char *text, size_t n_bytes, const char *path, const char *profile, const char *key,
-                             const char *value, am_buf *out, adam_error *error) {
+adam_status am_settings_edit(const char *text, size_t n_bytes, const char *path, const char *profile,
+                             const char *key, const char *value, am_buf *out, adam_error *error) {
   places p = {.section = profile ? profile : "", .key = key};
   am_settings *checked = NULL;
   char range[96];
@@ -86,8 +88,7 @@ adam_status am_settings_edit(const char *text, size_t n_bytes, const char *path,
   adam_status status = value ? check_value(key, value, error) : ADAM_OK;
   if (!status) status = am_ini_parse(text, n_bytes, path, on_entry, &p, error);
   if (status) return status;
-  if (!value && !p.key_line)
-    return am_fail(error, ADAM_NOT_FOUND, key, NULL, "%s does not set it", path);
+  if (!value && !p.key_line) return am_fail(error, ADAM_NOT_FOUND, key, NULL, "%s does not set it", path);
   am_buf_clear(out);
   if (p.key_line) {
     size_t begin = offset_of(text, n_bytes, p.key_line), end = end_of_value(text, n_bytes, begin);
@@ -95,7 +96,9 @@ adam_status am_settings_edit(const char *text, size_t n_bytes, const char *path,
     if (value) append_line(out, key, value);
     am_buf_append(out, text + end, n_bytes - end);
   } else {
-    size_t at = p.last_line ? end_of_value(text, n_bytes, offset_of(text, n_bytes, p.last_line)) : profile ? n_bytes : 0;
+    size_t at = p.last_line ? end_of_value(text, n_bytes, offset_of(text, n_bytes, p.last_line))
+                : profile   ? n_bytes
+                            : 0;
     am_buf_append(out, text, at);
     if (at && text[at - 1] != '\n') am_buf_append_char(out, '\n');
     if (profile && !p.last_line) am_buf_printf(out, "%s[profile %s]\n", at ? "\n" : "", profile);

@@ -26,9 +26,7 @@ static const am_setting_row rows[AM_SETTING_SAMPLING] = {
     [AM_SETTING_EMBEDDING_MODEL] = {.name = "embedding_model",
                                     .variable = "ADAM_EMBEDDING_MODEL",
                                     .note = "what turns texts into vectors where no model is named"},
-    [AM_SETTING_SYSTEM] = {.name = "system",
-                           .variable = "ADAM_SYSTEM",
-                           .note = "the system message"},
+    [AM_SETTING_SYSTEM] = {.name = "system", .variable = "ADAM_SYSTEM", .note = "the system message"},
     [AM_SETTING_THINK] = {.name = "think",
                           .variable = "ADAM_THINK",
                           .built_in = "default",
@@ -67,10 +65,15 @@ static const am_setting_row rows[AM_SETTING_SAMPLING] = {
 };
 
 /* Variables of the sampling values, in the order of am_sampling_keys. */
-static const char *const sampling_variables[AM_SAMPLING_KEYS] = {
-    "ADAM_TEMPERATURE",      "ADAM_TOP_P",            "ADAM_TOP_K",
-    "ADAM_MIN_P",            "ADAM_REPETITION_PENALTY", "ADAM_PRESENCE_PENALTY",
-    "ADAM_FREQUENCY_PENALTY", "ADAM_SEED",             "ADAM_MAX_TOKENS"};
+static const char *const sampling_variables[AM_SAMPLING_KEYS] = {"ADAM_TEMPERATURE",
+                                                                 "ADAM_TOP_P",
+                                                                 "ADAM_TOP_K",
+                                                                 "ADAM_MIN_P",
+                                                                 "ADAM_REPETITION_PENALTY",
+                                                                 "ADAM_PRESENCE_PENALTY",
+                                                                 "ADAM_FREQUENCY_PENALTY",
+                                                                 "ADAM_SEED",
+                                                                 "ADAM_MAX_TOKENS"};
 
 am_setting_row am_setting_row_of(am_setting_id id) {
   if (id < AM_SETTING_SAMPLING) return rows[id];
@@ -94,7 +97,8 @@ am_setting_id am_setting_find(const char *name) {
 adam_status am_setting_unknown(const char *name, adam_error *error) {
   char hint[160];
   am_nearest_hint(name, name_at, NULL, hint, sizeof hint);
-  return am_fail(error, ADAM_INVALID, name, *hint ? hint : "adam config show lists the keys", "no setting has this name");
+  return am_fail(error, ADAM_INVALID, name, *hint ? hint : "adam config show lists the keys",
+                 "no setting has this name");
 }
 
 static bool is_choice(const char *choices, const char *text) {
@@ -120,7 +124,8 @@ bool am_setting_check(am_setting_id id, const char *text, char *range, size_t ra
     return is_choice(row->choices, text);
   }
   if (row->high) {
-    snprintf(range, range_bytes, "a whole number from %lld to %lld", (long long)row->low, (long long)row->high);
+    snprintf(range, range_bytes, "a whole number from %lld to %lld", (long long)row->low,
+             (long long)row->high);
     return am_sampling_integer(text, row->low, row->high, &integer);
   }
   snprintf(range, range_bytes, "a text");

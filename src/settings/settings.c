@@ -13,8 +13,8 @@
 #include <string.h>
 
 typedef struct value {
-  const char *text; /* NULL = not set */
-  size_t line;      /* of the file; 0 = a variable */
+  const char *text;     /* NULL = not set */
+  size_t line;          /* of the file; 0 = a variable */
   const char *variable; /* constant; NULL = the file */
 } value;
 
@@ -28,7 +28,7 @@ struct am_settings {
   const char *path;
   value values[AM_LAYER_ENVIRONMENT + 1][AM_SETTING_COUNT]; /* [AM_LAYER_PROFILE] is the one in use */
   const char *where[AM_SETTING_COUNT];
-  const char *profile; /* in use */
+  const char *profile;      /* in use */
   const profile **profiles; /* room for AM_SETTINGS_MOST_PROFILES */
   size_t n_profiles;
 };
@@ -49,8 +49,8 @@ static adam_status find_section(am_settings *s, const am_ini_entry *e, value **v
     return ADAM_OK;
   }
   if (strncmp(e->section, word, n) != 0 || !strchr(" \t", *name))
-    return am_ini_fail(error, s->path, e->line, "the sections are [profile NAME]", "the section '%s' is unknown",
-                       e->section);
+    return am_ini_fail(error, s->path, e->line, "the sections are [profile NAME]",
+                       "the section '%s' is unknown", e->section);
   name += strspn(name, " \t");
   if (!*name) return am_ini_fail(error, s->path, e->line, "write [profile NAME]", "the profile has no name");
   for (size_t i = 0; i < s->n_profiles; i++)
@@ -59,9 +59,11 @@ static adam_status find_section(am_settings *s, const am_ini_entry *e, value **v
       return ADAM_OK;
     }
   if (s->n_profiles == AM_SETTINGS_MOST_PROFILES)
-    return am_ini_fail(error, s->path, e->line, NULL, "there are more than %d profiles", AM_SETTINGS_MOST_PROFILES);
+    return am_ini_fail(error, s->path, e->line, NULL, "there are more than %d profiles",
+                       AM_SETTINGS_MOST_PROFILES);
   profile *made = am_arena_zalloc(&s->arena, 1, sizeof *made);
-  if (!made || !(made->name = am_arena_dup(&s->arena, name, strlen(name)))) return am_fail_memory(error, s->path);
+  if (!made || !(made->name = am_arena_dup(&s->arena, name, strlen(name))))
+    return am_fail_memory(error, s->path);
   s->profiles[s->n_profiles++] = made;
   *values = made->values;
   return ADAM_OK;
@@ -82,10 +84,13 @@ static adam_status on_entry(void *user, const am_ini_entry *e, adam_error *error
   if (id == AM_SETTING_PROFILE && values != s->values[AM_LAYER_FILE])
     return am_ini_fail(error, s->path, e->line, NULL, "a profile does not name a profile");
   if (values[id].text)
-    return am_ini_fail(error, s->path, e->line, NULL, "%s is set in line %zu already", e->key, values[id].line);
+    return am_ini_fail(error, s->path, e->line, NULL, "%s is set in line %zu already", e->key,
+                       values[id].line);
   if (!am_setting_check(id, e->value, range, sizeof range))
-    return *e->value ? am_ini_fail(error, s->path, e->line, NULL, "%s: '%.60s' is not %s", e->key, e->value, range)
-                     : am_ini_fail(error, s->path, e->line, "remove the line to leave it unset", "%s has no value", e->key);
+    return *e->value
+               ? am_ini_fail(error, s->path, e->line, NULL, "%s: '%.60s' is not %s", e->key, e->value, range)
+               : am_ini_fail(error, s->path, e->line, "remove the line to leave it unset", "%s has no value",
+                             e->key);
   bool two_models = (id == AM_SETTING_MODEL && values[AM_SETTING_SIZE].text) ||
                     (id == AM_SETTING_SIZE && values[AM_SETTING_MODEL].text);
   if (two_models) return am_ini_fail(error, s->path, e->line, NULL, "model and size both name a model");
@@ -93,11 +98,15 @@ static adam_status on_entry(void *user, const am_ini_entry *e, adam_error *error
   return values[id].text ? ADAM_OK : am_fail_memory(error, s->path);
 }
 
-static const char *profile_name(const void *user, size_t index) { return am_settings_profile_at(user, index); }
+static const char *profile_name(const void *user, size_t index) {
+  return am_settings_profile_at(user, index);
+}
 
 static adam_status choose_profile(am_settings *s, const char *asked, adam_error *error) {
   const char *variable = s->values[AM_LAYER_ENVIRONMENT][AM_SETTING_PROFILE].text;
-  const char *name = asked && *asked ? asked : variable ? variable : s->values[AM_LAYER_FILE][AM_SETTING_PROFILE].text;
+  const char *name = asked && *asked ? asked
+                     : variable      ? variable
+                                     : s->values[AM_LAYER_FILE][AM_SETTING_PROFILE].text;
   if (!name) return ADAM_OK;
   for (size_t i = 0; i < s->n_profiles; i++)
     if (!strcmp(s->profiles[i]->name, name)) {
@@ -141,7 +150,8 @@ static adam_status take_environment(am_settings *s, adam_error *error) {
     if (status) return status;
     if (!v->text) return am_fail_memory(error, variable);
   }
-  if (s->values[AM_LAYER_ENVIRONMENT][AM_SETTING_MODEL].text && s->values[AM_LAYER_ENVIRONMENT][AM_SETTING_SIZE].text)
+  if (s->values[AM_LAYER_ENVIRONMENT][AM_SETTING_MODEL].text &&
+      s->values[AM_LAYER_ENVIRONMENT][AM_SETTING_SIZE].text)
     return am_fail(error, ADAM_INVALID, "ADAM_SIZE", NULL, "ADAM_MODEL and ADAM_SIZE both name a model");
   return ADAM_OK;
 }
@@ -189,7 +199,8 @@ adam_status am_settings_open(const char *profile_asked, am_settings **out, adam_
   adam_status status = path ? am_file_read(path, AM_SETTINGS_MOST_BYTES, &text, error) : ADAM_NOT_FOUND;
   if (status == ADAM_NOT_FOUND) status = ADAM_OK;
   if (!status)
-    status = am_settings_parse(text.data ? text.data : "", text.len, path ? path : "", profile_asked, true, out, error);
+    status = am_settings_parse(text.data ? text.data : "", text.len, path ? path : "", profile_asked, true,
+                               out, error);
   am_buf_close(&text);
   am_mem_free(path);
   return status;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* settings: what the user wants when nobody says otherwise.
- * Purpose: reads settings.ini of the configuration folder (keys on top, `[profile NAME]` sections below), lays a
- *   profile and the environment over it, and knows for each key where its value came from. In: a file that nobody
- *   trusts, variables. Out: checked texts, owned by am_settings.
- * Order, weakest first: built-in, file, profile, environment. Who calls lays the preset and the domain between the
- *   first two, and options over all.
- * Threads: immutable after open. Invariant: a file with a mistake is refused whole, its error names the line. */
+ * Purpose: reads settings.ini of the configuration folder (keys on top, `[profile NAME]` sections below),
+ * lays a profile and the environment over it, and knows for each key where its value came from. In: a file
+ * that nobody trusts, variables. Out: checked texts, owned by am_settings. Order, weakest first: built-in,
+ * file, profile, environment. Who calls lays the preset and the domain between the first two, and options
+ * over all. Threads: immutable after open. Invariant: a file with a mistake is refused whole, its error names
+ * the line. */
 #ifndef AM_SETTINGS_SETTINGS_H
 #define AM_SETTINGS_SETTINGS_H
 
@@ -58,10 +58,11 @@ bool am_setting_check(am_setting_id id, const char *text, char *range, size_t ra
 
 typedef struct am_settings am_settings;
 
-/* profile: NULL or "" = ADAM_PROFILE, else the file's own `profile`, else none. ADAM_INVALID: a mistake in the file or in
- * a variable, or no such profile. No file is fine. *out is untouched on failure. */
+/* profile: NULL or "" = ADAM_PROFILE, else the file's own `profile`, else none. ADAM_INVALID: a mistake in
+ * the file or in a variable, or no such profile. No file is fine. *out is untouched on failure. */
 adam_status am_settings_open(const char *profile, am_settings **out, adam_error *error);
-/* The same from a text; read_environment: false leaves the variables out. For tests and for checks before a change. */
+/* The same from a text; read_environment: false leaves the variables out. For tests and for checks before a
+ * change. */
 adam_status am_settings_parse(const char *text, size_t n_bytes, const char *path, const char *profile,
                               bool read_environment, am_settings **out, adam_error *error);
 void am_settings_close(am_settings **settings);
@@ -76,13 +77,13 @@ int64_t am_settings_integer(const am_settings *settings, am_setting_id id);
 adam_sampling am_settings_sampling(const am_settings *settings);
 /* "PATH, line 3" or "ADAM_TEMPERATURE" of the strongest value; "" = nobody says. Valid until the close. */
 const char *am_settings_where(const am_settings *settings, am_setting_id id);
-const char *am_settings_path(const am_settings *settings);    /* of settings.ini, there or not; "" = no home */
-const char *am_settings_profile(const am_settings *settings); /* in use; NULL = none */
+const char *am_settings_path(const am_settings *settings); /* of settings.ini, there or not; "" = no home */
+const char *am_settings_profile(const am_settings *settings);                  /* in use; NULL = none */
 const char *am_settings_profile_at(const am_settings *settings, size_t index); /* NULL past the end */
-/* Sets (value NULL: removes) one key in the text of a settings.ini, on top or in [profile NAME]; the rest stays byte
- * for byte. The new text, checked whole, goes to out. ADAM_NOT_FOUND: nothing to remove. */
-adam_status am_settings_edit(const char *text, size_t n_bytes, const char *path, const char *profile, const char *key,
-                             const char *value, am_buf *out, adam_error *error);
+/* Sets (value NULL: removes) one key in the text of a settings.ini, on top or in [profile NAME]; the rest
+ * stays byte for byte. The new text, checked whole, goes to out. ADAM_NOT_FOUND: nothing to remove. */
+adam_status am_settings_edit(const char *text, size_t n_bytes, const char *path, const char *profile,
+                             const char *key, const char *value, am_buf *out, adam_error *error);
 /* Path of settings.ini, owned; NULL: memory is out, or there is no home. */
 char *am_settings_find_path(void);
 

@@ -13,8 +13,9 @@ static adam_status parse(const char *text, const char *profile, am_settings **ou
   return am_settings_parse(text, strlen(text), "s.ini", profile, true, out, error);
 }
 
-static const char sample[] = "; mine\ntemperature = 0.1\nmodel = demo\nprofile = home\nthreads = 3\n"
-                             "[profile home]\ntemperature = 0.2\n[profile my work]\ntop_p = 0.5\nsystem = A.\n B.\n";
+static const char sample[] =
+    "; mine\ntemperature = 0.1\nmodel = demo\nprofile = home\nthreads = 3\n"
+    "[profile home]\ntemperature = 0.2\n[profile my work]\ntop_p = 0.5\nsystem = A.\n B.\n";
 
 static void layers(void **state) {
   (void)state;
@@ -65,7 +66,8 @@ static void mistakes(void **state) {
   static const struct {
     const char *text, *profile, *what, *why, *hint;
   } cases[] = {
-      {"\ntemprature = 1\n", NULL, "s.ini, line 2", "no setting is called 'temprature'", "did you mean temperature?"},
+      {"\ntemprature = 1\n", NULL, "s.ini, line 2", "no setting is called 'temprature'",
+       "did you mean temperature?"},
       {"max-tokens = 1\n", NULL, "s.ini, line 1", "'max-tokens'", "did you mean max_tokens?"},
       {"top_p = 2\n", NULL, "s.ini, line 1", "top_p: '2' is not a number above 0 and at most 1", ""},
       {"top_k = 99999999999999999999\n", NULL, "s.ini, line 1", "is not a whole number", ""},
@@ -86,13 +88,15 @@ static void mistakes(void **state) {
     am_settings *s = NULL;
     adam_error error = {0};
     assert_int_equal(parse(cases[i].text, cases[i].profile, &s, &error), ADAM_INVALID);
-    if (strcmp(error.what, cases[i].what) != 0 || !strstr(error.why, cases[i].why) || !strstr(error.hint, cases[i].hint))
+    if (strcmp(error.what, cases[i].what) != 0 || !strstr(error.why, cases[i].why) ||
+        !strstr(error.hint, cases[i].hint))
       fail_msg("case %zu: %s: %s (%s)", i, error.what, error.why, error.hint);
     assert_null(s);
   }
 }
 
-static void edit(const char *text, const char *profile, const char *key, const char *value, const char *want) {
+static void edit(const char *text, const char *profile, const char *key, const char *value,
+                 const char *want) {
   am_buf out = {0};
   adam_error error = {0};
   if (am_settings_edit(text, strlen(text), "s.ini", profile, key, value, &out, &error))
@@ -115,7 +119,8 @@ static void edits(void **state) {
   edit("ctx = 1", "w", "ctx", "5", "ctx = 1\n\n[profile w]\nctx = 5\n");
   edit("ctx = 1", NULL, "top_k", "5", "ctx = 1\ntop_k = 5\n");
   edit("ctx = 1\r\ntop_k = 2\r\n", NULL, "top_k", NULL, "ctx = 1\r\n");
-  edit("[profile w]\nctx = 1\n[ profile w ]\ntop_k = 4", "w", "ctx", "9", "[profile w]\nctx = 9\n[ profile w ]\ntop_k = 4");
+  edit("[profile w]\nctx = 1\n[ profile w ]\ntop_k = 4", "w", "ctx", "9",
+       "[profile w]\nctx = 9\n[ profile w ]\ntop_k = 4");
 }
 
 static void edits_refused(void **state) {
@@ -162,21 +167,24 @@ static void no_memory(void **state) {
     am_buf_close(&out);
     if (!fired) break;
     /* A number that cannot be read for lack of memory is told as one that is none. */
-    assert_true(read == ADAM_NO_MEMORY || edited == ADAM_NO_MEMORY || read == ADAM_INVALID || edited == ADAM_INVALID);
+    assert_true(read == ADAM_NO_MEMORY || edited == ADAM_NO_MEMORY || read == ADAM_INVALID ||
+                edited == ADAM_INVALID);
   }
 }
 
 static int no_variables(void **state) {
   (void)state;
   for (unsigned id = 0; id < AM_SETTING_COUNT; id++)
-    if (am_setting_row_of((am_setting_id)id).variable) unsetenv(am_setting_row_of((am_setting_id)id).variable);
+    if (am_setting_row_of((am_setting_id)id).variable)
+      unsetenv(am_setting_row_of((am_setting_id)id).variable);
   unsetenv("HF_HOME");
   unsetenv("HUGGINGFACE_HUB_CACHE");
   return 0;
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(layers), cmocka_unit_test(mistakes), cmocka_unit_test(edits),
-                                     cmocka_unit_test(edits_refused), cmocka_unit_test(no_memory)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(layers), cmocka_unit_test(mistakes),
+                                     cmocka_unit_test(edits), cmocka_unit_test(edits_refused),
+                                     cmocka_unit_test(no_memory)};
   return cmocka_run_group_tests(tests, no_variables, NULL);
 }

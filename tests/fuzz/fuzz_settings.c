@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a settings.ini and as a presets.ini: refused in words with their line, or read; and what an edit
- * writes reads back as the value that was set. */
+/* Any bytes as a settings.ini and as a presets.ini: refused in words with their line, or read; and what an
+ * edit writes reads back as the value that was set. */
 #include "base/mem.h"
 #include "presets/parse.h"
 #include "settings/settings.h"
