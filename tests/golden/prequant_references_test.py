@@ -59,6 +59,8 @@ ARCHS = ["llama", "qwen3", "qwen2", "mistral", "phi3", "phi", "gemma2", "qwen3_m
 def random_spec(rng, scheme):
     quant, step = parameters(rng, scheme)
     arch = rng.choice(ARCHS)
+    if arch == "qwen3_moe":
+        step = max(step, 4)  # transformers' grouped product wants rows of 16 bytes and their multiples
     head_dim = max(16, step) if step > 8 else rng.choice([12, 20, 36, 16])
     head_dim = step * -(-head_dim // step)
     kv_heads = rng.randrange(1, 3)
