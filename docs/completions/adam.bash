@@ -12,7 +12,7 @@ _adam() {
     --size) mapfile -t COMPREPLY < <(compgen -W "qwen3_small qwen3_medium qwen3_large qwen3_xl qwen3_xxl qwen3_xxxl qwen3_moe_small qwen3_moe_large smollm2 small medium large xl code embedding default" -- "$current"); return ;;
     --domain) mapfile -t COMPREPLY < <(compgen -W "general code docker wsl devcontainer" -- "$current"); return ;;
     --profile) COMPREPLY=(); return ;;
-    --backend) mapfile -t COMPREPLY < <(compgen -W "auto huggingface mock ollama" -- "$current"); return ;;
+    --backend) mapfile -t COMPREPLY < <(compgen -W "auto huggingface mock ollama openai anthropic" -- "$current"); return ;;
     --device) mapfile -t COMPREPLY < <(compgen -W "auto cpu cuda" -- "$current"); return ;;
     --ctx) COMPREPLY=(); return ;;
     --threads|-t) COMPREPLY=(); return ;;
@@ -20,6 +20,9 @@ _adam() {
     --cache-dir) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
     --ollama-host) COMPREPLY=(); return ;;
     --keep-alive) COMPREPLY=(); return ;;
+    --base-url) COMPREPLY=(); return ;;
+    --api-key-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --server-timeout) COMPREPLY=(); return ;;
     --type) COMPREPLY=(); return ;;
     --system) COMPREPLY=(); return ;;
     --to) mapfile -t COMPREPLY < <(compgen -W "ollama huggingface" -- "$current"); return ;;
@@ -42,6 +45,7 @@ _adam() {
     --top-logprobs) COMPREPLY=(); return ;;
     --messages) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --tools) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --tool-choice) COMPREPLY=(); return ;;
     --kwargs) COMPREPLY=(); return ;;
     --template) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --ids) COMPREPLY=(); return ;;
@@ -60,19 +64,19 @@ _adam() {
     --instruction) COMPREPLY=(); return ;;
   esac
   case ${COMP_WORDS[1]} in
-    run) options="--model --size --domain --profile --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --pull --ollama-host --keep-alive --start --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --json --no-stream --stats --strict --help" ;;
-    tokenize) options="--model --size --profile --backend --cache-dir --ollama-host --start --no-special --json --help" ;;
-    detokenize) options="--model --size --profile --backend --cache-dir --ollama-host --start --json --help" ;;
-    template) options="--model --size --profile --backend --cache-dir --ollama-host --start --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;
-    score) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --ids --logits --json --help" ;;
-    eval) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --file --stride --against --json --strict --help" ;;
-    bench) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --n-prompt --n-gen --repetitions --json --help" ;;
-    embed) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --ollama-host --keep-alive --start --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
-    rerank) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --input --query --instruction --json --strict --help" ;;
+    run) options="--model --size --domain --profile --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --pull --ollama-host --keep-alive --start --base-url --api-key-file --server-timeout --system --raw --think --no-think --hide-thinking --temperature --top-p --top-k --min-p --repetition-penalty --presence-penalty --frequency-penalty --seed --max-tokens --stop --ignore-eos --schema --grammar --regex --choice --logprobs --top-logprobs --messages --tools --tool-choice --json --no-stream --stats --strict --help" ;;
+    tokenize) options="--model --size --profile --backend --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --no-special --json --help" ;;
+    detokenize) options="--model --size --profile --backend --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --json --help" ;;
+    template) options="--model --size --profile --backend --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --think --no-think --messages --tools --kwargs --template --no-generation-prompt --help" ;;
+    score) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --ids --logits --json --help" ;;
+    eval) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --file --stride --against --json --strict --help" ;;
+    bench) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --n-prompt --n-gen --repetitions --json --help" ;;
+    embed) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --share-with-ollama --ollama-host --keep-alive --start --base-url --api-key-file --server-timeout --input --prompt --prompt-name --dimensions --normalize --no-normalize --json --strict --help" ;;
+    rerank) options="--model --size --profile --backend --device --ctx --threads --kv-type --cache-dir --ollama-host --keep-alive --start --base-url --api-key-file --server-timeout --input --query --instruction --json --strict --help" ;;
     pull) options="--profile --cache-dir --offline --ollama-host --start --json --quiet --help" ;;
     convert) options="--profile --threads --cache-dir --type --json --help" ;;
     list) options="--profile --cache-dir --ollama-host --json --help" ;;
-    show) options="--model --size --profile --backend --cache-dir --ollama-host --start --tensors --digest --json --help" ;;
+    show) options="--model --size --profile --backend --cache-dir --ollama-host --start --base-url --api-key-file --server-timeout --tensors --digest --json --help" ;;
     share) options="--profile --cache-dir --to --name --quantization --dry-run --json --strict --help" ;;
     du) options="--profile --cache-dir --json --help" ;;
     dedupe) options="--profile --cache-dir --dry-run --json --help" ;;
