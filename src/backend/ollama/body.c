@@ -94,14 +94,18 @@ static void copy_text(am_buf *out, const am_json *message, const char *from, con
   if (value && value->type == AM_JSON_STRING) am_field_text(out, to, value->as.string, value->n);
 }
 
-static adam_status write_message(am_buf *out, const am_json *message, size_t number, adam_error *error) {
+/* image_bytes: how much of it is images. */
+static adam_status write_message(am_buf *out, const am_json *message, size_t number, size_t *image_bytes,
+                                 adam_error *error) {
   const char *role = am_json_str(am_json_get(message, "role"), NULL);
   const am_json *content = am_json_get(message, "content");
   if (!role) return am_fail(error, ADAM_INVALID, "messages", NULL, "message %zu has no role", number);
   am_buf_append_char(out, '{');
   am_field_text(out, "role", role, strlen(role));
   adam_status status = write_content(out, content, number, error);
+  size_t before = out->len;
   if (!status) status = write_images(out, content, am_json_get(message, "images"), error);
+  *image_bytes = out->len - before;
   if (!status) status = write_calls(out, am_json_get(message, "tool_calls"), number, error);
   copy_text(out, message, am_json_get(message, "thinking") ? "thinking" : "reasoning_content", "thinking");
   copy_text(out, message, am_json_get(message, "tool_name") ? "tool_name" : "name", "tool_name");
@@ -110,7 +114,13 @@ static adam_status write_message(am_buf *out, const am_json *message, size_t num
   return status;
 }
 
-static adam_status write_messages(const adam_request *r, am_buf *out, adam_error *error) {
+static void measure(am_ollama_prompt *prompt, size_t n_bytes, bool may_go) {
+  prompt->n_bytes += n_bytes;
+  prompt->n_messages++;
+  if (may_go && n_bytes > prompt->longest) prompt->longest = n_bytes;
+}
+
+static adam_status write_messages(const adam_request *r, am_ollama_prompt *prompt, am_buf *out, adam_error *error) {
   am_arena arena = {0};
   am_json messages = {0};
   adam_status status = ADAM_OK;
@@ -120,8 +130,10 @@ static adam_status write_messages(const adam_request *r, am_buf *out, adam_error
     am_buf_append_str(out, "{\"role\":\"system\"");
     am_field_text(out, "content", r->system, strlen(r->system));
     am_buf_append_char(out, '}');
+    measure(prompt, strlen(r->system), false);
   }
   if (r->prompt) {
+    measure(prompt, r->prompt_bytes, false);
     am_buf_append_str(out, r->system ? ",{\"role\":\"user\"" : "{\"role\":\"user\"");
     am_field_text(out, "content", r->prompt, r->prompt_bytes);
     am_buf_append_char(out, '}');
@@ -129,8 +141,12 @@ static adam_status write_messages(const adam_request *r, am_buf *out, adam_error
     if (messages.n == 0)
       status = am_fail(error, ADAM_INVALID, "messages", NULL, "there is no message");
     for (size_t i = 0; i < messages.n && !status; i++) {
+      const am_json *message = am_json_at(&messages, i);
+      size_t image_bytes = 0, before = out->len;
       if (i || r->system) am_buf_append_char(out, ',');
-      status = write_message(out, am_json_at(&messages, i), i + 1, error);
+      status = write_message(out, message, i + 1, &image_bytes, error);
+      bool stays = i + 1 == messages.n || !strcmp(am_json_str(am_json_get(message, "role"), ""), "system");
+      measure(prompt, out->len - before - image_bytes, !stays);
     }
   }
   am_buf_append_char(out, ']');
@@ -181,7 +197,7 @@ static void write_stops(const adam_backend_model *m, const adam_request *r, am_b
 }
 
 static void write_options(const adam_backend_model *m, const adam_request *r, const adam_outcome *outcome,
-                          am_buf *out) {
+                          int64_t n_ctx, am_buf *out) {
   const adam_sampling *s = &r->sampling;
   am_field_key(out, "options");
   am_buf_append_char(out, '{');
@@ -199,7 +215,7 @@ static void write_options(const adam_backend_model *m, const adam_request *r, co
   if (s->set & ADAM_SET_MAX_TOKENS) am_field_int(out, "num_predict", s->max_tokens ? s->max_tokens : 1);
   am_field_int(out, "seed", (int64_t)outcome->seed);
   write_stops(m, r, out);
-  if (m->client.n_ctx > 0) am_field_int(out, "num_ctx", m->client.n_ctx);
+  if (n_ctx > 0) am_field_int(out, "num_ctx", n_ctx);
   if (m->client.n_threads > 0) am_field_int(out, "num_thread", m->client.n_threads);
   am_buf_append_char(out, '}');
 }
@@ -268,8 +284,8 @@ static adam_status write_schema(am_buf *out, const char *text, adam_error *error
   return status;
 }
 
-adam_status am_ollama_body(const adam_backend_model *m, const adam_request *r, adam_outcome *outcome, am_buf *body,
-                           adam_error *error) {
+adam_status am_ollama_body(const adam_backend_model *m, const adam_request *r, adam_outcome *outcome,
+                           am_ollama_prompt *prompt, am_buf *body, adam_error *error) {
   bool raw = r->raw && r->prompt;
   adam_status status = check(m, r, error);
   if (status) return status;
@@ -277,10 +293,13 @@ adam_status am_ollama_body(const adam_backend_model *m, const adam_request *r, a
   am_ollama_body_begin(&m->client, m->name, body);
   if (body->failed) return am_fail_memory(error, m->name);
   am_buf_append_str(body, raw ? ",\"stream\":true,\"raw\":true" : ",\"stream\":true");
-  if (raw)
+  *prompt = (am_ollama_prompt){.n_bytes = r->tools_json ? strlen(r->tools_json) : 0};
+  if (raw) {
     am_field_text(body, "prompt", r->prompt, r->prompt_bytes);
-  else
-    status = write_messages(r, body, error);
+    measure(prompt, r->prompt_bytes, false);
+  } else {
+    status = write_messages(r, prompt, body, error);
+  }
   if (!status && r->tools_json) status = write_tools(body, r->tools_json, error);
   if (!status && r->constraint == ADAM_CONSTRAINT_SCHEMA)
     status = write_schema(body, r->constraint_text, error);
@@ -288,7 +307,10 @@ adam_status am_ollama_body(const adam_backend_model *m, const adam_request *r, a
   if (!raw) write_think(m, r, body);
   if (r->logprobs) am_buf_append_str(body, ",\"logprobs\":true");
   if (r->top_logprobs > 0) am_field_int(body, "top_logprobs", r->top_logprobs);
-  write_options(m, r, outcome, body);
+  /* Those that know the words fail where others cut the prompt, or forget its beginning. */
+  if (m->version >= AM_OLLAMA_TELLS_CUTS) am_buf_append_str(body, ",\"truncate\":false,\"shift\":false");
+  prompt->n_ctx = am_ollama_context_wanted(m, r, prompt);
+  write_options(m, r, outcome, prompt->n_ctx, body);
   am_buf_append_char(body, '}');
   return body->failed ? am_fail_memory(error, m->name) : ADAM_OK;
 }

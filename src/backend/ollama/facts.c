@@ -85,6 +85,7 @@ static bool read_parameter(adam_backend_model *m, const char *line, size_t n) {
     s->top_k = (int32_t)number, s->set |= ADAM_SET_TOP_K;
   if (name_is(line, n_name, "num_predict") && number > 0 && number < 1e15)
     s->max_tokens = (int64_t)number, s->set |= ADAM_SET_MAX_TOKENS;
+  if (name_is(line, n_name, "num_ctx") && number > 0 && number < 1e9) m->n_ctx = (int64_t)number;
   if (name_is(line, n_name, "seed") && number >= 0 && number < 9e15)
     s->seed = (uint64_t)number, s->set |= ADAM_SET_SEED;
   return true;
@@ -135,7 +136,7 @@ void am_ollama_facts_info(const adam_backend_model *m, adam_model_info *info) {
     info->n_vocab = am_json_int(of_architecture(facts, architecture, "vocab_size"), 0);
     info->n_ctx_train = am_json_int(of_architecture(facts, architecture, "context_length"), 0);
   }
-  info->n_ctx = m->client.n_ctx;
+  info->n_ctx = m->client.n_ctx > 0 ? m->client.n_ctx : m->n_ctx;
   info->n_embedding = info->n_embd;
   info->is_embedding = m->embeds;
   info->defaults = m->defaults;

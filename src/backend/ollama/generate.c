@@ -14,6 +14,7 @@ typedef struct hearing {
   adam_outcome *outcome;
   size_t n_pieces; /* with text: about a token each, until the server counts */
   size_t n_calls;
+  am_ollama_prompt prompt;
   bool mute; /* max_tokens is 0 */
   double begin_ms, first_ms, last_ms;
 } hearing;
@@ -67,6 +68,27 @@ static adam_status hear_call(hearing *h, const am_json *call, bool *cancel, adam
   return failed ? am_fail_memory(error, h->model->name) : ADAM_OK;
 }
 
+static void notice(const adam_sink *sink, const char *code, const char *text) {
+  if (sink->on_notice) sink->on_notice(sink->user, &(adam_notice){code, ADAM_NOTICE_DEGRADED, text});
+}
+
+/* Says where the answer is not one to the whole prompt. */
+static adam_status check_whole(const hearing *h, int64_t n_prompt, int64_t n_answer, adam_error *error) {
+  switch (am_ollama_context_cut(h->model, h->prompt.n_ctx, &h->prompt, n_prompt, n_answer)) {
+    case AM_OLLAMA_CUT:
+      return am_fail(error, ADAM_LIMIT, "context", "--ctx N gives it more, as far as the model goes",
+                     "Ollama cut the prompt to %lld tokens: this is no answer to the whole of it", (long long)n_prompt);
+    case AM_OLLAMA_MAYBE_CUT:
+      notice(h->sink, "context_clipped", "the oldest messages may have been left out: the context is nearly full");
+      break;
+    case AM_OLLAMA_SHIFTED:
+      notice(h->sink, "context_full", "the answer went on behind the context's end: its beginning was forgotten");
+      break;
+    case AM_OLLAMA_WHOLE: break;
+  }
+  return ADAM_OK;
+}
+
 static double ms_of(const am_json *object, const char *name) { return am_json_real(am_json_get(object, name), 0) / 1e6; }
 
 /* The counts and times of the last object. */
@@ -88,7 +110,7 @@ static adam_status hear_end(hearing *h, const am_json *object, adam_error *error
                      : !strcmp(reason, "length") ? ADAM_FINISH_LENGTH
                                                  : ADAM_FINISH_STOP;
   if (h->mute) o->finish_reason = ADAM_FINISH_LENGTH, o->completion_tokens = 0;
-  return ADAM_OK;
+  return check_whole(h, n_prompt, n_answer, error);
 }
 
 static adam_status on_object(void *user, const am_json *object, bool *done, bool *cancel, adam_error *error) {
@@ -106,10 +128,6 @@ static adam_status on_object(void *user, const am_json *object, bool *done, bool
   return *done ? hear_end(h, object, error) : ADAM_OK;
 }
 
-static void notice(const adam_sink *sink, const char *code, const char *text) {
-  if (sink->on_notice) sink->on_notice(sink->user, &(adam_notice){code, ADAM_NOTICE_DEGRADED, text});
-}
-
 adam_status am_ollama_generate(void *context, adam_backend_model *model, const adam_request *request,
                                const adam_sink *sink, adam_outcome *outcome, adam_error *error) {
   (void)context;
@@ -123,7 +141,7 @@ adam_status am_ollama_generate(void *context, adam_backend_model *model, const a
                .begin_ms = am_clock_ms()};
   const am_ollama_stream stream = {on_object, on_idle, &h};
   outcome->finish_reason = ADAM_FINISH_ERROR;
-  adam_status status = am_ollama_body(model, request, outcome, &body, error);
+  adam_status status = am_ollama_body(model, request, outcome, &h.prompt, &body, error);
   if (!status && request->ignore_eos)
     notice(sink, "ignore_eos", "an Ollama server cannot be told to go on behind an end token");
   if (!status)

@@ -19,6 +19,7 @@ struct adam_backend_model {
   adam_sampling defaults;  /* of the model's parameters; `set` says which keys it has */
   const char **stop;       /* of the model's parameters */
   size_t n_stop;
+  int64_t n_ctx; /* num_ctx of the model's parameters; 0 = none */
   bool thinks, calls_tools, completes, embeds; /* capabilities */
 };
 
@@ -27,10 +28,27 @@ adam_status am_ollama_facts_read(adam_backend_model *model, adam_error *error);
 void am_ollama_facts_info(const adam_backend_model *model, adam_model_info *info);
 adam_status am_ollama_digest(const adam_backend_model *model, char digest[65], adam_error *error);
 
+/* What a body asks about, measured; images are not counted. */
+typedef struct am_ollama_prompt {
+  size_t n_bytes, n_messages;
+  size_t longest; /* bytes of the longest message that a server may leave out; 0 = there is none */
+  int64_t n_ctx;  /* num_ctx as it is sent; 0 = it is not */
+} am_ollama_prompt;
+
 /* body.c: a request as the JSON of /api/chat, or /api/generate for raw prompts. Fills the outcome's
  * sampling and seed. */
 adam_status am_ollama_body(const adam_backend_model *model, const adam_request *request, adam_outcome *outcome,
-                           am_buf *body, adam_error *error);
+                           am_ollama_prompt *prompt, am_buf *body, adam_error *error);
+
+/* context.c: num_ctx to send, so that the prompt fits; 0 = leave it to the server. */
+enum { AM_OLLAMA_TELLS_CUTS = 12011 }; /* a version that takes "truncate":false with a prompt, and fails */
+int64_t am_ollama_context_wanted(const adam_backend_model *model, const adam_request *request,
+                                 const am_ollama_prompt *prompt);
+/* What the counts of an answer say about the prompt. Shifted: the answer went on behind the context's end, and
+ * its beginning was forgotten. */
+typedef enum { AM_OLLAMA_WHOLE, AM_OLLAMA_CUT, AM_OLLAMA_MAYBE_CUT, AM_OLLAMA_SHIFTED } am_ollama_cut;
+am_ollama_cut am_ollama_context_cut(const adam_backend_model *model, int64_t sent_ctx, const am_ollama_prompt *prompt,
+                                    int64_t n_prompt, int64_t n_answer);
 
 /* generate.c, embed.c and manage.c: entries of the table. */
 adam_status am_ollama_generate(void *context, adam_backend_model *model, const adam_request *request,
