@@ -32,7 +32,7 @@ TEMPLATE = "{{ range .Messages }}{{ .Role }}: {{ .Content }}\n{{ end }}assistant
 
 
 class State:
-    models = {name: {} for name in ("fake", "echo", "stopper", "embedder", "tooler", "thinker", "plain") + FAULTS}
+    models = {name: {} for name in ("fake", "echo", "stopper", "embedder", "tooler", "thinker", "plain", "bytes") + FAULTS}
     loaded = {}
     cut = 0  # streams on which the client hung up
     lock = threading.Lock()
@@ -266,7 +266,20 @@ class Handler(BaseHTTPRequestHandler):
             return {"message": {"role": "assistant", "content": text, **more}}
         if not messages:
             return self.say(200, {"model": r["model"], "created_at": NOW, **part(""), "done": True, "done_reason": "load"})
+        if name == "bytes":
+            prompt = self.fit(r, [f"{m['role']}: {m.get('content', '')}\n" for m in messages])
+            return self.answer(r, name, prompt, part, "chat") if prompt else None
         return self.answer(r, name, prompt, part, "chat")
+
+    def fit(self, r, texts):
+        """The model `bytes`, with a token for each byte, cuts prompts as v0.9.6 does: the oldest messages go, then the
+        middle of what is left. Newer servers fail where `truncate` is false."""
+        n_ctx = (r.get("options") or {}).get("num_ctx", 4096)
+        if VERSION != "0.9.6" and r.get("truncate") is False and len("".join(texts)) > n_ctx:
+            return self.say(400, {"error": "the input length exceeds the context length"})
+        while len(texts) > 1 and len("".join(texts)) > n_ctx:
+            texts = texts[1:]
+        return "".join(texts)[:n_ctx]
 
     def answer(self, r, name, prompt, part, kind):
         options = {} if name in ("echo", "stopper") else {**OPTIONS.get(name, {}), **(r.get("options") or {})}
@@ -303,7 +316,7 @@ class Handler(BaseHTTPRequestHandler):
                 call = {"function": {"name": r["tools"][0]["function"]["name"], "arguments": {"city": "Paris", "n": 2}}}
                 self.line({**head, **part("", tool_calls=[call]), "done": False})
         last = {**head, **part(""), "done_reason": reason, "done": True, "total_duration": 5000000,
-                "load_duration": 1000000, "prompt_eval_count": 1 + len(prompt) // 4, "prompt_eval_duration": 2000000,
+                "load_duration": 1000000, "prompt_eval_count": len(prompt) if name == "bytes" else 1 + len(prompt) // 4, "prompt_eval_duration": 2000000,
                 "eval_count": count, "eval_duration": 3000000}
         if kind == "generate" and not r.get("raw"):
             last["context"] = [1, 2, 3]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry as Ollama pulls from: manifests and blobs of a store, over TLS on loopback."""
+"""A registry as Ollama pulls from: manifests and blobs of a store, over TLS on loopback. As the real one, it sends a
+reader of blobs to a storage of another host name (the server asks for no bytes where it is not sent on)."""
 import hashlib
 import http.server
 import json
@@ -35,9 +36,11 @@ class Registry:
 
             def do_GET(self):
                 registry.asked.append(self.path)
-                match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", self.path)
+                match = re.fullmatch(r"/(v2/.+|storage)/(manifests|blobs)/([^/]+)", self.path)
                 held = registry.manifests if match and match[2] == "manifests" else registry.blobs
-                body = held.get(match[1] if match and match[2] == "manifests" else match and match[3])
+                body = held.get(match[1][3:] if match and match[2] == "manifests" else match and match[3])
+                if body is not None and held is registry.blobs and match[1] != "storage" and self.command == "GET":
+                    return self.send_on(match[3])
                 status = 404 if body is None else 200
                 body = body if body is not None else json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN"}]}).encode()
                 if registry.damaged and held is registry.blobs:
@@ -48,7 +51,17 @@ class Registry:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 if self.command == "GET":
-                    self.wfile.write(body)
+                    try:
+                        self.wfile.write(body)
+                    except OSError:  # the server asks for parts anew, and hangs up
+                        self.close_connection = True
+                return None
+
+            def send_on(self, digest):
+                self.send_response(307)
+                self.send_header("Location", f"https://127.0.0.1:{registry.server.server_address[1]}/storage/blobs/{digest}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -123,11 +123,11 @@ class Answers(Case):
         texts = set()
         for options, arguments in OPTIONS:
             with self.subTest(options):
-                options = {"temperature": 0, "num_predict": 8, **options}
+                options = {"temperature": 0, "num_predict": 24, **options}
                 arguments = arguments if "--temperature" in arguments else ("--temperature", "0", *arguments)
                 messages = [{"role": "user", "content": "Tell me about the sea."}]
                 theirs = self.client.chat("chat", messages, options=options)
-                ours = self.ask(*arguments, "Tell me about the sea.")
+                ours = self.ask(*arguments, "Tell me about the sea.", n="24")
                 self.same(ours, theirs)
                 texts.add(ours["text"])
         self.assertGreaterEqual(len(texts), 7, texts)  # the options did something
@@ -303,7 +303,7 @@ class Models(Case):
             try:
                 events = [json.loads(line) for line in self.adam("pull", f"ollama:{name}", "--json").stdout.splitlines()]
                 self.assertEqual(events[-1]["event"], "done")
-                self.assertEqual(events[-1]["bytes"], max(registry.sizes))
+                self.assertTrue(max(registry.sizes) <= events[-1]["bytes"] <= sum(map(len, registry.blobs.values())), events[-1])
                 self.assertGreater(len(registry.asked), 3)
                 theirs = self.client.chat(name, [{"role": "user", "content": "Hi"}], options={"temperature": 0, "num_predict": 8})
                 self.same(self.ask("--temperature", "0", "Hi", model=name, n="8"), theirs)

@@ -127,6 +127,32 @@ class Requests(Case):
         body = self.sent("--system", "Be brief.", "hi")
         self.assertEqual(body["messages"][0], {"role": "system", "content": "Be brief."})
 
+    def test_context(self):
+        """The context that is asked for holds the prompt; what does not fit is never answered as if it did."""
+        self.assertNotIn("num_ctx", self.sent("two " * 700)["options"])
+        self.assertEqual(self.sent("two " * 1500)["options"]["num_ctx"], 4096)
+        self.assertEqual(self.sent("two " * 3000)["options"]["num_ctx"], 8192)
+        self.assertEqual(self.sent("two " * 4000, "--max-tokens", "9000")["options"]["num_ctx"], 8192)  # as far as the model goes
+        self.assertEqual(self.sent("two " * 3000, "--ctx", "1024")["options"]["num_ctx"], 1024)
+        body = self.sent("two " * 3000, server=self.new)
+        self.assertEqual((body["truncate"], body["shift"]), (False, False))
+        self.assertNotIn("num_ctx", body["options"])
+        for prompt, arguments in (("x" * 9000, ()), ("x" * 600, ("--ctx", "512"))):
+            got = self.ask("bytes", "--max-tokens", "2", *arguments, prompt, code=1, says="cut the prompt")
+            self.assertEqual(got["finish_reason"], "error")
+        self.ask("bytes", "--max-tokens", "2", "--ctx", "512", "x" * 600, server=self.new, code=6, says="exceeds the context")
+        self.assertEqual(self.ask("bytes", "--max-tokens", "2", "--ctx", "512", "x" * 400)["notices"], [])
+
+    def test_context_of_conversations(self):
+        def talk(n):
+            return json.dumps([{"role": "user", "content": "x" * n}, {"role": "assistant", "content": "y"},
+                               {"role": "user", "content": "z"}]).encode()
+        asked = ("bytes", "--max-tokens", "2", "--ctx", "512", "--messages", "-")
+        self.ask(*asked, code=1, says="cut the prompt", stdin=talk(5000))
+        self.assertEqual(self.ask(*asked, stdin=talk(300))["notices"], [])
+        got = self.ask("bytes", "--max-tokens", "200", "--ctx", "512", "x" * 400)
+        self.assertEqual([n["code"] for n in got["notices"]], ["context_full"])
+
     def test_schema(self):
         schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
