@@ -133,7 +133,7 @@ class Requests(Case):
         self.assertEqual(self.sent("two " * 1500)["options"]["num_ctx"], 4096)
         self.assertEqual(self.sent("two " * 3000)["options"]["num_ctx"], 8192)
         self.assertEqual(self.sent("two " * 4000, "--max-tokens", "9000")["options"]["num_ctx"], 8192)  # as far as the model goes
-        self.assertEqual(self.sent("two " * 3000, "--ctx", "1024")["options"]["num_ctx"], 1024)
+        self.assertEqual(self.sent("two " * 200, "--ctx", "1024")["options"]["num_ctx"], 1024)
         body = self.sent("two " * 3000, server=self.new)
         self.assertEqual((body["truncate"], body["shift"]), (False, False))
         self.assertNotIn("num_ctx", body["options"])
