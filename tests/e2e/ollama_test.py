@@ -140,7 +140,7 @@ class Requests(Case):
         for prompt, arguments in (("x" * 9000, ()), ("x" * 600, ("--ctx", "512"))):
             got = self.ask("bytes", "--max-tokens", "2", *arguments, prompt, code=1, says="cut the prompt")
             self.assertEqual(got["finish_reason"], "error")
-        self.ask("bytes", "--max-tokens", "2", "--ctx", "512", "x" * 600, server=self.new, code=6, says="exceeds the context")
+        self.ask("bytes", "--max-tokens", "2", "--ctx", "512", "x" * 600, server=self.new, code=1, says="exceeds the context")
         self.assertEqual(self.ask("bytes", "--max-tokens", "2", "--ctx", "512", "x" * 400)["notices"], [])
 
     def test_context_of_conversations(self):

@@ -102,6 +102,8 @@ static adam_status fail_answer(const am_ollama_client *client, long code, const 
     hint = "the server takes no requests for this name of a host: give an address or localhost";
   else if (code == 401)
     hint = "ollama signin";
+  else if (code == 400 && (text_has(words, "context length") || text_has(words, "context size")))
+    status = ADAM_LIMIT, hint = "--ctx N gives it more, as far as the model goes";
   else if (code == 400)
     status = ADAM_INVALID;
   am_fail(error, status, what ? what : client->host.url, hint, "Ollama answers %ld: %s", code, words);

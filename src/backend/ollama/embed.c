@@ -73,7 +73,7 @@ static adam_status embed_batch(embedding *e, size_t first, size_t n, bool trunca
 
 /* "input length exceeds maximum context length" (v0.9), "the input length exceeds the context length" (v0.12). */
 static bool is_too_long(adam_status status, const adam_error *error) {
-  return status == ADAM_INVALID && strstr(error->why, "input length exceeds");
+  return status == ADAM_LIMIT && strstr(error->why, "input length exceeds");
 }
 
 /* Some text of the batch is too long for the model; which ones is found out by asking. */
